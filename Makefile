@@ -1,0 +1,47 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BRIEF ?= a rusty robot courier
+TYPE ?= 3D
+BIN := .venv/bin
+
+.PHONY: help setup demo up test lint types contracts test-real bench lock clean
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.setup ## Create .venv with the locked requirements
+
+.venv/.setup: requirements/all.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Maquette needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/all.txt
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+demo: setup ## Run one brief to an indexed asset: make demo BRIEF="…" TYPE=3D|2D
+	$(BIN)/maquette demo --type '$(TYPE)' --output demo-output "$$BRIEF_TEXT"
+demo: export BRIEF_TEXT = $(BRIEF)
+
+up: setup ## Serve until stopped; prints the URL and the key
+	$(BIN)/maquette up
+
+lint: setup ## Format and lint checks
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
+
+types: setup ## Static types
+	$(BIN)/mypy
+
+contracts: setup ## Import directions
+	$(BIN)/lint-imports
+
+test: lint types contracts ## Every check; ends with pytest's closing line
+	$(BIN)/python -m pytest
+
+lock: ## Renew requirements/all.txt (needs uv)
+	uv export --quiet --format requirements-txt --all-extras --all-groups --no-emit-project --no-annotate --no-header --output-file requirements/all.txt
+	rm -f uv.lock
+
+clean: ## Remove what setup and runs created
+	rm -rf .venv .maquette demo-output
