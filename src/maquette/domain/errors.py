@@ -1,0 +1,136 @@
+"""Every error a caller can see, in one tree. A class's ``code`` is stable; HTTP statuses live in ``api/``.
+
+    MaquetteError
+    ├── Invalid                 the request itself is wrong; ``details`` name the fields
+    │   ├── UnsafeContent       a safety policy refused it
+    │   └── IdempotencyMismatch the key was used with another body
+    ├── Unauthenticated
+    ├── Forbidden
+    ├── NotFound                missing, or another tenant's
+    ├── Conflict                legal in itself, but not now
+    │   ├── IllegalTransition   this command in this status
+    │   ├── StaleReview         somebody else decided first
+    │   └── ObjectConflict      other bytes are stored under that key
+    ├── QuotaExceeded
+    ├── TooLarge
+    └── Unavailable             try again later
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One thing wrong with a request: where (``("body", "params", "retopo")``), what, and of which type."""
+
+    loc: tuple[str | int, ...]
+    msg: str
+    type: str
+
+
+class MaquetteError(Exception):
+    """Base of all errors that a caller can see; the message is a sentence for people."""
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        details: Sequence[Detail] = (),
+        retry_after_seconds: float | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = tuple(details)
+        self.retry_after_seconds = retry_after_seconds
+        self.extra = extra or {}
+
+
+class Invalid(MaquetteError):
+    """The request itself is wrong."""
+
+    code = "invalid_request"
+
+    @classmethod
+    def field(cls, loc: tuple[str | int, ...], msg: str, kind: str = "value_error") -> "Invalid":
+        """Return the error for a single field."""
+        return cls(f"{'.'.join(map(str, loc))}: {msg}", details=[Detail(loc, msg, kind)])
+
+
+class UnsafeContent(Invalid):
+    """A safety policy refused it."""
+
+    code = "content_policy_violation"
+
+
+class IdempotencyMismatch(Invalid):
+    """The idempotency key was used before with another body."""
+
+    code = "idempotency_key_reuse"
+
+
+class Unauthenticated(MaquetteError):
+    """No valid credentials."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(MaquetteError):
+    """The caller may not do this."""
+
+    code = "forbidden"
+
+
+class NotFound(MaquetteError):
+    """It does not exist, or not for this caller."""
+
+    code = "not_found"
+
+
+class Conflict(MaquetteError):
+    """Legal in itself, but not now."""
+
+    code = "conflict"
+
+
+class IllegalTransition(Conflict):
+    """This command is not legal in this status."""
+
+    code = "illegal_transition"
+
+
+class StaleReview(Conflict):
+    """Another decision won; ``extra["decision"]`` holds it."""
+
+    code = "stale_review"
+
+
+class ObjectConflict(Conflict):
+    """Other bytes are already stored under this key."""
+
+    code = "object_conflict"
+
+
+class QuotaExceeded(MaquetteError):
+    """A limit of the project or user is reached."""
+
+    code = "quota_exceeded"
+    retryable = True
+
+
+class TooLarge(MaquetteError):
+    """More bytes than allowed."""
+
+    code = "too_large"
+
+
+class Unavailable(MaquetteError):
+    """Something this depends on is away; nothing was changed."""
+
+    code = "unavailable"
+    retryable = True

@@ -1,0 +1,58 @@
+"""The doors to the outside, on one screen. Implementations live in ``adapters/``, one file each."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What is known of a stored object without reading it."""
+
+    key: str
+    bytes: int
+    sha256: str
+    """Hexadecimal."""
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A URL that carries its own permission, and the headers that must be sent with it unchanged."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    expires_at: int
+    """Unix seconds."""
+
+
+class ObjectStore(Protocol):
+    """Versioned keys that are never rewritten: equal bytes may be sent again, other bytes are refused.
+
+    Errors: ``NotFound`` for a missing key, ``ObjectConflict`` for other bytes under a key, ``TooLarge``.
+    """
+
+    async def put(self, key: str, data: AsyncIterator[bytes], *, bytes_: int, sha256: str, media_type: str) -> StoredObject:
+        """Store durably; succeeds again for equal bytes; leaves nothing behind when it fails."""
+        ...
+
+    async def stat(self, key: str) -> StoredObject | None:
+        """Return what is stored under a key, or None."""
+        ...
+
+    def read(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Stream bytes ``start`` to ``end`` (exclusive) in chunks."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove; missing is fine. Only for objects that no row refers to."""
+        ...
+
+    def sign_get(self, key: str, *, media_type: str, filename: str, ttl_seconds: int) -> SignedRequest:
+        """Grant reading one key. The expiry is rounded up, so that equal requests give equal, cachable URLs."""
+        ...
+
+    def sign_put(self, key: str, *, media_type: str, bytes_: int, sha256: str, ttl_seconds: int) -> SignedRequest:
+        """Grant storing exactly these bytes under one key, create-only."""
+        ...
