@@ -1,0 +1,84 @@
+"""Fixtures that every area shares: one real PostgreSQL a session, one fresh migrated database a test."""
+
+import asyncio
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from maquette.supervisor.postgres import EmbeddedPostgres
+
+#: Nothing here has to survive a power failure, and creating 100 databases should not wait for the disk. Killing
+#: processes loses nothing either way. Tests that are about durability start a server of their own.
+_FAST = {"fsync": "off", "full_page_writes": "off"}
+_TEMPLATE = "template_migrated"
+_numbers = itertools.count(1)
+
+
+def execute(url: str, *statements: str) -> None:
+    """Run statements one by one, each in its own transaction, on a connection of its own."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())
+
+
+def database_at(url: str, name: str) -> str:
+    """Address the database ``name`` of the server that ``url`` is on."""
+    return f"{url.rpartition('/')[0]}/{name}"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """One embedded server for the whole session."""
+    home = Path(tempfile.mkdtemp(prefix="maquette-tests-"))
+    try:
+        with EmbeddedPostgres(home, overrides=_FAST) as server:
+            yield server
+    finally:
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres: EmbeddedPostgres) -> str:
+    """Address of the session's server, as the role that may create databases and roles."""
+    return postgres.url
+
+
+@pytest.fixture
+def empty_database_url(postgres_url: str) -> Iterator[str]:
+    """Address of a fresh database without a schema; dropped afterwards."""
+    yield from _fresh_database(postgres_url, "template1")
+
+
+@pytest.fixture
+def database_url(postgres_url: str, migrated_template: str) -> Iterator[str]:
+    """Address of a fresh database with the current schema; dropped afterwards."""
+    yield from _fresh_database(postgres_url, migrated_template)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_url: str) -> str:
+    """Name of a database that was migrated once and is copied for each test."""
+    from maquette.store.migrate import migrate  # not every area's tests need the store
+
+    execute(postgres_url, f"CREATE DATABASE {_TEMPLATE}")
+    asyncio.run(migrate(database_at(postgres_url, _TEMPLATE)))
+    return _TEMPLATE
+
+
+def _fresh_database(url: str, template: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    execute(url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield database_at(url, name)
+    execute(url, f"DROP DATABASE {name} WITH (FORCE)")
