@@ -1,19 +1,20 @@
 """Every error a caller can see, in one tree. A class's ``code`` is stable; HTTP statuses live in ``api/``.
 
-    MaquetteError
-    ├── Invalid                 the request itself is wrong; ``details`` name the fields
-    │   ├── UnsafeContent       a safety policy refused it
-    │   └── IdempotencyMismatch the key was used with another body
-    ├── Unauthenticated
-    ├── Forbidden
-    ├── NotFound                missing, or another tenant's
-    ├── Conflict                legal in itself, but not now
-    │   ├── IllegalTransition   this command in this status
-    │   ├── StaleReview         somebody else decided first
-    │   └── ObjectConflict      other bytes are stored under that key
-    ├── QuotaExceeded
-    ├── TooLarge
-    └── Unavailable             try again later
+MaquetteError
+├── Invalid                 the request itself is wrong; ``details`` name the fields
+│   ├── UnsafeContent       a safety policy refused it
+│   └── IdempotencyMismatch the key was used with another body
+├── Unauthenticated
+├── Forbidden
+├── NotFound                missing, or another tenant's
+├── Conflict                legal in itself, but not now
+│   ├── IllegalTransition   this command in this status
+│   ├── StaleFence          the lease this came under has ended
+│   ├── StaleReview         somebody else decided first
+│   └── ObjectConflict      other bytes are stored under that key
+├── QuotaExceeded
+├── TooLarge
+└── Unavailable             try again later
 """
 
 from collections.abc import Sequence
@@ -99,9 +100,15 @@ class Conflict(MaquetteError):
 
 
 class IllegalTransition(Conflict):
-    """This command is not legal in this status."""
+    """The command is not legal in this status."""
 
     code = "illegal_transition"
+
+
+class StaleFence(Conflict):
+    """The lease this came under has ended; the work must be dropped."""
+
+    code = "stale_fence"
 
 
 class StaleReview(Conflict):

@@ -1,0 +1,124 @@
+"""Everything that can be asked of a job. Values drawn by chance (jitter, seeds, ids) come in with the command."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from maquette.domain.job import Artifact, Job, Lease
+from maquette.domain.review import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Record a new job and queue its first step."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A worker claimed the task: the attempt is counted now, so that a worker-killer runs out of attempts."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """The attempt under ``fence`` did the work; files and outputs have been checked."""
+
+    fence: int
+    artifacts: tuple[Artifact, ...]
+    outputs: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    model: str
+    model_version: str
+    idempotency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The attempt under ``fence`` failed; ``jitter`` is a uniform draw from [0, 1)."""
+
+    fence: int
+    error_class: str
+    code: str
+    message: str
+    jitter: float
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """The worker stopped the attempt under ``fence`` because it was told to."""
+
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """The lease ended by itself: ``lost_worker`` (no heartbeat) or ``timeout`` (deadline passed)."""
+
+    fence: int
+    error_class: str
+    jitter: float
+
+
+@dataclass(frozen=True, slots=True)
+class RetryDue:
+    """The wait before the next attempt may be over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A person decided about one step revision."""
+
+    step: str
+    revision: int
+    verdict: Verdict
+    by: str
+    notes: str = ""
+    selection: tuple[UUID, ...] = ()
+    changes: Mapping[str, Any] | None = None
+    rewind_to: str | None = None
+    effective: bytes | None = None
+    """Effective inputs of the steps to be redone, composed and judged again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A person holds the job: what runs finishes and is recorded, nothing further starts."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """A person lets a held job go on."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """A person gives the job up."""
+
+    by: str
+
+
+Command = (
+    Create | Start | Complete | Fail | Acknowledge | Expire | RetryDue | Review | Pause | Resume | Cancel
+)
+COMMANDS: tuple[type[Command], ...] = (
+    Create,
+    Start,
+    Complete,
+    Fail,
+    Acknowledge,
+    Expire,
+    RetryDue,
+    Review,
+    Pause,
+    Resume,
+    Cancel,
+)

@@ -1,0 +1,207 @@
+"""A job and what is true of it: frozen values, without any way to change them but ``lifecycle.decide``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from maquette.domain.pipeline import PIPELINES, Pipeline, StepSpec
+
+
+class JobStatus(StrEnum):
+    """Where a job is. The last three are for good."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    AWAITING_REVIEW = "awaiting_review"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED})
+
+
+class StepStatus(StrEnum):
+    """Where a step revision is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class PauseReason(StrEnum):
+    """Why a step or its job stands still."""
+
+    REVIEW = "review"
+    DECISION = "decision"
+
+
+class Place(StrEnum):
+    """Which small table knows the job's task; it follows from the job alone."""
+
+    NONE = "none"
+    READY = "ready"
+    DELAYED = "delayed"
+    LEASED = "leased"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's time-limited claim on one attempt. Only the holder of ``fence`` may end it."""
+
+    fence: int
+    worker_epoch: UUID
+    claim_id: UUID
+    worker: str
+    service: str
+    leased_at: datetime
+    deadline_at: datetime
+    inputs_digest: bytes = b""
+    canceling: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of a pipeline for one brief, at its current step."""
+
+    id: UUID
+    project_id: UUID
+    asset_type: str
+    pipeline_version: int
+    correlation_id: str
+    skipped: frozenset[int]
+    gates: frozenset[int]
+    status: JobStatus
+    position: int
+    step_status: StepStatus
+    revisions: tuple[int, ...]
+    """Current revision of every step of the pipeline."""
+    created_at: datetime
+    gate_open: bool = False
+    """The current step's work is finished and a person is to decide about it."""
+    attempt: int = 0
+    """Attempts made at the current step revision; counted when claimed."""
+    retry_at: datetime | None = None
+    sequence: int = 0
+    priority: int = 0
+    service: str = "studio"
+    lease: Lease | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: Mapping[str, Any] | None = None
+    asset_id: UUID | None = None
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline this job pinned."""
+        return PIPELINES[self.asset_type]
+
+    @property
+    def spec(self) -> StepSpec:
+        """The current step."""
+        return self.pipeline.steps[self.position]
+
+    @property
+    def revision(self) -> int:
+        """Revision of the current step."""
+        return self.revisions[self.position]
+
+    @property
+    def pause_reason(self) -> PauseReason | None:
+        """Why the current step is paused; None when it is not."""
+        if self.step_status is not StepStatus.PAUSED:
+            return None
+        return PauseReason.DECISION if self.status is JobStatus.PAUSED else PauseReason.REVIEW
+
+    @property
+    def place(self) -> Place:
+        """Where the task of the current step is kept."""
+        if self.lease is not None:
+            return Place.LEASED
+        if self.status in TERMINAL or self.step_status is not StepStatus.PENDING:
+            return Place.NONE
+        return Place.READY if self.retry_at is None else Place.DELAYED
+
+    def next_position(self) -> int | None:
+        """Return the next step that is not skipped, or None after the last one."""
+        for position in range(self.position + 1, len(self.revisions)):
+            if position not in self.skipped:
+                return position
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file that a step made, as the database knows it."""
+
+    id: UUID
+    job_id: UUID
+    position: int
+    revision: int
+    attempt: int
+    step: str
+    kind: str
+    name: str
+    media_type: str
+    bytes: int
+    sha256: str
+    key: str
+    attributes: Mapping[str, Any]
+    selected: bool | None = None
+    """A reviewer's choice among the artifacts of a step; None where nobody chose."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """A step revision whose work has ended; one row, written once (a review only changes its status)."""
+
+    job_id: UUID
+    position: int
+    revision: int
+    step: str
+    status: StepStatus
+    attempt: int
+    fence: int | None
+    service: str
+    worker: str
+    started_at: datetime | None
+    finished_at: datetime
+    idempotency_key: str | None
+    outputs: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    model: str = ""
+    model_version: str = ""
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """An attempt that did not win: the history behind a step."""
+
+    job_id: UUID
+    position: int
+    revision: int
+    attempt: int
+    fence: int
+    service: str
+    worker: str
+    started_at: datetime
+    finished_at: datetime
+    error: Mapping[str, Any]
+
+
+def object_prefix(job: Job) -> str:
+    """Return the folder of the current attempt's files: versioned, so that nothing is ever rewritten."""
+    return (
+        f"projects/{job.project_id}/jobs/{job.id}/{job.position}-{job.spec.name}"
+        f"/r{job.revision}/a{job.attempt}/"
+    )

@@ -1,0 +1,189 @@
+"""Pipelines as data: the steps of each asset type, what each reads, and what each must hand over."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from maquette.domain.errors import Detail, Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """One kind of input: from the first of ``steps`` that ran, all of its artifacts or only the first."""
+
+    kind: str
+    steps: tuple[str, ...]
+    many: bool = False
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpec:
+    """A stage: its reads, what it must persist, and how long one attempt may take (s)."""
+
+    name: str
+    reads: tuple[Reads, ...]
+    makes: tuple[str, ...]
+    """Kinds of which at least one artifact is required."""
+    outputs: tuple[str, ...]
+    """Fields that a completed step must carry."""
+    optional: bool = False
+    deadline_seconds: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The ordered steps of an asset type. A job pins name and version."""
+
+    name: str
+    version: int
+    steps: tuple[StepSpec, ...]
+
+    def position(self, step: str) -> int:
+        """Return the step's place, counted from 0; ``Invalid`` for a name that is not in this pipeline."""
+        for position, spec in enumerate(self.steps):
+            if spec.name == step:
+                return position
+        names = ", ".join(spec.name for spec in self.steps)
+        raise Invalid.field(("step",), f"{step!r} is not a step of the {self.name} pipeline ({names})")
+
+
+REFERENCE = "reference"
+"""Pseudo-step of uploads that came with the brief."""
+REFERENCE_POSITION = -1
+
+_CONCEPT = StepSpec(
+    "text_to_image",
+    reads=(Reads("image", (REFERENCE,), many=True, required=False),),
+    makes=("image",),
+    outputs=("seed", "prompt_used", "negative_prompt_used"),
+)
+_REFINE = StepSpec(
+    "refine",
+    reads=(Reads("image", ("text_to_image",)),),
+    makes=("image",),
+    outputs=("operations",),
+    optional=True,
+)
+_IMAGE_TO_3D = StepSpec(
+    "image_to_3d",
+    reads=(Reads("image", ("refine", "text_to_image")),),
+    makes=("mesh",),
+    outputs=("poly_count", "textured"),
+)
+_RETOPO = StepSpec(
+    "retopo",
+    reads=(Reads("mesh", ("image_to_3d",)),),
+    makes=("mesh",),
+    outputs=("poly_count", "topology", "uv"),
+)
+_RIG = StepSpec(
+    "rig",
+    reads=(Reads("mesh", ("retopo",)),),
+    makes=("mesh",),
+    outputs=("armature", "weights"),
+    optional=True,
+)
+_ANIM = StepSpec(
+    "anim",
+    reads=(Reads("mesh", ("rig",)),),
+    makes=("clip",),
+    outputs=("clips",),
+    optional=True,
+)
+_EXPORT_3D = StepSpec(
+    "export",
+    reads=(Reads("mesh", ("rig", "retopo")), Reads("clip", ("anim",), many=True, required=False)),
+    makes=("model",),
+    outputs=("files", "texture_set", "engine_notes"),
+)
+_EXPORT_2D = StepSpec(
+    "export",
+    reads=(Reads("image", ("refine", "text_to_image"), many=True),),
+    makes=("image",),
+    outputs=("files", "engine_notes"),
+)
+
+PIPELINES: Mapping[str, Pipeline] = {
+    "2D": Pipeline("2D", 1, (_CONCEPT, _REFINE, _EXPORT_2D)),
+    "3D": Pipeline("3D", 1, (_CONCEPT, _REFINE, _IMAGE_TO_3D, _RETOPO, _RIG, _ANIM, _EXPORT_3D)),
+}
+STEP_NAMES = tuple(spec.name for spec in PIPELINES["3D"].steps)
+
+DEFAULT_GATES = ("text_to_image", "before_export")
+"""Where a person decides unless the project says otherwise."""
+GATE_NAMES = (*STEP_NAMES, "before_export")
+
+
+def pipeline_for(asset_type: str) -> Pipeline:
+    """Return the pipeline of an asset type; ``Invalid`` when there is none."""
+    pipeline = PIPELINES.get(asset_type)
+    if pipeline is None:
+        raise Invalid.field(("asset_type",), f"{asset_type!r} is not one of {', '.join(PIPELINES)}")
+    return pipeline
+
+
+def check_skip(pipeline: Pipeline, skip: Collection[str]) -> frozenset[int]:
+    """Return the skipped positions; ``Invalid`` when a step must run or another one needs what is left out."""
+    skipped = frozenset(pipeline.position(name) for name in skip)
+    problems = [
+        Detail(("skip",), f"{pipeline.steps[position].name} cannot be skipped", "step_required")
+        for position in sorted(skipped)
+        if not pipeline.steps[position].optional
+    ]
+    left = {spec.name for position, spec in enumerate(pipeline.steps) if position not in skipped}
+    problems += [
+        Detail(("skip",), f"{spec.name} needs {' or '.join(read.steps)}; skip it as well", "step_needed")
+        for spec in pipeline.steps
+        if spec.name in left
+        for read in spec.reads
+        if read.required and left.isdisjoint(read.steps)
+    ]
+    if problems:
+        raise Invalid(problems[0].msg[0].upper() + problems[0].msg[1:] + ".", details=problems)
+    return skipped
+
+
+def gate_positions(pipeline: Pipeline, gates: Iterable[str], skipped: Collection[int]) -> frozenset[int]:
+    """Return the positions after which a person decides. Gates of skipped or foreign steps do not apply.
+
+    ``before_export`` is the last step that runs before export.
+    """
+    running = [position for position in range(len(pipeline.steps)) if position not in skipped]
+    names = {pipeline.steps[position].name: position for position in running}
+    found = {names[gate] for gate in gates if gate in names}
+    if "before_export" in gates and len(running) > 1:
+        found.add(running[-2])
+    return frozenset(found)
+
+
+class HasOrigin:
+    """What ``choose_inputs`` needs to know of an artifact."""
+
+    step: str
+    kind: str
+    selected: bool | None
+
+
+ArtifactT = TypeVar("ArtifactT", bound=HasOrigin)
+
+
+def choose_inputs(spec: StepSpec, artifacts: Sequence[ArtifactT]) -> list[ArtifactT]:
+    """Return what a step reads out of the job's current artifacts, which come in the order they were made.
+
+    A reviewer's selection narrows a step's artifacts of that kind; without one, a step that reads a single
+    file gets the first.
+    """
+    chosen: list[ArtifactT] = []
+    for read in spec.reads:
+        for origin in read.steps:
+            found = [item for item in artifacts if item.step == origin and item.kind == read.kind]
+            if not found:
+                continue
+            picked = [item for item in found if item.selected]
+            if picked:
+                chosen += picked
+            else:
+                chosen += found if read.many else found[:1]
+            break
+    return chosen

@@ -1,0 +1,271 @@
+"""The edges that work takes: one small pure function each, ``(job, command, now) -> Decision``."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from maquette.domain import commands as c
+from maquette.domain import typeid
+from maquette.domain.decision import (
+    DeadLetter,
+    Decision,
+    StepChange,
+    advance,
+    current_facts,
+    make_event,
+    step_facts,
+)
+from maquette.domain.errors import StaleFence
+from maquette.domain.events import Event, EventType, timestamp
+from maquette.domain.job import Artifact, AttemptRecord, Job, JobStatus, Lease, StepRecord, StepStatus
+from maquette.domain.retry import retry_delay
+
+
+def _artifact_facts(artifact: Artifact) -> dict[str, Any]:
+    return {
+        "id": typeid.encode("art", artifact.id),
+        "kind": artifact.kind,
+        "name": artifact.name,
+        "media_type": artifact.media_type,
+        "bytes": artifact.bytes,
+        "sha256": artifact.sha256,
+    }
+
+
+def create(job: Job, now: datetime) -> Decision:
+    """Record a job and queue its first step."""
+    steps = [
+        step_facts(job, position, StepStatus.PENDING, attempt=0, pause_reason=None)
+        for position in range(len(job.revisions))
+        if position not in job.skipped
+    ]
+    job = replace(job, created_at=now, sequence=1)
+    return Decision(
+        job, (make_event(job, 1, EventType.JOB_CREATED, now, asset_type=job.asset_type, steps=steps),)
+    )
+
+
+def start(job: Job, command: c.Start, now: datetime) -> Decision:
+    """Lease the task and count the attempt."""
+    if job.lease is not None or job.step_status is not StepStatus.PENDING:
+        raise StaleFence("The task is no longer waiting.")
+    after = replace(
+        job,
+        status=JobStatus.RUNNING,
+        step_status=StepStatus.RUNNING,
+        attempt=job.attempt + 1,
+        lease=command.lease,
+        retry_at=None,
+        started_at=job.started_at or now,
+        sequence=job.sequence + 1,
+    )
+    event = make_event(
+        after,
+        after.sequence,
+        EventType.STEP_STARTED,
+        now,
+        step_name=job.spec.name,
+        service=command.lease.service,
+        steps=[current_facts(after)],
+    )
+    return Decision(after, (event,))
+
+
+def _held(job: Job, fence: int) -> Lease:
+    if job.lease is None or job.lease.fence != fence:
+        raise StaleFence("The lease of this attempt has ended.")
+    return job.lease
+
+
+def complete(job: Job, command: c.Complete, now: datetime) -> Decision:
+    """Record a step's work; open its gate, go on to the next step, or end the job."""
+    lease = _held(job, command.fence)
+    gated = job.position in job.gates
+    status = StepStatus.PAUSED if gated else StepStatus.DONE
+    held = job.status is JobStatus.PAUSED
+    after = replace(
+        job,
+        status=JobStatus.PAUSED if held else JobStatus.AWAITING_REVIEW if gated else JobStatus.RUNNING,
+        step_status=status,
+        gate_open=gated,
+        lease=None,
+        sequence=job.sequence + 1,
+    )
+    facts = [current_facts(after)]
+    record = StepRecord(
+        job_id=job.id,
+        position=job.position,
+        revision=job.revision,
+        step=job.spec.name,
+        status=status,
+        attempt=job.attempt,
+        fence=command.fence,
+        service=lease.service,
+        worker=lease.worker,
+        started_at=lease.leased_at,
+        finished_at=now,
+        idempotency_key=command.idempotency_key,
+        outputs=command.outputs,
+        metrics=command.metrics,
+        model=command.model,
+        model_version=command.model_version,
+    )
+    more: tuple[Event, ...] = ()
+    sequence = after.sequence
+    if not gated:
+        after, more = advance(after, now)
+        if after.position != job.position:
+            facts.append(current_facts(after))
+    event = make_event(
+        after,
+        sequence,
+        EventType.STEP_COMPLETED,
+        now,
+        step_name=job.spec.name,
+        artifacts=[_artifact_facts(item) for item in command.artifacts],
+        metrics=dict(command.metrics),
+        steps=facts,
+    )
+    ended = after.status is JobStatus.SUCCEEDED
+    return Decision(after, (event, *more), record=record, artifacts=command.artifacts, index=ended)
+
+
+def fail(job: Job, command: c.Fail, now: datetime) -> Decision:
+    """Try again later, or give the step and the job up with a dead letter."""
+    lease = _held(job, command.fence)
+    error = {"code": command.code, "message": command.message, "class": command.error_class}
+    delay = retry_delay(
+        command.error_class,
+        job.attempt,
+        jitter=command.jitter,
+        retry_after_seconds=command.retry_after_seconds,
+    )
+    if delay is None:
+        return _give_up(job, lease, error, now)
+    held = job.status is JobStatus.PAUSED
+    retry_at = now + timedelta(seconds=delay) if delay > 0 and not held else None
+    after = replace(
+        job,
+        step_status=StepStatus.PAUSED if held else StepStatus.PENDING,
+        lease=None,
+        retry_at=retry_at,
+        sequence=job.sequence + 1,
+    )
+    event = make_event(
+        after,
+        after.sequence,
+        EventType.ATTEMPT_FAILED,
+        now,
+        step_name=job.spec.name,
+        error_code=command.code,
+        error_message=command.message,
+        retry_at=timestamp(retry_at or now),
+        steps=[current_facts(after)],
+    )
+    return Decision(after, (event,), lost_attempt=_lost(job, lease, error, now))
+
+
+def expire(job: Job, command: c.Expire, now: datetime) -> Decision:
+    """End a lease that nobody ended: the worker is gone, or hangs past the deadline."""
+    lost = command.error_class == "lost_worker"
+    return fail(
+        job,
+        c.Fail(
+            fence=command.fence,
+            error_class=command.error_class,
+            code="lost_worker" if lost else "deadline_exceeded",
+            message="The worker stopped sending heartbeats." if lost else "The attempt took too long.",
+            jitter=command.jitter,
+        ),
+        now,
+    )
+
+
+def _lost(job: Job, lease: Lease, error: Mapping[str, Any], now: datetime) -> AttemptRecord:
+    return AttemptRecord(
+        job_id=job.id,
+        position=job.position,
+        revision=job.revision,
+        attempt=job.attempt,
+        fence=lease.fence,
+        service=lease.service,
+        worker=lease.worker,
+        started_at=lease.leased_at,
+        finished_at=now,
+        error=error,
+    )
+
+
+def _give_up(job: Job, lease: Lease, error: Mapping[str, Any], now: datetime) -> Decision:
+    letter_id = typeid.derive("dead_letter", job.id, job.position, job.revision, job.attempt)
+    full = {**error, "step": job.spec.name, "dead_letter_id": typeid.encode("dlq", letter_id)}
+    after = replace(
+        job,
+        status=JobStatus.FAILED,
+        step_status=StepStatus.FAILED,
+        lease=None,
+        finished_at=now,
+        error=full,
+        sequence=job.sequence + 3,
+    )
+    named = {"step_name": job.spec.name, "error_code": error["code"], "error_message": error["message"]}
+    letter = {"dead_letter_id": full["dead_letter_id"]}
+    events = (
+        make_event(
+            after, after.sequence - 2, EventType.STEP_FAILED, now, **named, steps=[current_facts(after)]
+        ),
+        make_event(after, after.sequence - 1, EventType.TASK_DEAD_LETTERED, now, **named, **letter),
+        make_event(after, after.sequence, EventType.JOB_FAILED, now, **named, **letter, steps=[]),
+    )
+    record = StepRecord(
+        job_id=job.id,
+        position=job.position,
+        revision=job.revision,
+        step=job.spec.name,
+        status=StepStatus.FAILED,
+        attempt=job.attempt,
+        fence=lease.fence,
+        service=lease.service,
+        worker=lease.worker,
+        started_at=lease.leased_at,
+        finished_at=now,
+        idempotency_key=None,
+        outputs={},
+        metrics={},
+        error=full,
+    )
+    return Decision(after, events, record=record, dead_letter=DeadLetter(letter_id, after, full))
+
+
+def release(job: Job, command: c.Complete | c.Fail | c.Acknowledge | c.Expire, now: datetime) -> Decision:
+    """End the lease of a canceled job's last attempt; whatever it made is not recorded."""
+    lease = _held(job, command.fence)
+    error = {"code": "canceled", "message": "The job was canceled.", "class": "canceled"}
+    return Decision(replace(job, lease=None), lost_attempt=_lost(job, lease, error, now))
+
+
+def retry_due(job: Job, _command: c.RetryDue, now: datetime) -> Decision:
+    """Queue the next attempt once its wait is over."""
+    if job.retry_at is None or job.retry_at > now:
+        return Decision(job)
+    return Decision(replace(job, retry_at=None))
+
+
+def cancel(job: Job, command: c.Cancel, now: datetime) -> Decision:
+    """Give the job up. A live attempt keeps its lease until its worker acknowledges or the lease ends."""
+    after = replace(
+        job,
+        status=JobStatus.CANCELED,
+        step_status=StepStatus.CANCELED,
+        gate_open=False,
+        retry_at=None,
+        lease=replace(job.lease, canceling=True) if job.lease else None,
+        finished_at=now,
+        sequence=job.sequence + 1,
+    )
+    event = make_event(
+        after, after.sequence, EventType.JOB_CANCELED, now, by=command.by, steps=[current_facts(after)]
+    )
+    change = StepChange(job.id, job.position, job.revision, StepStatus.CANCELED) if job.gate_open else None
+    return Decision(after, (event,), step_change=change)

@@ -1,0 +1,43 @@
+"""TypeIDs: a prefix and a UUID in 26 characters of Crockford base32 (github.com/jetify-com/typeid, v0.3)."""
+
+import hashlib
+from uuid import UUID
+
+from maquette.domain.errors import NotFound
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+_SUFFIX_LENGTH = 26
+
+
+def encode(prefix: str, uuid: UUID) -> str:
+    """Return ``prefix_suffix``; the suffix is the UUID's 128 bits, most significant first."""
+    number = uuid.int
+    pairs = []
+    for _ in range(13):
+        pairs.append(_PAIRS[number & 1023])
+        number >>= 10
+    return f"{prefix}_{''.join(reversed(pairs))}"
+
+
+def decode(prefix: str, text: str) -> UUID:
+    """Return the UUID in ``text``; ``NotFound`` when it is no id of this kind (nothing can exist under it)."""
+    head, separator, suffix = text.rpartition("_")
+    if not separator or head != prefix or len(suffix) != _SUFFIX_LENGTH or suffix[0] > "7":
+        raise NotFound(f"There is no such id: a {prefix!r} id was expected.")
+    number = 0
+    for character in suffix:
+        value = _VALUES.get(character)
+        if value is None:
+            raise NotFound(f"There is no such id: a {prefix!r} id was expected.")
+        number = number << 5 | value
+    return UUID(int=number)
+
+
+def derive(*parts: object) -> UUID:
+    """Return the UUID (version 8) that equal parts always give: for ids of things that another id identifies."""
+    digest = hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).digest()
+    number = int.from_bytes(digest)
+    number = number & ~(0xF << 76) | (8 << 76)
+    return UUID(int=number & ~(0b11 << 62) | (0b10 << 62))
