@@ -1,0 +1,289 @@
+"""ObjectStore on a folder.
+
+An object is a directory that holds its bytes (``content``) and what is known of them (``meta.json``)::
+
+    objects/projects/prj_…/jobs/job_…/0-text_to_image/r0/a1/concept-1.png~/{content,meta.json}
+    staging/<random>/                     uploads under way; swept when old
+
+Both files are written and synced in ``staging`` first, then the directory is renamed into place. That one
+rename is the commit: it is atomic, and it fails when the target exists, which makes keys create-only across
+processes without any lock. The ``~`` cannot occur in a key, so ``a`` and ``a/b`` never collide.
+"""
+
+import asyncio
+import contextlib
+import errno
+import hashlib
+import json
+import math
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from maquette.adapters.signing import Disposition, ReadGrant, SigningKey, UrlSigner, WriteGrant
+from maquette.domain.errors import Invalid, NotFound, ObjectConflict, TooLarge, Unavailable
+from maquette.ports import SignedRequest, StoredObject
+
+CHUNK_BYTES = 256 * 1024
+KEY_LENGTH_MAX = 700
+STAGING_SECONDS_MAX = 3600
+_SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class LocalObjects:
+    """Objects under ``root``, granted by signed URLs below ``base_url`` (relative when it is empty).
+
+    ``keys`` are the signing keys, newest first. ``now`` gives Unix seconds.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        keys: Sequence[SigningKey],
+        base_url: str = "",
+        object_bytes_max: int = 512 * 1024 * 1024,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._objects = root / "objects"
+        self._staging = root / "staging"
+        for folder in (self._objects, self._staging):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._signer = UrlSigner(keys, base_url=base_url)
+        self._bytes_max = object_bytes_max
+        self._now = now
+
+    async def put(
+        self, key: str, data: AsyncIterator[bytes], *, bytes_: int, sha256: str, media_type: str
+    ) -> StoredObject:
+        """Store durably under a new key, or find the same bytes there already (the first media type stays).
+
+        The stream is read and verified in both cases. Errors: ``Invalid`` when key, length or checksum are
+        wrong, ``TooLarge``, ``ObjectConflict`` for other bytes; nothing is left behind then.
+        """
+        target = self._folder(key)
+        wanted = StoredObject(key, bytes_, sha256, media_type)
+        if not _SHA256.fullmatch(sha256):
+            raise Invalid.field(("sha256",), "64 lower-case hexadecimal digits were expected.")
+        if bytes_ > self._bytes_max:
+            raise TooLarge(f"An object may have {self._bytes_max} bytes at most; this one has {bytes_}.")
+        present = await self.stat(key)
+        if present is not None:
+            await _verified(data, None, wanted)
+            return _same(present, wanted)
+        stage = self._staging / secrets.token_hex(16)
+        with _full_disk_explained():
+            try:
+                await asyncio.to_thread(stage.mkdir)
+                await _verified(data, stage / "content", wanted)
+            except BaseException:  # a cancelled request, too
+                await asyncio.shield(asyncio.to_thread(shutil.rmtree, stage, ignore_errors=True))
+                raise
+            # The thread owns the staged files now: a cancelled request must not pull them from under it.
+            if await asyncio.to_thread(_commit, stage, target, wanted, self._objects):
+                return wanted
+        present = await self.stat(key)  # somebody else was first
+        if present is None:
+            raise ObjectConflict(f"{key!r} was removed while it was being stored. Send it again.")
+        return _same(present, wanted)
+
+    async def stat(self, key: str) -> StoredObject | None:
+        """Return what is stored under a key, or None."""
+        return await asyncio.to_thread(_read_meta, self._folder(key), key)
+
+    async def read(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Stream bytes ``start`` to ``end`` (exclusive) in chunks of 256 KiB, read in a thread."""
+        with _opened(self._folder(key) / "content", key) as file:
+            file.seek(start)
+            left = math.inf if end is None else end - start
+            while left > 0:
+                chunk = await asyncio.to_thread(file.read, int(min(left, CHUNK_BYTES)))
+                if not chunk:
+                    return
+                left -= len(chunk)
+                yield chunk
+
+    async def delete(self, key: str) -> None:
+        """Remove; missing is fine. Only for objects that no row refers to. Open readers still finish."""
+        await asyncio.to_thread(self._delete, self._folder(key))
+
+    def sign_get(
+        self,
+        key: str,
+        *,
+        media_type: str,
+        filename: str,
+        ttl_seconds: int,
+        disposition: Disposition = "inline",
+    ) -> SignedRequest:
+        """Grant reading one key. Valid for ``ttl_seconds`` to one and a half times that.
+
+        The expiry is rounded up to a multiple of half the time, so that equal requests within that
+        window give the same URL, and a browser finds the file in its cache.
+        """
+        self._folder(key)
+        expires_at = self._expiry(ttl_seconds)
+        url = self._signer.read_url(key, ReadGrant(media_type, filename, disposition, expires_at))
+        return SignedRequest("GET", url, {}, expires_at)
+
+    def sign_put(
+        self, key: str, *, media_type: str, bytes_: int, sha256: str, ttl_seconds: int
+    ) -> SignedRequest:
+        """Grant storing exactly these bytes under one key, create-only."""
+        self._folder(key)
+        if bytes_ > self._bytes_max:
+            raise TooLarge(f"An object may have {self._bytes_max} bytes at most; this one has {bytes_}.")
+        expires_at = self._expiry(ttl_seconds)
+        url = self._signer.write_url(key, WriteGrant(media_type, bytes_, sha256, expires_at))
+        return SignedRequest("PUT", url, {"content-type": media_type}, expires_at)
+
+    def verify_read(self, key: str, query: str) -> ReadGrant:
+        """Return what a GET or HEAD link permits; ``Forbidden`` when it permits nothing."""
+        return self._signer.verify_read(key, query, now=self._now())
+
+    def verify_write(self, key: str, query: str) -> WriteGrant:
+        """Return what a PUT link permits; ``Forbidden`` when it permits nothing."""
+        return self._signer.verify_write(key, query, now=self._now())
+
+    async def sweep(self, *, older_than_seconds: float = STAGING_SECONDS_MAX) -> int:
+        """Remove uploads that were given up or lost in a crash; return how many. For start-up and maintenance."""
+        return await asyncio.to_thread(self._sweep, time.time() - older_than_seconds)
+
+    def _expiry(self, ttl_seconds: int) -> int:
+        window = max(1, ttl_seconds // 2)
+        return math.ceil((self._now() + ttl_seconds) / window) * window
+
+    def _folder(self, key: str) -> Path:
+        segments = key.split("/")
+        if len(key) > KEY_LENGTH_MAX or not all(map(_SEGMENT.fullmatch, segments)):
+            raise Invalid.field(
+                ("key",),
+                f"At most {KEY_LENGTH_MAX} characters were expected: segments of letters, digits, '.', '_' "
+                "and '-', none of them empty or starting with a dot.",
+            )
+        return self._objects.joinpath(*segments[:-1], segments[-1] + "~")
+
+    def _delete(self, target: Path) -> None:
+        # Moved away first, so that no reader ever finds half an object.
+        grave = self._staging / secrets.token_hex(16)
+        with contextlib.suppress(FileNotFoundError):
+            target.rename(grave)
+            _sync(target.parent)
+            shutil.rmtree(grave)
+
+    def _sweep(self, before: float) -> int:
+        swept = 0
+        for stage in self._staging.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # finished or swept by somebody else meanwhile
+                newest = max(path.stat().st_mtime for path in (stage, *stage.iterdir()))
+                if newest < before:
+                    shutil.rmtree(stage)
+                    swept += 1
+        return swept
+
+
+async def _verified(data: AsyncIterator[bytes], path: Path | None, wanted: StoredObject) -> None:
+    """Read the stream to its end, into a file if one is named; ``Invalid`` unless it is what was announced."""
+    digest, length, buffer = hashlib.sha256(), 0, bytearray()
+
+    def flush(block: bytes) -> None:
+        # Opened anew for each block (9 µs): a handle held between awaits would leak with a cancelled request.
+        digest.update(block)
+        if path is not None:
+            with path.open("ab") as file:
+                file.write(block)
+
+    async for chunk in data:
+        length += len(chunk)
+        if length > wanted.bytes:
+            raise Invalid.field(("body",), f"{wanted.bytes} bytes were announced; more arrived.")
+        buffer += chunk
+        if len(buffer) >= CHUNK_BYTES:
+            await asyncio.to_thread(flush, bytes(buffer))
+            buffer.clear()
+    await asyncio.to_thread(flush, bytes(buffer))
+    if length != wanted.bytes:
+        raise Invalid.field(("body",), f"{wanted.bytes} bytes were announced; {length} arrived.")
+    if digest.hexdigest() != wanted.sha256:
+        raise Invalid.field(("body",), "The bytes that arrived do not have the announced sha256.")
+
+
+def _opened(path: Path, key: str) -> BinaryIO:
+    # Not in a thread: it takes 8 µs, and a handle opened there would leak with a cancelled request.
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise NotFound(f"There is no object {key!r}.") from None
+
+
+def _commit(stage: Path, target: Path, stored: StoredObject, root: Path) -> bool:
+    """Sync the staged files and rename them into place; False when the key is taken. Leaves no stage."""
+    try:
+        _sync(stage / "content")
+        meta = {"bytes": stored.bytes, "sha256": stored.sha256, "media_type": stored.media_type}
+        with (stage / "meta.json").open("x", encoding="utf-8") as file:
+            json.dump(meta, file)
+            file.flush()
+            os.fsync(file.fileno())
+        _sync(stage)
+        made = _make_parents(target.parent, root)
+        stage.rename(target)
+    except OSError as error:
+        shutil.rmtree(stage, ignore_errors=True)
+        # A directory that is not empty is never replaced; which of the two it is depends on the platform.
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
+            return False
+        raise
+    for folder in (target.parent, *made):
+        _sync(folder)
+    return True
+
+
+@contextlib.contextmanager
+def _full_disk_explained() -> Iterator[None]:
+    """Tell a full disk, which passes, from a broken one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise Unavailable("The object store is full. Try again when space was made.") from error
+        raise
+
+
+def _make_parents(folder: Path, root: Path) -> list[Path]:
+    """Create a folder below ``root``; return the folders that gained an entry, to be synced."""
+    missing: list[Path] = []
+    while folder != root and not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+    return [path.parent for path in missing]
+
+
+def _read_meta(folder: Path, key: str) -> StoredObject | None:
+    try:
+        meta = json.loads((folder / "meta.json").read_bytes())
+    except FileNotFoundError:
+        return None
+    return StoredObject(key, meta["bytes"], meta["sha256"], meta["media_type"])
+
+
+def _same(present: StoredObject, wanted: StoredObject) -> StoredObject:
+    if present.sha256 != wanted.sha256:
+        raise ObjectConflict(f"Other bytes are stored under {wanted.key!r}; stored objects never change.")
+    return present
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
