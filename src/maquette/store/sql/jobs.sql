@@ -1,0 +1,67 @@
+-- name: lock
+-- Lock order everywhere: jobs by id first.
+select id, project_id, asset_type, pipeline_version, correlation_id, skipped, gates, priority, service, status,
+       position, step_status, gate_open, revisions, attempt, retry_at, sequence, created_at, started_at,
+       finished_at, error, asset_id
+from jobs
+where id = any($1::uuid[])
+order by id
+for update
+
+-- name: leases
+-- A statement of its own, after the locks: a join in the locking statement would show leases as they were
+-- before it waited. Always one row at least, for the clock and the transaction's id.
+select clock_timestamp() as now, pg_current_xact_id()::text as xid, l.*
+from (select) one
+left join leases l on l.job_id = any($1::uuid[])
+
+-- name: insert
+insert into jobs (id, project_id, asset_type, pipeline_version, correlation_id, skipped, gates, priority, service,
+                  status, position, step_status, gate_open, revisions, attempt, sequence, created_at)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::text[], $6::smallint[], $7::smallint[],
+                     $8::smallint[], $9::text[], $10::text[], $11::smallint[], $12::text[], $13::boolean[],
+                     $14::bytea[], $15::smallint[], $16::bigint[], $17::timestamptz[])
+
+-- name: insert_briefs
+insert into briefs (job_id, project_id, created_by, library_path, prompt, style_version, inputs, effective)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::bytea[],
+                     $8::bytea[])
+
+-- name: update
+update jobs
+set status = x.status, position = x.position, step_status = x.step_status, gate_open = x.gate_open,
+    revisions = x.revisions, attempt = x.attempt, retry_at = x.retry_at, sequence = x.sequence,
+    started_at = x.started_at, finished_at = x.finished_at, error = x.error, asset_id = x.asset_id
+from unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::boolean[], $6::bytea[], $7::smallint[],
+            $8::timestamptz[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::bytea[], $13::uuid[])
+     as x(id, status, position, step_status, gate_open, revisions, attempt, retry_at, sequence, started_at,
+          finished_at, error, asset_id)
+where jobs.id = x.id
+
+-- name: update_effective
+update briefs set effective = x.effective
+from unnest($1::uuid[], $2::bytea[]) as x(job_id, effective)
+where briefs.job_id = x.job_id
+
+-- name: remember_requests
+-- Ordered, so that two transactions that bring the same keys wait for each other in one order.
+insert into request_keys (project_id, key, digest, job_id, created_at)
+select * from unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[], $5::timestamptz[])
+         as x(project_id, key, digest, job_id, created_at)
+order by x.project_id, x.key
+on conflict do nothing
+returning job_id
+
+-- name: remembered_requests
+select k.project_id, k.key, k.digest, k.job_id
+from request_keys k
+join unnest($1::uuid[], $2::text[]) as x(project_id, key) using (project_id, key)
+
+-- name: lock_projects
+select id, open_jobs_max from projects where id = any($1::uuid[]) and archived_at is null order by id for update
+
+-- name: count_open
+-- Stops counting at the limit.
+select p.id, (select count(*) from (
+    select from jobs j where j.project_id = p.id and j.finished_at is null limit p.open_max) o) as open
+from unnest($1::uuid[], $2::integer[]) as p(id, open_max)

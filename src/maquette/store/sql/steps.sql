@@ -1,0 +1,61 @@
+-- name: insert
+insert into steps (job_id, position, revision, project_id, step, status, attempt, fence, service, worker,
+                   started_at, finished_at, idempotency_key, model, model_version, outputs, metrics, error)
+select * from unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::uuid[], $5::text[], $6::text[], $7::smallint[],
+                     $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::text[],
+                     $14::text[], $15::text[], $16::bytea[], $17::bytea[], $18::bytea[])
+
+-- name: change
+update steps set status = x.status
+from unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[]) as x(job_id, position, revision, status)
+where steps.job_id = x.job_id and steps.position = x.position and steps.revision = x.revision
+
+-- name: insert_attempts
+insert into attempts (job_id, fence, project_id, position, revision, attempt, service, worker, started_at,
+                      finished_at, error)
+select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::smallint[], $5::smallint[], $6::smallint[],
+                     $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::bytea[])
+
+-- name: insert_artifacts
+insert into artifacts (id, project_id, job_id, position, revision, attempt, ordinal, step, kind, name, media_type,
+                       bytes, sha256, key, attributes)
+select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::smallint[], $6::smallint[],
+                     $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[],
+                     $14::text[], $15::bytea[])
+
+-- name: select_artifacts
+update artifacts a set selected = (a.id = any($4::uuid[]))
+where a.job_id = $1 and a.position = $2 and a.revision = $3
+
+-- name: insert_decisions
+insert into user_decisions (project_id, job_id, position, revision, step, verdict, notes, selection, changes,
+                            rewind_to, decided_by, decided_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+
+-- name: insert_dead_letters
+insert into dead_letters (id, project_id, job_id, position, revision, attempt, step, error, created_at)
+select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::smallint[], $6::smallint[],
+                     $7::text[], $8::bytea[], $9::timestamptz[])
+
+-- name: insert_events
+insert into outbox (shard, job_id, sequence, project_id, type, time, correlation_id, data)
+select * from unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[],
+                     $8::bytea[])
+
+-- name: current_artifacts
+-- Artifacts of a job's current revisions, in order; revisions are one byte a step, uploads stand before the first.
+select a.id, a.job_id, a.position, a.revision, a.attempt, a.step, a.kind, a.name, a.media_type, a.bytes, a.sha256,
+       a.key, a.attributes, a.selected
+from unnest($1::uuid[], $2::bytea[], $3::smallint[]) as x(job_id, revisions, before)
+join artifacts a on a.job_id = x.job_id and a.position < x.before
+    and (a.position < 0 or a.revision = get_byte(x.revisions, a.position))
+order by a.job_id, a.position, a.ordinal
+
+-- name: current_records
+select s.*
+from unnest($1::uuid[], $2::bytea[]) as x(job_id, revisions)
+join steps s on s.job_id = x.job_id and s.revision = get_byte(x.revisions, s.position)
+order by s.job_id, s.position
+
+-- name: briefs
+select job_id, library_path, prompt, style_version, effective from briefs where job_id = any($1::uuid[])

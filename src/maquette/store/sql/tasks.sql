@@ -1,0 +1,103 @@
+-- name: claim
+-- The only statement that starts from tasks. It skips what others hold, both tasks and jobs, and so never
+-- waits: no deadlock is possible with transitions, which lock jobs first. One index probe for each pair.
+select r.job_id as ready_job_id, j.id, j.project_id, j.asset_type, j.pipeline_version, j.correlation_id, j.skipped,
+       j.gates, j.priority, j.service, j.status, j.position, j.step_status, j.gate_open, j.revisions, j.attempt,
+       j.retry_at, j.sequence, j.created_at, j.started_at, j.finished_at, j.error, j.asset_id
+from (
+    select q.* from unnest($1::text[], $2::text[]) as wanted(service, step)
+    cross join lateral (
+        select r.job_id, r.priority, r.tag from ready r
+        where r.service = wanted.service and r.step = wanted.step
+        order by r.priority desc, r.tag, r.job_id
+        limit $3
+    ) q
+    order by q.priority desc, q.tag, q.job_id
+    limit $3
+) head
+join ready r on r.job_id = head.job_id
+join jobs j on j.id = r.job_id
+order by head.priority desc, head.tag, head.job_id
+for update of r, j skip locked
+
+-- name: waiting
+select exists (select from ready r join unnest($1::text[], $2::text[]) as w(service, step) using (service, step))
+
+-- name: insert_ready
+insert into ready (job_id, project_id, service, step, priority, tag)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::bigint[])
+
+-- name: delete_ready
+delete from ready where job_id = any($1::uuid[])
+
+-- name: insert_delayed
+insert into delayed (job_id, project_id, due_at)
+select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[])
+
+-- name: delete_delayed
+delete from delayed where job_id = any($1::uuid[])
+
+-- name: delete_leases
+delete from leases where job_id = any($1::uuid[])
+
+-- name: insert_leases
+insert into leases (job_id, project_id, fence, worker_epoch, claim_id, worker, service, leased_at, deadline_at,
+                    inputs_digest, canceling)
+select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
+                     $8::timestamptz[], $9::timestamptz[], $10::bytea[], $11::boolean[])
+
+-- name: next_fences
+select nextval('fences') as fence from generate_series(1, $1)
+
+-- name: replayed
+-- Leases that an earlier answer to the same claim gave out; few rows, no index.
+select job_id from leases where claim_id = any($1::uuid[])
+
+-- name: held
+select job_id, fence, canceling from leases where job_id = any($1::uuid[])
+
+-- name: applied_fences
+select fence from steps where job_id = any($1::uuid[]) and fence = any($2::bigint[])
+union all
+select fence from attempts where job_id = any($1::uuid[]) and fence = any($2::bigint[])
+
+-- name: beat
+-- The expiry of a worker is a matter of its own row; leases are not touched.
+insert into workers (epoch, name, expires_at, held, held_before, heard_before_at, progress, draining)
+values ($1, $2, clock_timestamp() + make_interval(secs => $3), $4, $4, null, $5, $6)
+on conflict (epoch) do update
+set name = excluded.name, expires_at = excluded.expires_at, held_before = workers.held, held = excluded.held,
+    heard_before_at = workers.expires_at - make_interval(secs => $3),
+    progress = excluded.progress, draining = excluded.draining
+
+-- name: touch_workers
+-- A claim is a sign of life as well; the first one makes the row.
+insert into workers (epoch, name, expires_at, held, held_before, heard_before_at, progress, draining)
+select distinct on (x.epoch) x.epoch, x.name, clock_timestamp() + make_interval(secs => $3), '{}', '{}', null, '[]',
+       false
+from unnest($1::uuid[], $2::text[]) as x(epoch, name)
+on conflict (epoch) do nothing
+
+-- name: expired
+-- Lost worker: no row, an expired one, or a lease that two heartbeats in a row did not name although it was
+-- given out before the earlier of them.
+select l.job_id, l.fence,
+       case when l.deadline_at < clock_timestamp() then 'timeout' else 'lost_worker' end as error_class
+from leases l
+left join workers w on w.epoch = l.worker_epoch
+where l.deadline_at < clock_timestamp()
+   or w.epoch is null
+   or w.expires_at < clock_timestamp()
+   or (w.heard_before_at > l.leased_at + make_interval(secs => $2)
+       and l.fence <> all (w.held) and l.fence <> all (w.held_before))
+order by l.job_id
+limit $1
+
+-- name: forget_workers
+-- Only workers without leases: a row is never taken away before its leases have moved.
+delete from workers w
+where w.expires_at < clock_timestamp() - interval '1 hour'
+  and not exists (select from leases l where l.worker_epoch = w.epoch)
+
+-- name: due
+select job_id from delayed where due_at <= clock_timestamp() order by due_at limit $1
