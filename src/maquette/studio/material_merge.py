@@ -129,7 +129,7 @@ def _atlas(primitives: Sequence[Primitive]) -> tuple[list[Primitive], Material]:
     base = layers["base_color"]
     return moved, Material(
         name="merged",
-        base_color=base if base.getchannel("A").getextrema()[0] < 255 else base.convert("RGB"),
+        base_color=base if int(np.asarray(base)[..., 3].min()) < 255 else base.convert("RGB"),
         normal=layers["normal"] if any(s.material.normal is not None for s in surfaces) else None,
         occlusion_roughness_metallic=layers["occlusion_roughness_metallic"],
     )

@@ -32,6 +32,31 @@ def rotation_matrices(q: Floats) -> Floats:
     return matrices
 
 
+def euler_degrees(q: Floats) -> Floats:
+    """(t, 3) rotations about x, then y, then z (fixed axes) from unit quaternions (t, 4), without jumps of a turn.
+
+    Of the two triples that give a rotation, each frame takes the one nearer to the frame before it, so that
+    curves interpolated between frames stay on the way. In gimbal lock, z keeps its last value's share (0 at first).
+    """
+    matrices = rotation_matrices(q)
+    triples = np.zeros((len(matrices), 3))
+    last = np.zeros(3)
+    for frame, m in enumerate(matrices):
+        y = np.arcsin(np.clip(-m[2, 0], -1.0, 1.0))
+        if abs(m[2, 0]) < 1.0 - 1e-9:
+            x, z = np.arctan2(m[2, 1], m[2, 2]), np.arctan2(m[1, 0], m[0, 0])
+        else:  # x and z turn about one axis: leave z where it was
+            z = last[2]
+            sine = np.sign(-m[2, 0])
+            x = sine * z + np.arctan2(sine * m[0, 1], m[1, 1])
+        both = np.array([[x, y, z], [x + np.pi, np.pi - y, z + np.pi]])
+        both += 2 * np.pi * np.round((last - both) / (2 * np.pi))
+        last = both[np.argmin(np.abs(both - last).sum(axis=1))]
+        triples[frame] = last
+    degrees: Floats = np.degrees(triples)
+    return degrees
+
+
 def local_matrix(translation: Sequence[float], rotation: Sequence[float], scale: Sequence[float]) -> Floats:
     """(4, 4) T·R·S."""
     matrix = np.eye(4)
