@@ -57,7 +57,7 @@ class Context:
     correlation_id: str = ""
 
     def of_kind(self, kind: str) -> tuple[Input, ...]:
-        """Inputs of one kind, in the order the server gave them (the selected or first one first)."""
+        """Give the inputs of one kind, in the order the server gave them (the selected or first one first)."""
         return tuple(item for item in self.inputs if item.kind == kind)
 
 
