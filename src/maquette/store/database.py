@@ -8,10 +8,10 @@ from typing import Any
 
 import asyncpg
 import msgspec
+from asyncpg import Connection as Connection
 
 from maquette.domain.errors import Unavailable
 
-Connection = asyncpg.Connection
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 #: What the driver raises when the server is away, restarting or refusing; nothing is known to have changed.
 CONNECTION_ERRORS = (
@@ -39,9 +39,10 @@ def statements(noun: str) -> Mapping[str, str]:
 async def connect(url: str) -> Connection:
     """Open one connection for a long-lived owner (a transactor's lane)."""
     try:
-        return await asyncpg.connect(url, server_settings=_SETTINGS, timeout=10)
+        connection: Connection = await asyncpg.connect(url, server_settings=_SETTINGS, timeout=10)
     except CONNECTION_ERRORS as error:
         raise Unavailable("The database is away.", retry_after_seconds=1) from error
+    return connection
 
 
 class Database:

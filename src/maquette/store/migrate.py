@@ -11,6 +11,7 @@ from importlib.resources import files
 import asyncpg
 
 from maquette.domain.errors import Unavailable
+from maquette.store.database import Connection
 
 _LOCK = 0x6D617175  # "maqu": any constant that no other program on this database takes
 _LEDGER = """
@@ -62,7 +63,7 @@ async def migrate(url: str) -> list[str]:
         await connection.close()
 
 
-async def check(connection: asyncpg.Connection) -> None:
+async def check(connection: Connection) -> None:
     """Raise ``Unavailable`` unless the database has exactly the migrations of this version."""
     if not await connection.fetchval("select to_regclass('schema_migrations') is not null"):
         raise Unavailable("The database is empty: run `maquette migrate`.")
@@ -73,7 +74,7 @@ async def check(connection: asyncpg.Connection) -> None:
         raise Unavailable(f"The database lacks {', '.join(missing)}: run `maquette migrate`.")
 
 
-async def _applied(connection: asyncpg.Connection) -> dict[str, str]:
+async def _applied(connection: Connection) -> dict[str, str]:
     rows = await connection.fetch("select name, sha256 from schema_migrations")
     return {row["name"]: row["sha256"] for row in rows}
 

@@ -1,7 +1,7 @@
 -- name: claim
 -- The only statement that starts from tasks. It skips what others hold, both tasks and jobs, and so never
 -- waits: no deadlock is possible with transitions, which lock jobs first. One index probe for each pair.
-select r.job_id as ready_job_id, j.id, j.project_id, j.asset_type, j.pipeline_version, j.correlation_id, j.skipped,
+select j.id, j.project_id, j.asset_type, j.pipeline_version, j.correlation_id, j.skipped,
        j.gates, j.priority, j.service, j.status, j.position, j.step_status, j.gate_open, j.revisions, j.attempt,
        j.retry_at, j.sequence, j.created_at, j.started_at, j.finished_at, j.error, j.asset_id
 from (
@@ -11,14 +11,14 @@ from (
         where r.service = wanted.service and r.step = wanted.step
         order by r.priority desc, r.tag, r.job_id
         limit $3
+        for update skip locked
     ) q
     order by q.priority desc, q.tag, q.job_id
     limit $3
 ) head
-join ready r on r.job_id = head.job_id
-join jobs j on j.id = r.job_id
+join jobs j on j.id = head.job_id
 order by head.priority desc, head.tag, head.job_id
-for update of r, j skip locked
+for update of j skip locked
 
 -- name: waiting
 select exists (select from ready r join unnest($1::text[], $2::text[]) as w(service, step) using (service, step))

@@ -1,0 +1,139 @@
+"""The library: filing versions under the lock of (project, path), and reading them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from maquette.domain.asset import Asset, AssetDraft, AssetFile
+from maquette.store.database import Connection, decode, encode, statements
+
+_SQL = statements("assets")
+READY = "draft"
+"""Status of a version as export leaves it; approving it in the library is a later act."""
+
+
+async def file_versions(
+    connection: Connection, drafts: Sequence[AssetDraft], new_id: Callable[[], UUID]
+) -> dict[UUID, tuple[UUID, int]]:
+    """Insert a version for each draft; return (asset id, version) by job id.
+
+    Drafts of one path take consecutive numbers: a statement touches a row once, so they go in rounds.
+    """
+    filed: dict[UUID, tuple[UUID, int]] = {}
+    waiting = list(drafts)
+    while waiting:
+        round_: dict[tuple[UUID, str], AssetDraft] = {}
+        for item in waiting:
+            round_.setdefault((item.job.project_id, item.library_path), item)
+        waiting = [item for item in waiting if item not in round_.values()]
+        filed |= await _reserve(connection, round_, new_id)
+    await _insert_versions(connection, drafts, filed)
+    return filed
+
+
+async def _reserve(
+    connection: Connection, drafts: Mapping[tuple[UUID, str], AssetDraft], new_id: Callable[[], UUID]
+) -> dict[UUID, tuple[UUID, int]]:
+    items = list(drafts.values())
+    rows = await connection.fetch(
+        _SQL["reserve"],
+        [new_id() for _ in items],
+        [item.job.project_id for item in items],
+        [item.library_path for item in items],
+        [item.job.asset_type for item in items],
+        [item.name for item in items],
+        [item.job.finished_at for item in items],
+        [f"{item.library_path.replace('/', ' ').replace('-', ' ')} {item.prompt}" for item in items],
+    )
+    return {drafts[row["project_id"], row["library_path"]].job.id: (row["id"], row["latest"]) for row in rows}
+
+
+async def _insert_versions(
+    connection: Connection, drafts: Sequence[AssetDraft], filed: Mapping[UUID, tuple[UUID, int]]
+) -> None:
+    await connection.execute(
+        _SQL["insert_versions"],
+        [filed[item.job.id][0] for item in drafts],
+        [filed[item.job.id][1] for item in drafts],
+        [item.job.project_id for item in drafts],
+        [item.job.id for item in drafts],
+        [READY] * len(drafts),
+        [encode(item.metadata) for item in drafts],
+        [encode(item.lineage) for item in drafts],
+        [item.job.finished_at for item in drafts],
+    )
+    files = [(item, place, file) for item in drafts for place, file in enumerate(item.files)]
+    await connection.execute(
+        _SQL["insert_files"],
+        [filed[item.job.id][0] for item, _, _ in files],
+        [filed[item.job.id][1] for item, _, _ in files],
+        [place for _, place, _ in files],
+        [item.job.project_id for item, _, _ in files],
+        [file.artifact_id for _, _, file in files],
+        [file.name for _, _, file in files],
+        [file.role for _, _, file in files],
+        [file.media_type for _, _, file in files],
+        [file.bytes for _, _, file in files],
+        [file.sha256 for _, _, file in files],
+        [file.key for _, _, file in files],
+    )
+
+
+async def page(
+    connection: Connection,
+    project: UUID,
+    *,
+    before: UUID | None,
+    asset_type: str | None,
+    path: str | None,
+    text: str | None,
+    limit: int,
+) -> list[Asset]:
+    """Return up to ``limit`` assets at their latest version, newest first, older than ``before``."""
+    rows = await connection.fetch(_SQL["page"], project, before, asset_type, path, text, limit)
+    return await _with_files(connection, rows)
+
+
+async def version(
+    connection: Connection, asset: UUID, projects: Sequence[UUID], number: int | None
+) -> Asset | None:
+    """Return one version, or the latest; None when the asset is not in any of the projects."""
+    rows = await connection.fetch(_SQL["version"], asset, projects, number)
+    return next(iter(await _with_files(connection, rows)), None)
+
+
+async def _with_files(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Asset]:
+    found = await connection.fetch(
+        _SQL["files"], [row["id"] for row in rows], [row["version"] for row in rows]
+    )
+    files: dict[tuple[UUID, int], list[AssetFile]] = {}
+    for row in found:
+        files.setdefault((row["asset_id"], row["version"]), []).append(
+            AssetFile(
+                row["name"],
+                row["role"],
+                row["artifact_id"],
+                row["media_type"],
+                row["bytes"],
+                row["sha256"],
+                row["key"],
+            )
+        )
+    return [
+        Asset(
+            id=row["id"],
+            project_id=row["project_id"],
+            type=row["type"],
+            name=row["name"],
+            library_path=row["library_path"],
+            version=row["version"],
+            latest=row["latest"],
+            status=row["status"],
+            job_id=row["job_id"],
+            files=tuple(files.get((row["id"], row["version"]), ())),
+            metadata=decode(row["metadata"]),
+            lineage=decode(row["lineage"]),
+            created_at=row["created_at"],
+        )
+        for row in rows
+    ]

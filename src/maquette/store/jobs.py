@@ -1,0 +1,204 @@
+"""Jobs: locked loading and set-based saving. A batch's worth of rows goes through each function at once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from maquette.domain.job import Job, JobStatus, Lease, StepStatus
+from maquette.store.database import Connection, decode, encode, statements
+
+_SQL = statements("jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """Jobs under lock, the time after locking, and the transaction's id for questions about its commit."""
+
+    jobs: dict[UUID, Job]
+    now: datetime
+    xid: str
+
+
+@dataclass(frozen=True, slots=True)
+class BriefRow:
+    """What is written once about a new job."""
+
+    created_by: str
+    library_path: str
+    prompt: str
+    style_version: int
+    inputs: bytes
+    effective: bytes
+
+
+def mask(positions: Iterable[int]) -> int:
+    """Return positions as bits."""
+    return sum(1 << position for position in positions)
+
+
+def positions(bits: int) -> frozenset[int]:
+    """Return the bits' positions."""
+    return frozenset(position for position in range(bits.bit_length()) if bits >> position & 1)
+
+
+def job_from(row: Mapping[str, Any]) -> Job:
+    """Return the job in a row, without its lease."""
+    return Job(
+        id=row["id"],
+        project_id=row["project_id"],
+        asset_type=row["asset_type"],
+        pipeline_version=row["pipeline_version"],
+        correlation_id=row["correlation_id"],
+        skipped=positions(row["skipped"]),
+        gates=positions(row["gates"]),
+        priority=row["priority"],
+        service=row["service"],
+        status=JobStatus(row["status"]),
+        position=row["position"],
+        step_status=StepStatus(row["step_status"]),
+        gate_open=row["gate_open"],
+        revisions=tuple(row["revisions"]),
+        attempt=row["attempt"],
+        retry_at=row["retry_at"],
+        sequence=row["sequence"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        error=decode(row["error"]) if row["error"] is not None else None,
+        asset_id=row["asset_id"],
+    )
+
+
+def lease_from(row: Mapping[str, Any]) -> Lease:
+    """Return the lease in a row."""
+    return Lease(
+        fence=row["fence"],
+        worker_epoch=row["worker_epoch"],
+        claim_id=row["claim_id"],
+        worker=row["worker"],
+        service=row["service"],
+        leased_at=row["leased_at"],
+        deadline_at=row["deadline_at"],
+        inputs_digest=row["inputs_digest"],
+        canceling=row["canceling"],
+    )
+
+
+async def lock(connection: Connection, ids: Sequence[UUID]) -> Locked:
+    """Lock jobs in order of id and return them with their leases; ids without a job are left out."""
+    rows = await connection.fetch(_SQL["lock"], ids) if ids else []
+    jobs = {row["id"]: job_from(row) for row in rows}
+    leases = await connection.fetch(_SQL["leases"], ids)
+    for row in leases:
+        if row["job_id"] in jobs:
+            jobs[row["job_id"]] = replace(jobs[row["job_id"]], lease=lease_from(row))
+    return Locked(jobs, leases[0]["now"], leases[0]["xid"])
+
+
+async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) -> None:
+    """Insert new jobs and their briefs."""
+    jobs = [job for job, _ in new]
+    await connection.execute(
+        _SQL["insert"],
+        [job.id for job in jobs],
+        [job.project_id for job in jobs],
+        [job.asset_type for job in jobs],
+        [job.pipeline_version for job in jobs],
+        [job.correlation_id for job in jobs],
+        [mask(job.skipped) for job in jobs],
+        [mask(job.gates) for job in jobs],
+        [job.priority for job in jobs],
+        [job.service for job in jobs],
+        [job.status for job in jobs],
+        [job.position for job in jobs],
+        [job.step_status for job in jobs],
+        [job.gate_open for job in jobs],
+        [bytes(job.revisions) for job in jobs],
+        [job.attempt for job in jobs],
+        [job.sequence for job in jobs],
+        [job.created_at for job in jobs],
+    )
+    briefs = [brief for _, brief in new]
+    await connection.execute(
+        _SQL["insert_briefs"],
+        [job.id for job in jobs],
+        [job.project_id for job in jobs],
+        [brief.created_by for brief in briefs],
+        [brief.library_path for brief in briefs],
+        [brief.prompt for brief in briefs],
+        [brief.style_version for brief in briefs],
+        [brief.inputs for brief in briefs],
+        [brief.effective for brief in briefs],
+    )
+
+
+async def update(connection: Connection, jobs: Sequence[Job]) -> None:
+    """Write the new state of locked jobs."""
+    await connection.execute(
+        _SQL["update"],
+        [job.id for job in jobs],
+        [job.status for job in jobs],
+        [job.position for job in jobs],
+        [job.step_status for job in jobs],
+        [job.gate_open for job in jobs],
+        [bytes(job.revisions) for job in jobs],
+        [job.attempt for job in jobs],
+        [job.retry_at for job in jobs],
+        [job.sequence for job in jobs],
+        [job.started_at for job in jobs],
+        [job.finished_at for job in jobs],
+        [encode(job.error) if job.error is not None else None for job in jobs],
+        [job.asset_id for job in jobs],
+    )
+
+
+async def update_effective(connection: Connection, changed: Mapping[UUID, bytes]) -> None:
+    """Replace the effective inputs of jobs whose reviewer changed them."""
+    await connection.execute(_SQL["update_effective"], list(changed), list(changed.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """An ``Idempotency-Key`` of a project, and the digest of the body that came with it."""
+
+    project_id: UUID
+    key: str
+    digest: bytes
+
+
+async def remember_requests(
+    connection: Connection, requests: Mapping[UUID, RequestKey], now: datetime
+) -> dict[UUID, tuple[UUID, bytes]]:
+    """Record keys of new jobs; return, for those already taken, the job and body digest they stand for.
+
+    A key that another open transaction brought is waited for.
+    """
+    keys = list(requests.values())
+    fresh = await connection.fetch(
+        _SQL["remember_requests"],
+        [item.project_id for item in keys],
+        [item.key for item in keys],
+        [item.digest for item in keys],
+        list(requests),
+        [now] * len(keys),
+    )
+    taken = set(requests) - {row["job_id"] for row in fresh}
+    if not taken:
+        return {}
+    rows = await connection.fetch(
+        _SQL["remembered_requests"],
+        [requests[job].project_id for job in taken],
+        [requests[job].key for job in taken],
+    )
+    found = {(row["project_id"], row["key"]): (row["job_id"], row["digest"]) for row in rows}
+    return {job: found[requests[job].project_id, requests[job].key] for job in taken}
+
+
+async def open_slots(connection: Connection, projects: Sequence[UUID]) -> dict[UUID, int]:
+    """Lock projects and return how many more open jobs each may have; archived and missing ones are left out."""
+    rows = await connection.fetch(_SQL["lock_projects"], projects)
+    limits = {row["id"]: row["open_jobs_max"] for row in rows}
+    counts = await connection.fetch(_SQL["count_open"], list(limits), list(limits.values()))
+    return {row["id"]: limits[row["id"]] - row["open"] for row in counts}

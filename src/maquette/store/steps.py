@@ -1,0 +1,251 @@
+"""What work left behind: step records, lost attempts, artifacts, decisions, dead letters, events."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from maquette.domain.decision import DeadLetter, StepChange
+from maquette.domain.events import Event
+from maquette.domain.job import Artifact, AttemptRecord, Job, StepRecord, StepStatus
+from maquette.domain.review import UserDecision
+from maquette.store.database import Connection, decode, encode, statements
+
+_SQL = statements("steps")
+SHARDS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class BriefFacts:
+    """What handing out and filing need to know of a brief."""
+
+    library_path: str
+    prompt: str
+    style_version: int
+    effective: Mapping[str, Any]
+
+
+def shard(stream: UUID) -> int:
+    """Return the outbox shard of a stream: its last bits, which are random in a UUIDv7."""
+    return stream.int % SHARDS
+
+
+async def insert_records(connection: Connection, rows: Sequence[tuple[UUID, StepRecord]]) -> None:
+    """Insert step rows; each comes with its project."""
+    records = [record for _, record in rows]
+    await connection.execute(
+        _SQL["insert"],
+        [item.job_id for item in records],
+        [item.position for item in records],
+        [item.revision for item in records],
+        [project for project, _ in rows],
+        [item.step for item in records],
+        [item.status for item in records],
+        [item.attempt for item in records],
+        [item.fence for item in records],
+        [item.service for item in records],
+        [item.worker for item in records],
+        [item.started_at for item in records],
+        [item.finished_at for item in records],
+        [item.idempotency_key for item in records],
+        [item.model for item in records],
+        [item.model_version for item in records],
+        [encode(item.outputs) for item in records],
+        [encode(item.metrics) for item in records],
+        [encode(item.error) if item.error is not None else None for item in records],
+    )
+
+
+async def change(connection: Connection, changes: Sequence[StepChange]) -> None:
+    """Set the status of step revisions whose rows exist."""
+    await connection.execute(
+        _SQL["change"],
+        [item.job_id for item in changes],
+        [item.position for item in changes],
+        [item.revision for item in changes],
+        [item.status for item in changes],
+    )
+
+
+async def insert_attempts(connection: Connection, rows: Sequence[tuple[UUID, AttemptRecord]]) -> None:
+    """Insert attempts that did not win; each comes with its project."""
+    attempts = [attempt for _, attempt in rows]
+    await connection.execute(
+        _SQL["insert_attempts"],
+        [item.job_id for item in attempts],
+        [item.fence for item in attempts],
+        [project for project, _ in rows],
+        [item.position for item in attempts],
+        [item.revision for item in attempts],
+        [item.attempt for item in attempts],
+        [item.service for item in attempts],
+        [item.worker for item in attempts],
+        [item.started_at for item in attempts],
+        [item.finished_at for item in attempts],
+        [encode(item.error) for item in attempts],
+    )
+
+
+async def insert_artifacts(connection: Connection, rows: Sequence[tuple[UUID, int, Artifact]]) -> None:
+    """Insert artifacts; each comes with its project and its place among its step's files."""
+    items = [artifact for _, _, artifact in rows]
+    await connection.execute(
+        _SQL["insert_artifacts"],
+        [item.id for item in items],
+        [project for project, _, _ in rows],
+        [item.job_id for item in items],
+        [item.position for item in items],
+        [item.revision for item in items],
+        [item.attempt for item in items],
+        [ordinal for _, ordinal, _ in rows],
+        [item.step for item in items],
+        [item.kind for item in items],
+        [item.name for item in items],
+        [item.media_type for item in items],
+        [item.bytes for item in items],
+        [item.sha256 for item in items],
+        [item.key for item in items],
+        [encode(item.attributes) for item in items],
+    )
+
+
+async def insert_decision(connection: Connection, project: UUID, item: UserDecision) -> None:
+    """Insert a person's decision and mark what was selected."""
+    await connection.execute(
+        _SQL["insert_decisions"],
+        project,
+        item.job_id,
+        item.position,
+        item.revision,
+        item.step,
+        item.verdict,
+        item.notes,
+        list(item.selection),
+        encode(item.changes),
+        item.rewind_to,
+        item.by,
+        item.at,
+    )
+    if item.selection:
+        await connection.execute(
+            _SQL["select_artifacts"], item.job_id, item.position, item.revision, list(item.selection)
+        )
+
+
+async def insert_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> None:
+    """Insert dead letters."""
+    await connection.execute(
+        _SQL["insert_dead_letters"],
+        [item.id for item in letters],
+        [item.job.project_id for item in letters],
+        [item.job.id for item in letters],
+        [item.job.position for item in letters],
+        [item.job.revision for item in letters],
+        [item.job.attempt for item in letters],
+        [item.job.spec.name for item in letters],
+        [encode(item.error) for item in letters],
+        [item.job.finished_at for item in letters],
+    )
+
+
+async def insert_events(connection: Connection, events: Sequence[Event]) -> None:
+    """Append events to the outbox."""
+    await connection.execute(
+        _SQL["insert_events"],
+        [shard(event.job_id) for event in events],
+        [event.job_id for event in events],
+        [event.sequence for event in events],
+        [event.project_id for event in events],
+        [event.type for event in events],
+        [event.time for event in events],
+        [event.correlation_id for event in events],
+        [encode(event.data) for event in events],
+    )
+
+
+def artifact_from(row: Mapping[str, Any]) -> Artifact:
+    """Return the artifact in a row."""
+    return Artifact(
+        id=row["id"],
+        job_id=row["job_id"],
+        position=row["position"],
+        revision=row["revision"],
+        attempt=row["attempt"],
+        step=row["step"],
+        kind=row["kind"],
+        name=row["name"],
+        media_type=row["media_type"],
+        bytes=row["bytes"],
+        sha256=row["sha256"],
+        key=row["key"],
+        attributes=decode(row["attributes"]),
+        selected=row["selected"],
+    )
+
+
+def record_from(row: Mapping[str, Any]) -> StepRecord:
+    """Return the step record in a row."""
+    return StepRecord(
+        job_id=row["job_id"],
+        position=row["position"],
+        revision=row["revision"],
+        step=row["step"],
+        status=StepStatus(row["status"]),
+        attempt=row["attempt"],
+        fence=row["fence"],
+        service=row["service"],
+        worker=row["worker"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        idempotency_key=row["idempotency_key"],
+        outputs=decode(row["outputs"]),
+        metrics=decode(row["metrics"]),
+        model=row["model"],
+        model_version=row["model_version"],
+        error=decode(row["error"]) if row["error"] is not None else None,
+    )
+
+
+async def upstream_artifacts(connection: Connection, jobs: Sequence[Job]) -> dict[UUID, list[Artifact]]:
+    """Return the current artifacts of all steps before each job's current one, uploads included."""
+    return await _artifacts(connection, jobs, [job.position for job in jobs])
+
+
+async def all_artifacts(connection: Connection, jobs: Sequence[Job]) -> dict[UUID, list[Artifact]]:
+    """Return the artifacts of every current revision, uploads left out."""
+    found = await _artifacts(connection, jobs, [len(job.revisions) for job in jobs])
+    return {job: [item for item in items if item.position >= 0] for job, items in found.items()}
+
+
+async def _artifacts(
+    connection: Connection, jobs: Sequence[Job], before: list[int]
+) -> dict[UUID, list[Artifact]]:
+    rows = await connection.fetch(
+        _SQL["current_artifacts"], [job.id for job in jobs], [bytes(job.revisions) for job in jobs], before
+    )
+    found: dict[UUID, list[Artifact]] = {job.id: [] for job in jobs}
+    for row in rows:
+        found[row["job_id"]].append(artifact_from(row))
+    return found
+
+
+async def current_records(connection: Connection, jobs: Sequence[Job]) -> dict[UUID, list[StepRecord]]:
+    """Return the rows of the current revisions of all steps whose work has ended."""
+    rows = await connection.fetch(
+        _SQL["current_records"], [job.id for job in jobs], [bytes(job.revisions) for job in jobs]
+    )
+    found: dict[UUID, list[StepRecord]] = {job.id: [] for job in jobs}
+    for row in rows:
+        found[row["job_id"]].append(record_from(row))
+    return found
+
+
+async def briefs(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, BriefFacts]:
+    """Return what the briefs of jobs say."""
+    rows = await connection.fetch(_SQL["briefs"], job_ids)
+    return {
+        row["job_id"]: BriefFacts(
+            row["library_path"], row["prompt"], row["style_version"], decode(row["effective"])
+        )
+        for row in rows
+    }

@@ -1,0 +1,177 @@
+"""Tasks by temperature: ready, delayed, leased. A job's row says which; these tables make it findable."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from maquette.domain.job import Job, Place
+from maquette.store.database import Connection, statements
+from maquette.store.jobs import job_from
+
+_SQL = statements("tasks")
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A lease that nobody will end."""
+
+    job_id: UUID
+    fence: int
+    error_class: str
+
+
+async def claim(connection: Connection, pairs: Sequence[tuple[str, str]], limit: int) -> list[Job]:
+    """Lock up to ``limit`` ready tasks of the (service, step) pairs and their jobs, without ever waiting."""
+    rows = await connection.fetch(
+        _SQL["claim"], [service for service, _ in pairs], [step for _, step in pairs], limit
+    )
+    return [job_from(row) for row in rows]
+
+
+async def waiting(connection: Connection, pairs: Sequence[tuple[str, str]]) -> bool:
+    """Return whether any task of the pairs is ready."""
+    return bool(
+        await connection.fetchval(
+            _SQL["waiting"], [service for service, _ in pairs], [step for _, step in pairs]
+        )
+    )
+
+
+async def next_fences(connection: Connection, count: int) -> list[int]:
+    """Draw fences: larger than every one drawn before."""
+    return [row["fence"] for row in await connection.fetch(_SQL["next_fences"], count)]
+
+
+async def move(
+    connection: Connection, before: Mapping[UUID, Job | None], after: Mapping[UUID, Job], now: datetime
+) -> None:
+    """Bring the three tables in line with what became of the jobs: a delete here, an insert there."""
+    pairs = [(before[job.id], job) for job in after.values()]
+    left = {place: [job.id for old, job in pairs if _left(old, job, place)] for place in Place}
+    come = {place: [job for old, job in pairs if _came(old, job, place)] for place in Place}
+    if left[Place.READY]:
+        await connection.execute(_SQL["delete_ready"], left[Place.READY])
+    if left[Place.DELAYED]:
+        await connection.execute(_SQL["delete_delayed"], left[Place.DELAYED])
+    if left[Place.LEASED]:
+        await connection.execute(_SQL["delete_leases"], left[Place.LEASED])
+    if come[Place.READY]:
+        await _insert_ready(connection, come[Place.READY], now)
+    if come[Place.DELAYED]:
+        jobs = come[Place.DELAYED]
+        await connection.execute(
+            _SQL["insert_delayed"],
+            [job.id for job in jobs],
+            [job.project_id for job in jobs],
+            [job.retry_at for job in jobs],
+        )
+    if come[Place.LEASED]:
+        await _insert_leases(connection, come[Place.LEASED])
+
+
+def _entry(job: Job | None, place: Place) -> object:
+    """Return what the place's table would hold for a job, or None."""
+    if job is None or job.place is not place:
+        return None
+    return {
+        Place.READY: (job.service, job.spec.name, job.priority),
+        Place.DELAYED: job.retry_at,
+        Place.LEASED: job.lease,
+        Place.NONE: None,
+    }[place]
+
+
+def _left(old: Job | None, new: Job, place: Place) -> bool:
+    entry = _entry(old, place)
+    return entry is not None and entry != _entry(new, place)
+
+
+def _came(old: Job | None, new: Job, place: Place) -> bool:
+    entry = _entry(new, place)
+    return entry is not None and entry != _entry(old, place)
+
+
+async def _insert_ready(connection: Connection, jobs: Sequence[Job], now: datetime) -> None:
+    tag = int(now.timestamp() * 1_000_000)
+    await connection.execute(
+        _SQL["insert_ready"],
+        [job.id for job in jobs],
+        [job.project_id for job in jobs],
+        [job.service for job in jobs],
+        [job.spec.name for job in jobs],
+        [job.priority for job in jobs],
+        [tag] * len(jobs),
+    )
+
+
+async def _insert_leases(connection: Connection, jobs: Sequence[Job]) -> None:
+    leases = [(job, job.lease) for job in jobs if job.lease is not None]
+    await connection.execute(
+        _SQL["insert_leases"],
+        [job.id for job, _ in leases],
+        [job.project_id for job, _ in leases],
+        [lease.fence for _, lease in leases],
+        [lease.worker_epoch for _, lease in leases],
+        [lease.claim_id for _, lease in leases],
+        [lease.worker for _, lease in leases],
+        [lease.service for _, lease in leases],
+        [lease.leased_at for _, lease in leases],
+        [lease.deadline_at for _, lease in leases],
+        [lease.inputs_digest for _, lease in leases],
+        [lease.canceling for _, lease in leases],
+    )
+
+
+async def replayed(connection: Connection, claim_ids: Sequence[UUID]) -> list[UUID]:
+    """Return the jobs that earlier answers to these claims gave out and that are still leased."""
+    return [row["job_id"] for row in await connection.fetch(_SQL["replayed"], claim_ids)]
+
+
+async def held(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, tuple[int, bool]]:
+    """Return fence and whether the worker is to cancel, for the jobs that are leased."""
+    rows = await connection.fetch(_SQL["held"], job_ids)
+    return {row["job_id"]: (row["fence"], row["canceling"]) for row in rows}
+
+
+async def applied_fences(connection: Connection, fences: Sequence[tuple[UUID, int]]) -> set[int]:
+    """Return which of the (job, fence) pairs ended by an outcome that was recorded."""
+    rows = await connection.fetch(
+        _SQL["applied_fences"], [job for job, _ in fences], [fence for _, fence in fences]
+    )
+    return {row["fence"] for row in rows}
+
+
+async def beat(
+    connection: Connection,
+    *,
+    epoch: UUID,
+    name: str,
+    ttl_seconds: float,
+    fences: Sequence[int],
+    progress: bytes,
+    draining: bool,
+) -> None:
+    """Record a worker's heartbeat."""
+    await connection.execute(_SQL["beat"], epoch, name, ttl_seconds, fences, progress, draining)
+
+
+async def touch_workers(connection: Connection, workers: Mapping[UUID, str], ttl_seconds: float) -> None:
+    """Make the rows of workers that claim for the first time."""
+    await connection.execute(_SQL["touch_workers"], list(workers), list(workers.values()), ttl_seconds)
+
+
+async def expired(connection: Connection, limit: int, grace_seconds: float) -> list[Expired]:
+    """Return leases whose worker is gone, whose deadline passed, or that their worker does not know of."""
+    rows = await connection.fetch(_SQL["expired"], limit, grace_seconds)
+    return [Expired(row["job_id"], row["fence"], row["error_class"]) for row in rows]
+
+
+async def due(connection: Connection, limit: int) -> list[UUID]:
+    """Return jobs whose wait before the next attempt is over."""
+    return [row["job_id"] for row in await connection.fetch(_SQL["due"], limit)]
+
+
+async def forget_workers(connection: Connection) -> None:
+    """Delete the rows of workers that have been gone for an hour and hold nothing."""
+    await connection.execute(_SQL["forget_workers"])
