@@ -9,6 +9,7 @@ before the signal was armed, so the parent is checked last. The signal survives 
 
 import ctypes
 import os
+import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
@@ -27,6 +28,7 @@ def main(arguments: list[str]) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
             sys.exit(f"prctl(PR_SET_PDEATHSIG): {os.strerror(ctypes.get_errno())}")
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     if os.getppid() != parent:
         sys.exit(EXIT_PARENT_GONE)
     os.execv(program[0], program)  # noqa: S606 - the program is the supervisor's, and no shell is wanted

@@ -62,6 +62,11 @@ class EmbeddedPostgres:
         """The postmaster's process id while it lives."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
+    @property
+    def exit_status(self) -> int | None:
+        """How the server ended, once it has: minus the signal that killed it, if one did."""
+        return self._process.poll() if self._process else None
+
     def start(self, *, patience_seconds: float = 60.0) -> None:
         """Bring the server up on a free port, finishing crash recovery where needed."""
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)

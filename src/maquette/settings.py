@@ -1,0 +1,300 @@
+"""Settings: ``MAQUETTE_*`` variables over ``maquette.toml`` over defaults, read once into a frozen value.
+
+The fields of `Settings` are the one list of what exists; the documentation is made from them.
+"""
+
+import dataclasses
+import difflib
+import math
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+from urllib.parse import urlsplit
+
+PREFIX = "MAQUETTE_"
+CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+CONFIG_FILE = "maquette.toml"
+
+
+class SettingsError(Exception):
+    """A setting has a value that cannot be used; the message names the variable or the file and key."""
+
+
+Check = Callable[[Any], str | None]
+"""Says what a value should have been, or None when it is fine."""
+
+
+def _between(low: float, high: float = math.inf) -> Check:
+    expected = f"a number from {low:g} to {high:g}" if high < math.inf else f"a number of at least {low:g}"
+    return lambda value: None if low <= value <= high else expected
+
+
+def _address(*schemes: str) -> Check:
+    def check(value: str) -> str | None:
+        try:
+            parts = urlsplit(value)
+            fine = parts.scheme in schemes and (bool(parts.hostname) or "host=" in parts.query)
+        except ValueError:
+            fine = False
+        return (
+            None
+            if fine
+            else f"an address that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+        )
+
+    return check
+
+
+def _path_prefix(value: str) -> str | None:
+    return (
+        None
+        if value.startswith("/") and not value.endswith("/")
+        else "a path such as /prod, without a slash at the end"
+    )
+
+
+def _secret_text(value: str) -> str | None:
+    return (
+        None
+        if len(value) >= 16 and value.isascii() and value.isprintable()
+        else "at least 16 printable ASCII characters"
+    )
+
+
+def _setting(default: Any, text: str, *, check: Check | None = None, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"help": text, "check": check, "secret": secret})
+
+
+_HTTP = _address("http", "https")
+_POSTGRES = _address("postgresql", "postgres")
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be configured. An empty text means: not set. Secrets do not show in ``repr``."""
+
+    data_dir: Path = _setting(  # noqa: RUF009 - returns a dataclass field, as for the others
+        Path(".maquette"), "Directory for all that Maquette keeps itself: embedded database, files, keys."
+    )
+    database_url: str = _setting(
+        "",
+        "PostgreSQL (15 or newer) of your own; empty: an embedded one runs under `up`.",
+        check=_POSTGRES,
+        secret=True,
+    )
+    database_direct_url: str = _setting(
+        "",
+        "The same database without a pooler, for LISTEN and migrations; empty: `MAQUETTE_DATABASE_URL`.",
+        check=_POSTGRES,
+        secret=True,
+    )
+    database_connections_max: int = _setting(
+        16, "Connections that one process opens to the database.", check=_between(2, 1000)
+    )
+    host: str = _setting("127.0.0.1", "Address the API listens on.")
+    port: int = _setting(8470, "Port the API listens on; 0 takes a free one.", check=_between(0, 65535))
+    public_url: str = _setting(
+        "",
+        "Address people and workers reach the API by, when it is not `http://HOST:PORT`: what a gateway or a tunnel shows.",
+        check=_HTTP,
+    )
+    root_path: str = _setting(
+        "", "Path prefix that a gateway in front removes, such as `/prod`.", check=_path_prefix
+    )
+    url: str = _setting("", "Client: address of the API; empty: the one that `up` started here.", check=_HTTP)
+    api_key: str = _setting("", "Client: API key; empty: the one that `up` made here.", secret=True)
+    worker_token: str = _setting(
+        "", "Token of the workers; empty: made on first use.", check=_secret_text, secret=True
+    )
+    signing_key: str = _setting(
+        "", "Key that signs URLs of files; empty: made on first use.", check=_secret_text, secret=True
+    )
+    log_format: Literal["text", "json"] = _setting("text", "Form of the logs on standard error.")
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "info", "Least severe log entry to write."
+    )
+    heartbeat_seconds: float = _setting(
+        5.0, "How often a worker says that it is alive.", check=_between(0.1, 300)
+    )
+    lease_seconds: float = _setting(
+        15.0,
+        "Silence after which a worker counts as lost and its task is given away.",
+        check=_between(0.3, 3600),
+    )
+    attempt_seconds_max: float = _setting(
+        900.0, "Longest time for one attempt at a step.", check=_between(1, 86400)
+    )
+    open_jobs_max: int = _setting(
+        1000, "Unfinished jobs that one project may have.", check=_between(1, 10_000_000)
+    )
+    body_bytes_max: int = _setting(
+        _MIB, "Largest request body, uploads apart.", check=_between(1024, 1024 * _MIB)
+    )
+    upload_bytes_max: int = _setting(
+        64 * _MIB, "Largest file in an upload.", check=_between(1024, 1024 * 1024 * _MIB)
+    )
+    url_ttl_seconds: int = _setting(900, "How long a signed URL stays valid.", check=_between(10, 604_800))
+    worker_slots_generation: int = _setting(
+        1, "Tasks that the `generation` worker does at once.", check=_between(1, 256)
+    )
+    worker_slots_processing: int = _setting(
+        1, "Tasks that the `processing` worker does at once.", check=_between(1, 256)
+    )
+    drain_seconds: float = _setting(
+        10.0, "How long a worker that is told to stop may finish what it does.", check=_between(0, 3600)
+    )
+
+    @property
+    def local_url(self) -> str:
+        """Where processes on this machine reach the API."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def base_url(self) -> str:
+        """Where others reach the API: ``public_url``, else as on this machine."""
+        return self.public_url.rstrip("/") or self.local_url
+
+    @property
+    def direct_url(self) -> str:
+        """Database address for what a pooler in transaction mode cannot do."""
+        return self.database_direct_url or self.database_url
+
+
+@dataclass(frozen=True, slots=True)
+class SettingInfo:
+    """One setting for people."""
+
+    name: str
+    variable: str
+    kind: str
+    default: str
+    help: str
+    secret: bool
+
+
+def documented() -> Iterator[SettingInfo]:
+    """Every setting, in the order of the documentation."""
+    kinds = get_type_hints(Settings)
+    for entry in dataclasses.fields(Settings):
+        default = "" if entry.default == "" else str(entry.default)
+        yield SettingInfo(
+            entry.name,
+            PREFIX + entry.name.upper(),
+            _kind_name(kinds[entry.name]),
+            default,
+            entry.metadata["help"],
+            entry.metadata["secret"],
+        )
+
+
+def markdown() -> str:
+    """``docs/settings.md``."""
+    rows = [
+        f"| `{info.variable}` | {info.kind} | {f'`{info.default}`' if info.default else ''} | {info.help} |"
+        for info in documented()
+    ]
+    return "\n".join(
+        [_INTRODUCTION, "| variable | type | default | what it does |", "|---|---|---|---|", *rows, ""]
+    )
+
+
+_INTRODUCTION = f"""\
+# Settings
+
+Each setting is an environment variable, or the same name without `{PREFIX}` and in lower case in `{CONFIG_FILE}`
+(in the working directory, or where `{CONFIG_VARIABLE}` points). The variable wins over the file, the file over
+the default; an empty variable counts as absent. Relative paths in the file are relative to the file. Units stand last in
+the names. This page is written by `maquette settings --markdown`.
+"""
+
+
+def load(variables: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
+    """Read the settings. `SettingsError` names the first variable or key whose value cannot be used."""
+    variables = os.environ if variables is None else variables
+    directory = directory or Path.cwd()
+    kinds = get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    raw: Any
+    file_values, file = _read_file(variables, directory)
+    for entry in dataclasses.fields(Settings):
+        variable = PREFIX + entry.name.upper()
+        if variables.get(variable, "") != "":
+            raw, origin, base = variables[variable], variable, directory
+        elif entry.name in file_values:
+            raw, origin, base = file_values[entry.name], f"{entry.name} in {file}", file.parent
+        else:
+            raw, origin, base = entry.default, "default", directory
+        value = _convert(raw, kinds[entry.name], origin, secret=entry.metadata["secret"])
+        values[entry.name] = (base / value.expanduser()).absolute() if isinstance(value, Path) else value
+        check = entry.metadata["check"]
+        if origin != "default" and check and (expected := check(value)):
+            raise _wrong(origin, raw, expected, secret=entry.metadata["secret"])
+    settings = Settings(**values)
+    if settings.lease_seconds < 2 * settings.heartbeat_seconds:
+        raise SettingsError(
+            f"{PREFIX}LEASE_SECONDS ({settings.lease_seconds:g}) must be at least twice {PREFIX}HEARTBEAT_SECONDS "
+            f"({settings.heartbeat_seconds:g}), or one late heartbeat loses a worker's tasks."
+        )
+    return settings
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Give the variables from which `load` makes an equal value: what a child process is started with."""
+    values = ((entry.name, getattr(settings, entry.name)) for entry in dataclasses.fields(settings))
+    return {PREFIX + name.upper(): str(value) for name, value in values if value != ""}
+
+
+def _read_file(variables: Mapping[str, str], directory: Path) -> tuple[dict[str, Any], Path]:
+    named = variables.get(CONFIG_VARIABLE, "")
+    path = directory / (named or CONFIG_FILE)
+    try:
+        with path.open("rb") as file:
+            values = tomllib.load(file)
+    except FileNotFoundError:
+        if named:
+            raise SettingsError(f"{CONFIG_VARIABLE} points to {path}, which does not exist.") from None
+        return {}, path
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from None
+    known = [entry.name for entry in dataclasses.fields(Settings)]
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            raise SettingsError(
+                f"{path} has an unknown key {key!r}." + (f" Did you mean {near[0]!r}?" if near else "")
+            )
+    return values, path
+
+
+def _convert(raw: Any, kind: Any, origin: str, *, secret: bool) -> Any:
+    choices = get_args(kind)
+    if choices:
+        if raw in choices:
+            return raw
+        raise _wrong(origin, raw, f"one of {', '.join(choices)}", secret=secret)
+    expected = {int: "a whole number", float: "a number", str: "a text", Path: "a path"}[kind]
+    # A file has types of its own: true is no number, and 8470 is no host.
+    if isinstance(raw, bool) or (kind in {str, Path} and not isinstance(raw, str | Path)):
+        raise _wrong(origin, raw, expected, secret=secret)
+    try:
+        value = kind(raw)
+    except (TypeError, ValueError):
+        raise _wrong(origin, raw, expected, secret=secret) from None
+    if (kind is float and not math.isfinite(value)) or (kind is int and isinstance(raw, float)):
+        raise _wrong(origin, raw, expected, secret=secret)
+    return value
+
+
+def _wrong(origin: str, raw: Any, expected: str, *, secret: bool) -> SettingsError:
+    return SettingsError(f"{origin}: expected {expected}" + ("." if secret else f", not {str(raw)[:100]!r}."))
+
+
+def _kind_name(kind: Any) -> str:
+    if choices := get_args(kind):
+        return " or ".join(f"`{choice}`" for choice in choices)
+    return {int: "whole number", float: "number", str: "text", Path: "path"}[kind]
