@@ -33,7 +33,6 @@ class Complete:
     metrics: Mapping[str, Any]
     model: str
     model_version: str
-    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

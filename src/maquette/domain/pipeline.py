@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from maquette.domain.errors import Detail, Invalid
 
@@ -157,12 +157,23 @@ def gate_positions(pipeline: Pipeline, gates: Iterable[str], skipped: Collection
     return frozenset(found)
 
 
-class HasOrigin:
+class HasOrigin(Protocol):
     """What ``choose_inputs`` needs to know of an artifact."""
 
-    step: str
-    kind: str
-    selected: bool | None
+    @property
+    def step(self) -> str:
+        """Step that made it."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """Kind of file."""
+        ...
+
+    @property
+    def selected(self) -> bool | None:
+        """A reviewer's choice, if any."""
+        ...
 
 
 ArtifactT = TypeVar("ArtifactT", bound=HasOrigin)

@@ -18,6 +18,7 @@ from maquette.domain.decision import (
 )
 from maquette.domain.errors import StaleFence
 from maquette.domain.events import Event, EventType, timestamp
+from maquette.domain.idempotency import step_key
 from maquette.domain.job import Artifact, AttemptRecord, Job, JobStatus, Lease, StepRecord, StepStatus
 from maquette.domain.retry import retry_delay
 
@@ -105,7 +106,7 @@ def complete(job: Job, command: c.Complete, now: datetime) -> Decision:
         worker=lease.worker,
         started_at=lease.leased_at,
         finished_at=now,
-        idempotency_key=command.idempotency_key,
+        idempotency_key=step_key(lease.inputs_digest, command.model_version),
         outputs=command.outputs,
         metrics=command.metrics,
         model=command.model,

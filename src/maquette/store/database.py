@@ -8,10 +8,11 @@ from typing import Any
 
 import asyncpg
 import msgspec
-from asyncpg import Connection as Connection
+from asyncpg import Connection
 
 from maquette.domain.errors import Unavailable
 
+__all__ = ["CONNECTION_ERRORS", "Connection", "Database", "connect", "decode", "encode", "statements"]
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 #: What the driver raises when the server is away, restarting or refusing; nothing is known to have changed.
 CONNECTION_ERRORS = (

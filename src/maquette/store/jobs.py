@@ -168,32 +168,30 @@ class RequestKey:
     digest: bytes
 
 
-async def remember_requests(
-    connection: Connection, requests: Mapping[UUID, RequestKey], now: datetime
-) -> dict[UUID, tuple[UUID, bytes]]:
-    """Record keys of new jobs; return, for those already taken, the job and body digest they stand for.
-
-    A key that another open transaction brought is waited for.
-    """
-    keys = list(requests.values())
-    fresh = await connection.fetch(
-        _SQL["remember_requests"],
-        [item.project_id for item in keys],
-        [item.key for item in keys],
-        [item.digest for item in keys],
-        list(requests),
-        [now] * len(keys),
-    )
-    taken = set(requests) - {row["job_id"] for row in fresh}
-    if not taken:
-        return {}
+async def remembered_requests(
+    connection: Connection, requests: Sequence[RequestKey]
+) -> dict[tuple[UUID, str], tuple[UUID, bytes]]:
+    """Return job and body digest of the keys that were used before, by (project, key)."""
     rows = await connection.fetch(
         _SQL["remembered_requests"],
-        [requests[job].project_id for job in taken],
-        [requests[job].key for job in taken],
+        [item.project_id for item in requests],
+        [item.key for item in requests],
     )
-    found = {(row["project_id"], row["key"]): (row["job_id"], row["digest"]) for row in rows}
-    return {job: found[requests[job].project_id, requests[job].key] for job in taken}
+    return {(row["project_id"], row["key"]): (row["job_id"], row["digest"]) for row in rows}
+
+
+async def remember_requests(
+    connection: Connection, requests: Sequence[tuple[RequestKey, UUID]], now: datetime
+) -> None:
+    """Record the keys of new jobs; their projects must be locked."""
+    await connection.execute(
+        _SQL["remember_requests"],
+        [item.project_id for item, _ in requests],
+        [item.key for item, _ in requests],
+        [item.digest for item, _ in requests],
+        [job for _, job in requests],
+        [now] * len(requests),
+    )
 
 
 async def open_slots(connection: Connection, projects: Sequence[UUID]) -> dict[UUID, int]:

@@ -43,19 +43,15 @@ update briefs set effective = x.effective
 from unnest($1::uuid[], $2::bytea[]) as x(job_id, effective)
 where briefs.job_id = x.job_id
 
--- name: remember_requests
--- Ordered, so that two transactions that bring the same keys wait for each other in one order.
-insert into request_keys (project_id, key, digest, job_id, created_at)
-select * from unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[], $5::timestamptz[])
-         as x(project_id, key, digest, job_id, created_at)
-order by x.project_id, x.key
-on conflict do nothing
-returning job_id
-
 -- name: remembered_requests
 select k.project_id, k.key, k.digest, k.job_id
 from request_keys k
 join unnest($1::uuid[], $2::text[]) as x(project_id, key) using (project_id, key)
+
+-- name: remember_requests
+-- Under the projects' locks, so no other transaction can bring the same keys.
+insert into request_keys (project_id, key, digest, job_id, created_at)
+select * from unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[], $5::timestamptz[])
 
 -- name: lock_projects
 select id, open_jobs_max from projects where id = any($1::uuid[]) and archived_at is null order by id for update

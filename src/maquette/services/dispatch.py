@@ -1,0 +1,123 @@
+"""Leasing tasks to workers inside a batch, and looking up what each leased step reads."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+from maquette.domain.commands import Start
+from maquette.domain.idempotency import inputs_digest
+from maquette.domain.job import Job, Lease
+from maquette.domain.pipeline import choose_inputs
+from maquette.services.orders import Batch, Fences, Handout, Slot
+from maquette.store import steps, tasks
+from maquette.store.database import Connection
+
+
+async def serve(
+    connection: Connection, batch: Batch, wishes: Sequence[Slot], parked: Sequence[Slot], fences: Fences
+) -> None:
+    """Lease tasks to wishes.
+
+    First a job's next step goes to the worker that brought its last one (affinity: at most a pipeline's length
+    in a row, so nobody waits behind it for longer). Then the queue, in its order. What is still left of this
+    batch's new tasks goes straight to those still hungry, the parked ones included.
+    """
+    if not wishes and not parked:
+        return
+    given: dict[Slot, list[Job]] = {slot: [] for slot in (*wishes, *parked)}
+    _replay(batch, wishes, given)
+    fresh = {job.id: job for job in batch.newly_ready}
+    for slot in wishes:
+        own = {id_ for other, id_ in _orders_of(batch, slot.group) if other is not slot}
+        _give(slot, [job for key, job in fresh.items() if key in own], given, fresh)
+    for pairs in sorted({slot.wish.pairs for slot in wishes if slot.wish and _hungry(slot, given)}):
+        group = [slot for slot in wishes if slot.wish and slot.wish.pairs == pairs]
+        queue = {
+            job.id: job for job in await tasks.claim(connection, pairs, sum(_hungry(s, given) for s in group))
+        }
+        for job in queue.values():
+            batch.before.setdefault(job.id, job)
+            batch.after.setdefault(job.id, job)
+        for slot in group:
+            _give(slot, [batch.after[key] for key in queue], given, queue)
+    for slot in (*wishes, *parked):
+        _give(slot, list(fresh.values()), given, fresh)
+    await _start(connection, batch, given, fences)
+
+
+def _orders_of(batch: Batch, group: int) -> list[tuple[Slot, UUID]]:
+    return [
+        (slot, slot.order.job_id) for slot in batch.verdicts if slot.group == group and slot.order is not None
+    ]
+
+
+def _hungry(slot: Slot, given: dict[Slot, list[Job]]) -> int:
+    return slot.wish.capacity - len(given[slot]) if slot.wish else 0
+
+
+def _give(slot: Slot, candidates: list[Job], given: dict[Slot, list[Job]], pool: dict[UUID, Job]) -> None:
+    if slot.wish is None:
+        return
+    for job in candidates:
+        if _hungry(slot, given) <= 0:
+            return
+        if job.id in pool and (job.service, job.spec.name) in slot.wish.pairs:
+            given[slot].append(pool.pop(job.id))
+
+
+def _replay(batch: Batch, wishes: Sequence[Slot], given: dict[Slot, list[Job]]) -> None:
+    """Give a repeated claim the leases its lost answer named."""
+    for slot in wishes:
+        if slot.wish is not None and slot.wish.retried:
+            given[slot] += [
+                job for job in batch.after.values() if job.lease and job.lease.claim_id == slot.wish.claim_id
+            ]
+
+
+async def _start(connection: Connection, batch: Batch, given: dict[Slot, list[Job]], fences: Fences) -> None:
+    served = [(slot, slot.wish, job) for slot, found in given.items() for job in found if slot.wish]
+    fresh = [(slot, wish, job) for slot, wish, job in served if job.lease is None]
+    numbers = await fences.take(connection, len(fresh)) if fresh else []
+    for (slot, wish, job), fence in zip(fresh, numbers, strict=True):
+        lease = Lease(
+            fence=fence,
+            worker_epoch=wish.worker_epoch,
+            claim_id=wish.claim_id,
+            worker=wish.worker,
+            service=job.service,
+            leased_at=batch.now,
+            deadline_at=batch.now + timedelta(seconds=job.spec.deadline_seconds),
+        )
+        if batch.fold(slot, job.id, Start(lease)):
+            batch.started.append((slot, job.id))
+    batch.started += [(slot, job.id) for slot, _, job in served if job.lease is not None]
+    for slot in given:
+        batch.handouts[slot] = []
+
+
+async def hand_out(connection: Connection, batch: Batch) -> None:
+    """Look up what the leased steps read, and pin its digest in the lease."""
+    if not batch.started:
+        return
+    leased = [batch.after[key] for _, key in batch.started]
+    upstream = await steps.upstream_artifacts(connection, leased)
+    briefs = await steps.briefs(connection, [job.id for job in leased])
+    for slot, key in batch.started:
+        job = batch.after[key]
+        if job.lease is None:
+            continue
+        inputs = choose_inputs(job.spec, upstream[key])
+        params = briefs[key].effective["params"][job.spec.name]
+        seed = briefs[key].effective["seeds"][job.spec.name]
+        digest = inputs_digest(
+            project_id=job.project_id,
+            asset_type=job.asset_type,
+            step=job.spec.name,
+            params=params,
+            seed=seed,
+            upstream=[item.sha256 for item in inputs],
+        )
+        lease = replace(job.lease, inputs_digest=digest)
+        batch.after[key] = replace(job, lease=lease)
+        batch.handouts[slot].append(Handout(batch.after[key], lease, tuple(inputs), params, seed))

@@ -1,0 +1,92 @@
+"""One connection of a long-lived owner: transactions that reconnect, and that know how they ended."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Protocol, TypeVar
+
+import asyncpg
+
+from maquette.domain.errors import Unavailable
+from maquette.store.database import CONNECTION_ERRORS, Connection, connect
+
+
+class KnowsTransaction(Protocol):
+    """What a transaction's body returns."""
+
+    xid: str
+    """``pg_current_xact_id()``, for asking what became of a COMMIT whose answer was lost."""
+
+
+T = TypeVar("T", bound=KnowsTransaction)
+
+
+class BadData(Exception):
+    """The server refused a value: some row of the batch is at fault, trying again is useless."""
+
+
+class Contention(Exception):
+    """A deadlock or serialisation failure: nothing was written, trying again may succeed."""
+
+
+class Session:
+    """One connection; opened on first use and again after it was lost."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: Connection | None = None
+
+    async def transaction(self, body: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run ``body`` in a transaction and return its result once that is durably committed.
+
+        ``BadData``, ``Contention`` and ``Unavailable`` all mean that nothing was written.
+        """
+        connection = await self._connected()
+        transaction = connection.transaction()
+        try:
+            await transaction.start()
+            try:
+                result = await body(connection)
+            except BaseException:
+                with suppress(*CONNECTION_ERRORS, asyncpg.PostgresError):
+                    await transaction.rollback()
+                raise
+        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError) as error:
+            raise Contention(str(error)) from error
+        except CONNECTION_ERRORS as error:
+            await self.close()
+            raise Unavailable("The database is away.", retry_after_seconds=1) from error
+        except (asyncpg.PostgresError, asyncpg.DataError, ValueError, TypeError, OverflowError) as error:
+            raise BadData(f"{type(error).__name__}: {error}") from error
+        try:
+            await transaction.commit()
+        except (*CONNECTION_ERRORS, asyncpg.PostgresError) as error:
+            await self.close()
+            if not await self._committed(result.xid):
+                raise Unavailable("The database went away.", retry_after_seconds=1) from error
+        return result
+
+    async def close(self) -> None:
+        """Drop the connection, politely or not."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def _connected(self) -> Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await connect(self._url)
+        return self._connection
+
+    async def _committed(self, xid: str) -> bool:
+        """Ask, until there is an answer, whether a transaction committed."""
+        delay = 0.05
+        while True:
+            try:
+                connection = await self._connected()
+                status = await connection.fetchval("select pg_xact_status($1::text::xid8)", xid)
+                if status != "in progress":
+                    return bool(status == "committed")
+            except (Unavailable, *CONNECTION_ERRORS):
+                await self.close()
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 2.0)
