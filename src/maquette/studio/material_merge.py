@@ -10,6 +10,7 @@ from maquette.studio.errors import StudioInputError
 from maquette.studio.gltf_material import Surface
 from maquette.studio.gltf_primitive import Primitive
 from maquette.studio.scene import Floats, Material
+from maquette.studio.textures import settled, srgb_from_linear
 
 _ATLAS_MAX = 4096
 _TILES_MAX = 256
@@ -35,18 +36,6 @@ def one_surface(primitives: Sequence[Primitive]) -> tuple[list[Primitive], Mater
             "mesh_too_complex", f"The GLB has {len(surfaces)} materials; {_TILES_MAX} is the limit."
         )
     return _atlas(painted)
-
-
-def srgb_from_linear(linear: Floats) -> Floats:
-    """IEC 61966-2-1, values 0 to 1."""
-    return np.where(
-        linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055
-    )
-
-
-def linear_from_srgb(srgb: Floats) -> Floats:
-    """IEC 61966-2-1, values 0 to 1."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
 def _untextured(material: Material) -> Material:
@@ -159,22 +148,15 @@ def _repeats(items: Sequence[Primitive]) -> int:
 
 
 def _tiles(material: Material) -> dict[str, Image.Image]:
-    """Textures with the material's factors multiplied in; a flat texel where there is no texture."""
-    factor = np.asarray(material.base_color_factor)
-    base = material.base_color or Image.new("RGBA", (4, 4), (255, 255, 255, 255))
-    pixels = np.asarray(base.convert("RGBA"), dtype=np.float32) / 255
-    if (factor != 1.0).any():
-        rgb = srgb_from_linear(linear_from_srgb(pixels[..., :3]) * factor[:3])
-        pixels = np.concatenate([rgb, pixels[..., 3:] * factor[3]], axis=-1)
-    packed = material.occlusion_roughness_metallic or Image.new("RGB", (4, 4), (255, 255, 255))
-    strengths = (1.0, material.roughness_factor, material.metallic_factor)
-    scaled = np.asarray(packed.convert("RGB"), dtype=np.float32) * strengths
+    whole = settled(material)
+    assert whole.base_color is not None
+    assert whole.occlusion_roughness_metallic is not None
     tiles = {
-        "base_color": Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)),
-        "occlusion_roughness_metallic": Image.fromarray(np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)),
+        "base_color": whole.base_color.convert("RGBA"),
+        "occlusion_roughness_metallic": whole.occlusion_roughness_metallic,
     }
-    if material.normal is not None:
-        tiles["normal"] = material.normal.convert("RGB")
+    if whole.normal is not None:
+        tiles["normal"] = whole.normal.convert("RGB")
     return tiles
 
 
