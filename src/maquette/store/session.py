@@ -51,7 +51,11 @@ class Session:
                 with suppress(*CONNECTION_ERRORS, asyncpg.PostgresError):
                     await transaction.rollback()
                 raise
-        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError) as error:
+        except (
+            asyncpg.DeadlockDetectedError,
+            asyncpg.SerializationError,
+            asyncpg.LockNotAvailableError,
+        ) as error:
             raise Contention(str(error)) from error
         except CONNECTION_ERRORS as error:
             await self.close()

@@ -1,0 +1,171 @@
+"""Projects and what belongs to them: style, gates, keys, uploads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from maquette.domain.pipeline import DEFAULT_GATES
+from maquette.domain.style import Style
+from maquette.store.database import Connection, decode, encode, statements
+
+_SQL = statements("projects")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A tenant with the newest version of its context."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    created_by: str
+    open_jobs_max: int
+    style: Style
+    gates: tuple[str, ...]
+    gates_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """An API key without its secret, which nobody has."""
+
+    id: UUID
+    name: str
+    subject: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a key's secret is compared with, and whom it stands for."""
+
+    project_id: UUID | None
+    kind: str
+    subject: str
+    secret_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file a person brings."""
+
+    id: UUID
+    project_id: UUID
+    name: str
+    media_type: str
+    bytes: int
+    sha256: str
+    key: str
+    created_at: datetime
+
+
+async def insert(connection: Connection, project: UUID, name: str, by: str, open_jobs_max: int) -> None:
+    """Insert a project."""
+    await connection.execute(_SQL["insert"], project, name, by, open_jobs_max)
+
+
+async def rename(connection: Connection, project: UUID, name: str | None, open_jobs_max: int | None) -> None:
+    """Change what is not None."""
+    await connection.execute(_SQL["rename"], project, name, open_jobs_max)
+
+
+async def context(connection: Connection, project: UUID) -> Project | None:
+    """Return a project, or None."""
+    row = await connection.fetchrow(_SQL["context"], project)
+    if row is None:
+        return None
+    body: dict[str, Any] = decode(row["style"]) if row["style"] else {}
+    style = Style(row["style_version"], **{name: tuple(words) for name, words in body.items()})
+    gates = tuple(row["gates"]) if row["gates"] is not None else DEFAULT_GATES
+    return Project(
+        row["id"],
+        row["name"],
+        row["created_at"],
+        row["created_by"],
+        row["open_jobs_max"],
+        style,
+        gates,
+        row["gates_version"],
+    )
+
+
+async def page(
+    connection: Connection, projects: Sequence[UUID] | None, before: UUID | None, limit: int
+) -> list[Project]:
+    """Return up to ``limit`` of the projects (None: of all), newest first."""
+    rows = await connection.fetch(_SQL["page"], projects, before, limit)
+    found = [await context(connection, row["id"]) for row in rows]
+    return [project for project in found if project is not None]
+
+
+async def insert_style(connection: Connection, project: UUID, style: Style, by: str) -> None:
+    """Add a version; the project's lock orders two at once. Run it in a transaction."""
+    await connection.fetchval(_SQL["lock"], project)
+    body = {
+        "keywords": style.keywords,
+        "negative_keywords": style.negative_keywords,
+        "palette": style.palette,
+    }
+    await connection.execute(_SQL["insert_style"], project, encode(body), by)
+
+
+async def insert_gates(connection: Connection, project: UUID, gates: Sequence[str], by: str) -> None:
+    """Add a version; the project's lock orders two at once. Run it in a transaction."""
+    await connection.fetchval(_SQL["lock"], project)
+    await connection.execute(_SQL["insert_gates"], project, list(gates), by)
+
+
+async def insert_key(
+    connection: Connection,
+    key: UUID,
+    *,
+    project: UUID | None,
+    kind: str,
+    name: str,
+    subject: str,
+    secret_hash: bytes,
+    expires_at: datetime | None = None,
+) -> None:
+    """Insert a key's hash."""
+    await connection.execute(_SQL["insert_key"], key, project, kind, name, subject, secret_hash, expires_at)
+
+
+async def credential(connection: Connection, key: UUID) -> Credential | None:
+    """Return what a live key stands for."""
+    row = await connection.fetchrow(_SQL["key"], key)
+    return Credential(row["project_id"], row["kind"], row["subject"], row["secret_hash"]) if row else None
+
+
+async def keys(connection: Connection, project: UUID) -> list[KeyRow]:
+    """Return a project's keys, revoked ones included."""
+    return [KeyRow(**row) for row in await connection.fetch(_SQL["keys"], project)]
+
+
+async def revoke_key(connection: Connection, project: UUID, key: UUID) -> bool:
+    """Revoke a key; False when there was nothing to revoke."""
+    return bool((await connection.execute(_SQL["revoke_key"], key, project)) == "UPDATE 1")
+
+
+async def insert_upload(connection: Connection, upload: Upload, by: str) -> datetime:
+    """Insert an upload that may now arrive; return when."""
+    at: datetime = await connection.fetchval(
+        _SQL["insert_upload"],
+        upload.id,
+        upload.project_id,
+        upload.name,
+        upload.media_type,
+        upload.bytes,
+        upload.sha256,
+        upload.key,
+        by,
+    )
+    return at
+
+
+async def uploads(connection: Connection, ids: Sequence[UUID], projects: Sequence[UUID]) -> list[Upload]:
+    """Return the uploads that exist in the projects."""
+    return [Upload(**row) for row in await connection.fetch(_SQL["uploads"], ids, projects)]

@@ -1,0 +1,171 @@
+"""Reads for people: jobs with all that hangs on them, events, artifacts. No locks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from maquette.domain.events import Event, EventType
+from maquette.domain.job import Artifact, Job, Lease, StepRecord
+from maquette.domain.review import UserDecision, Verdict
+from maquette.store.database import Connection, decode, statements
+from maquette.store.jobs import job_from, lease_from
+from maquette.store.steps import artifact_from, record_from, shard
+
+_SQL = statements("reading")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a running step says it is."""
+
+    value: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job with its brief."""
+
+    job: Job
+    created_by: str
+    library_path: str
+    style_version: int
+    inputs: Mapping[str, Any]
+    effective: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What hangs on jobs, by job id."""
+
+    records: Mapping[UUID, list[StepRecord]]
+    artifacts: Mapping[UUID, list[Artifact]]
+    decisions: Mapping[UUID, list[UserDecision]]
+    leases: Mapping[UUID, tuple[Lease, Progress]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """The news about a job: its last sequence, whether it ended, and the running step's progress."""
+
+    sequence: int
+    status: str
+    progress: Progress | None
+
+
+def _job_row(row: Mapping[str, Any]) -> JobRow:
+    return JobRow(
+        job_from(row),
+        row["created_by"],
+        row["library_path"],
+        row["style_version"],
+        decode(row["inputs"]),
+        decode(row["effective"]),
+    )
+
+
+async def job(connection: Connection, job_id: UUID, projects: Sequence[UUID] | None) -> JobRow | None:
+    """Return one job, or None when it is not in any of the projects (None: all)."""
+    row = await connection.fetchrow(_SQL["job"], job_id, projects)
+    return _job_row(row) if row else None
+
+
+async def jobs(
+    connection: Connection,
+    projects: Sequence[UUID] | None,
+    *,
+    before: UUID | None,
+    status: str | None,
+    asset_type: str | None,
+    limit: int,
+) -> list[JobRow]:
+    """Return up to ``limit`` jobs, newest first, older than ``before``."""
+    rows = await connection.fetch(_SQL["jobs"], projects, before, status, asset_type, limit)
+    return [_job_row(row) for row in rows]
+
+
+async def attached(connection: Connection, job_ids: Sequence[UUID]) -> Attached:
+    """Return steps, artifacts, decisions and leases of jobs: four statements, however many jobs."""
+    records: dict[UUID, list[StepRecord]] = {}
+    for row in await connection.fetch(_SQL["records"], job_ids):
+        records.setdefault(row["job_id"], []).append(record_from(row))
+    artifacts: dict[UUID, list[Artifact]] = {}
+    for row in await connection.fetch(_SQL["artifacts"], job_ids):
+        artifacts.setdefault(row["job_id"], []).append(artifact_from(row))
+    decisions: dict[UUID, list[UserDecision]] = {}
+    for row in await connection.fetch(_SQL["decisions"], job_ids):
+        decisions.setdefault(row["job_id"], []).append(_decision(row))
+    leases = {
+        row["job_id"]: (lease_from(row), _progress(row["progress"], row["fence"]) or Progress(0.0, ""))
+        for row in await connection.fetch(_SQL["leases"], job_ids)
+    }
+    return Attached(records, artifacts, decisions, leases)
+
+
+def _decision(row: Mapping[str, Any]) -> UserDecision:
+    return UserDecision(
+        job_id=row["job_id"],
+        position=row["position"],
+        revision=row["revision"],
+        step=row["step"],
+        verdict=Verdict(row["verdict"]),
+        notes=row["notes"],
+        selection=tuple(row["selection"]),
+        changes=decode(row["changes"]),
+        rewind_to=row["rewind_to"],
+        by=row["decided_by"],
+        at=row["decided_at"],
+    )
+
+
+def _progress(data: bytes | None, fence: int | None) -> Progress | None:
+    for held, value, message in decode(data) if data else ():
+        if held == fence:
+            return Progress(value, message)
+    return None
+
+
+async def queue_position(connection: Connection, job_id: UUID) -> int:
+    """Return the place of a ready task in its queue, from 1; exact to 1,000."""
+    return int(await connection.fetchval(_SQL["queue_position"], job_id))
+
+
+async def artifact(
+    connection: Connection, artifact_id: UUID, projects: Sequence[UUID] | None
+) -> Artifact | None:
+    """Return one artifact, or None when it is not in any of the projects (None: all)."""
+    row = await connection.fetchrow(_SQL["artifact"], artifact_id, projects)
+    return artifact_from(row) if row else None
+
+
+async def decision(connection: Connection, job_id: UUID, step: str, revision: int) -> UserDecision | None:
+    """Return the last decision about a step revision."""
+    row = await connection.fetchrow(_SQL["decision"], job_id, step, revision)
+    return _decision(row) if row else None
+
+
+async def events(connection: Connection, job_id: UUID, after: int, limit: int) -> list[Event]:
+    """Return a job's events after a sequence, in order."""
+    rows = await connection.fetch(_SQL["events"], shard(job_id), job_id, after, limit)
+    return [
+        Event(
+            job_id,
+            row["project_id"],
+            row["sequence"],
+            EventType(row["type"]),
+            row["time"],
+            row["correlation_id"],
+            decode(row["data"]),
+        )
+        for row in rows
+    ]
+
+
+async def pulses(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, Pulse]:
+    """Return the news about jobs."""
+    rows = await connection.fetch(_SQL["sequences"], job_ids)
+    return {
+        row["id"]: Pulse(row["sequence"], row["status"], _progress(row["progress"], row["fence"]))
+        for row in rows
+    }

@@ -1,0 +1,57 @@
+-- name: insert
+insert into projects (id, name, created_at, created_by, open_jobs_max)
+values ($1, $2, clock_timestamp(), $3, $4)
+
+-- name: rename
+update projects set name = coalesce($2, name), open_jobs_max = coalesce($3, open_jobs_max)
+where id = $1 and archived_at is null
+
+-- name: context
+-- The project with the newest version of everything a job pins.
+select p.id, p.name, p.created_at, p.created_by, p.open_jobs_max,
+       coalesce(s.version, 0) as style_version, s.body as style,
+       coalesce(g.version, 0) as gates_version, g.gates
+from projects p
+left join lateral (select * from project_styles s where s.project_id = p.id order by version desc limit 1) s on true
+left join lateral (select * from project_gates g where g.project_id = p.id order by version desc limit 1) g on true
+where p.id = $1 and p.archived_at is null
+
+-- name: page
+select p.id from projects p
+where ($1::uuid[] is null or p.id = any($1)) and ($2::uuid is null or p.id < $2) and p.archived_at is null
+order by p.id desc
+limit $3
+
+-- name: lock
+select id from projects where id = $1 and archived_at is null for update
+
+-- name: insert_style
+insert into project_styles (project_id, version, body, created_at, created_by)
+select $1, coalesce(max(version), 0) + 1, $2, clock_timestamp(), $3 from project_styles where project_id = $1
+
+-- name: insert_gates
+insert into project_gates (project_id, version, gates, created_at, created_by)
+select $1, coalesce(max(version), 0) + 1, $2, clock_timestamp(), $3 from project_gates where project_id = $1
+
+-- name: insert_key
+insert into api_keys (id, project_id, kind, name, subject, secret_hash, created_at, expires_at)
+values ($1, $2, $3, $4, $5, $6, clock_timestamp(), $7)
+
+-- name: key
+select project_id, kind, subject, secret_hash from api_keys
+where id = $1 and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
+
+-- name: keys
+select id, name, subject, created_at, expires_at, revoked_at from api_keys where project_id = $1 order by id
+
+-- name: revoke_key
+update api_keys set revoked_at = clock_timestamp() where id = $1 and project_id = $2 and revoked_at is null
+
+-- name: insert_upload
+insert into uploads (id, project_id, name, media_type, bytes, sha256, key, created_at, created_by)
+values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp(), $8)
+returning created_at
+
+-- name: uploads
+select id, project_id, name, media_type, bytes, sha256, key, created_at from uploads
+where id = any($1::uuid[]) and project_id = any($2::uuid[])
