@@ -1,0 +1,40 @@
+"""The ASGI app: routers, problems, and the layers around them. Started by ``bootstrap``, the only caller."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+import maquette
+from maquette.api import files, health, openapi, problems
+from maquette.api.body import BodyGuard
+from maquette.api.edge import Edge
+from maquette.api.metrics import Metrics
+from maquette.settings import Settings
+
+
+def build_app(deps: Any, settings: Settings) -> FastAPI:
+    """Return the app over what ``bootstrap`` wired. ``deps`` is handed to the services as it is."""
+    metrics = Metrics()
+    app = FastAPI(
+        title=openapi.TITLE,
+        description=openapi.DESCRIPTION,
+        version=maquette.__version__,
+        openapi_tags=openapi.TAGS,
+        root_path=settings.root_path,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would send a body and its credentials twice
+        separate_input_output_schemas=False,
+        middleware=[
+            Middleware(Edge, metrics=metrics),
+            Middleware(BodyGuard, bytes_max=settings.body_bytes_max),
+        ],
+    )
+    app.state.deps = deps
+    problems.install(app)
+    openapi.install(app)
+    app.include_router(health.router(metrics))
+    if isinstance(deps.objects, files.SignedObjects):
+        app.include_router(files.router(deps.objects))
+    return app

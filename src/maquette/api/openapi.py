@@ -1,0 +1,173 @@
+"""What the OpenAPI document says besides the shapes: problems, examples, credentials."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from maquette.api import problems as documents
+from maquette.domain.errors import (
+    Conflict,
+    Detail,
+    Forbidden,
+    Invalid,
+    MaquetteError,
+    NotFound,
+    QuotaExceeded,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+
+Responses = dict[int | str, dict[str, Any]]
+
+TITLE = "Maquette"
+DESCRIPTION = """\
+Backend orchestrator for generative 2D and 3D asset pipelines: jobs made of steps, gates where people decide,
+and a versioned library of assets.
+
+Bodies are JSON in lower_snake_case, times RFC 3339 in UTC, ids TypeIDs (`job_…`, `ast_…`). Every error is an
+RFC 9457 problem document with a stable `code`."""
+TAGS = [
+    {"name": "jobs", "description": "Submit a brief and follow it to the asset."},
+    {"name": "assets", "description": "The versioned library."},
+    {"name": "projects", "description": "The tenant: style DNA, gates and keys."},
+    {"name": "uploads", "description": "Reference images."},
+    {"name": "worker", "description": "The protocol of workers; use the SDK."},
+    {"name": "files", "description": "Stored files behind signed links."},
+    {"name": "health", "description": "For those who operate Maquette."},
+]
+_SCHEMES = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, as `Authorization: Bearer mqk_…`; workers send their token the same way.",
+    }
+}
+_SAMPLES: tuple[MaquetteError, ...] = (
+    Unauthenticated("Send an API key as `Authorization: Bearer …`."),
+    Forbidden("This key may not do that."),
+    NotFound("There is no such job."),
+    documents.MethodNotAllowed("This address does not know the method."),
+    Conflict("The job has ended already."),
+    TooLarge("The body may have 1048576 bytes at most."),
+    documents.UnsupportedMediaType("The body must be JSON."),
+    documents.RangeNotSatisfiable("The file has 10 bytes; the range lies outside of it."),
+    Invalid("body.prompt: Field required", details=[Detail(("body", "prompt"), "Field required", "missing")]),
+    QuotaExceeded("The project has as many open jobs as it may have."),
+    documents.InternalError("Something went wrong on our side."),
+    Unavailable("The database is away."),
+)
+_EXAMPLES = {
+    int(documents.status_of(type(sample))): documents.document(
+        sample, path="/jobs", request_id="4f0c2d9ab3f14e0d8f6f6a4f0c2d9ab3"
+    )
+    for sample in _SAMPLES
+}
+_PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457 problem document.",
+    "required": [
+        "type",
+        "title",
+        "status",
+        "detail",
+        "instance",
+        "code",
+        "retryable",
+        "request_id",
+        "details",
+    ],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What is wrong, for people."},
+        "instance": {"type": "string", "format": "uri-reference"},
+        "code": {"type": "string", "description": "What is wrong, for programs; see docs/errors.md."},
+        "retryable": {"type": "boolean", "description": "Whether the same request may succeed later."},
+        "request_id": {"type": "string"},
+        "details": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["loc", "msg", "type"],
+                "properties": {
+                    "loc": {"type": "array", "items": {"type": ["string", "integer"]}},
+                    "msg": {"type": "string"},
+                    "type": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def problems(*statuses: int) -> Responses:
+    """Return the ``responses`` entries of a route that can answer these statuses with a problem."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {
+                documents.MEDIA_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "example": _EXAMPLES[status],
+                }
+            },
+        }
+        for status in statuses
+    }
+
+
+def success(example: Any, description: str, *, status: int = 200, headers: tuple[str, ...] = ()) -> Responses:
+    """Return the ``responses`` entry of a JSON success with its example."""
+    entry: dict[str, Any] = {
+        "description": description,
+        "content": {"application/json": {"example": example}},
+    }
+    if headers:
+        entry["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
+    return {status: entry}
+
+
+def install(app: FastAPI) -> None:
+    """Make the app describe itself: problems instead of the framework's own errors, and how to authenticate."""
+
+    def describe() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = describe  # type: ignore[method-assign]  # the documented way to extend the document
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    found = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        tags=app.openapi_tags,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    if app.root_path:
+        found["servers"] = [{"url": app.root_path}]
+    components = found.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Problem"] = _PROBLEM_SCHEMA
+    components["securitySchemes"] = _SCHEMES
+    for item in found["paths"].values():
+        for operation in item.values():
+            if operation["tags"][0] not in {"files", "health"}:
+                operation["security"] = [{"key": []}]
+            for status, entry in problems(422, 500).items():
+                # 422 where the framework found something to validate, 500 everywhere.
+                if status == 500 or str(status) in operation["responses"]:
+                    operation["responses"].setdefault(str(status), entry)
+                    if "HTTPValidationError" in str(operation["responses"][str(status)]):
+                        operation["responses"][str(status)] = entry
+    return found
