@@ -45,7 +45,11 @@ def model_notes(scene: Scene, target: str, name: str, files: Files) -> dict[str,
             "y": _rounded(high[1] - low[1]),
             "z": _rounded(high[2] - low[2]),
         },
-        "origin": f"on the model's vertical axis; lowest point at y = {_rounded(low[1])} m",
+        "origin": {
+            "lowest_y": _rounded(low[1]),
+            "center_x": _rounded((low[0] + high[0]) / 2),
+            "center_z": _rounded((low[2] + high[2]) / 2),
+        },
         "naming": _naming(scene, name),
         "files": dict(files.models),
         "textures": {

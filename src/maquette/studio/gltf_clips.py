@@ -16,6 +16,7 @@ _WIDTH = {"translation": 3, "rotation": 4, "scale": 3}
 _SECONDS_MAX = 600.0
 _FPS_FALLBACK = 30
 _LOOP_SLACK = 1e-3
+_VALUE_MAX = 1e6
 
 Tracks = dict[str, dict[int, Floats]]
 
@@ -103,6 +104,8 @@ def _sampler(file: GltfFile, entry: dict[str, Any], index: object, width: int) -
     sampler = samplers[index]
     times = file.floats(sampler.get("input"), 1)[:, 0]
     values = file.floats(sampler.get("output"), width)
+    if len(values) and float(np.abs(values).max()) > _VALUE_MAX:
+        raise malformed(f"an animation's key goes beyond {_VALUE_MAX:.0e}")
     mode = str(sampler.get("interpolation", "LINEAR"))
     expected = len(times) * (3 if mode == "CUBICSPLINE" else 1)
     if not len(times) or len(values) != expected or times[0] < 0 or (np.diff(times) <= 0).any():

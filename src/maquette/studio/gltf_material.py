@@ -9,6 +9,7 @@ from PIL import Image
 from maquette.studio.gltf_file import GltfFile, malformed
 from maquette.studio.scene import Floats, Material
 
+_FACTOR_MAX = 1e6
 _WHITE = (1.0, 1.0, 1.0, 1.0)
 
 
@@ -124,7 +125,7 @@ def _uv_matrix(info: dict[str, Any]) -> tuple[tuple[float, float, float], tuple[
 
 def _factors(value: object, length: int) -> list[float]:
     array = np.asarray(value, dtype=np.float64)
-    if array.shape != (length,) or not np.isfinite(array).all():
+    if array.shape != (length,) or not (np.abs(array) <= _FACTOR_MAX).all():
         raise malformed(f"a material's factor is {value!r:.80}")
     factors: list[float] = array.tolist()
     return factors

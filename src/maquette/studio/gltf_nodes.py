@@ -14,6 +14,7 @@ from maquette.studio.scene import Bone, Floats
 _NODES_MAX = 20_000
 _BONES_MAX = 1024
 _IDENTITY_SLACK = 1e-6
+_TRANSFORM_MAX = 1e9  # keeps products of many nodes and their squares finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,10 @@ def _node(index: int, parent: int, entry: dict[str, Any], nodes: dict[int, Node]
         scale = _vector(entry.get("scale", (1, 1, 1)), 3)
         local = local_matrix(translation.tolist(), rotation.tolist(), scale.tolist())
     world = local if parent < 0 else nodes[parent].world @ local
+    if np.abs(world).max() > _TRANSFORM_MAX:
+        raise StudioInputError(
+            "mesh_size_absurd", f"nodes[{index}] is scaled or moved beyond {_TRANSFORM_MAX:.0e}."
+        )
     return Node(index, parent, entry, translation, rotation, scale, world)
 
 
@@ -169,7 +174,7 @@ def _vector(value: object, length: int) -> Floats:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         array = np.empty(0)
-    if array.shape != (length,) or not np.isfinite(array).all():
+    if array.shape != (length,) or not np.isfinite(array).all() or np.abs(array).max() > _TRANSFORM_MAX:
         raise malformed(f"a node's transform is {value!r:.80}")
     return array
 

@@ -12,6 +12,7 @@ from maquette.studio.scene import Floats, Ints
 
 _INFLUENCES = 4
 _SETS_MAX = 4
+_REPEATS_MAX = 1e5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ def read_primitive(
     """Read a primitive; None for points, lines, and triangles without area in their indices."""
     mode = entry.get("mode", 4)
     attributes = entry.get("attributes", {})
+    if not isinstance(attributes, dict):
+        raise malformed("a primitive's attributes are not an object")
     if mode not in {4, 5, 6} or "POSITION" not in attributes:
         return None
     positions = file.floats(attributes["POSITION"], 3)
@@ -55,6 +58,8 @@ def read_primitive(
         return values
 
     uv = optional(f"TEXCOORD_{surface.uv_set}", 2)
+    if uv is not None and len(uv) and float(np.abs(uv).max()) > _REPEATS_MAX:
+        raise malformed(f"texture coordinates go beyond {_REPEATS_MAX:.0e}")
     joints, weights = _influences(file, attributes, count)
     return Primitive(
         positions=positions,

@@ -97,7 +97,7 @@ def _atlas(primitives: Sequence[Primitive]) -> tuple[list[Primitive], Material]:
     tile = min(_ATLAS_MAX // across, max(64, largest + 2 * _GUTTER))
     tile -= tile % 4
     layers = {
-        "base_color": Image.new("RGBA", (tile * across, tile * across)),
+        "base_color": Image.new("RGBA", (tile * across, tile * across), (0, 0, 0, 255)),
         "normal": Image.new("RGB", (tile * across, tile * across), _FLAT_NORMAL),
         "occlusion_roughness_metallic": Image.new("RGB", (tile * across, tile * across)),
     }
