@@ -107,6 +107,7 @@ class Settings:
     )
     url: str = _setting("", "Client: address of the API; empty: the one that `up` started here.", check=_HTTP)
     api_key: str = _setting("", "Client: API key; empty: the one that `up` made here.", secret=True)
+    project_id: str = _setting("", "Client: project to work in; empty: the one that `up` made here.")
     worker_token: str = _setting(
         "", "Token of the workers; empty: made on first use.", check=_secret_text, secret=True
     )
@@ -243,10 +244,15 @@ def load(variables: Mapping[str, str] | None = None, directory: Path | None = No
     return settings
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """Give the variables from which `load` makes an equal value: what a child process is started with."""
-    values = ((entry.name, getattr(settings, entry.name)) for entry in dataclasses.fields(settings))
-    return {PREFIX + name.upper(): str(value) for name, value in values if value != ""}
+def environment(settings: Settings, outer: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment in which `load` makes an equal value: ``outer`` without settings, and these.
+
+    No configuration file counts there: it would fill in what is deliberately empty.
+    """
+    names = {PREFIX + entry.name.upper(): entry.name for entry in dataclasses.fields(settings)}
+    kept = {variable: value for variable, value in outer.items() if variable not in names}
+    set_here = {variable: str(getattr(settings, name)) for variable, name in names.items()}
+    return {**kept, **set_here, CONFIG_VARIABLE: os.devnull}
 
 
 def _read_file(variables: Mapping[str, str], directory: Path) -> tuple[dict[str, Any], Path]:

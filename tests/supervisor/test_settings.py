@@ -92,7 +92,11 @@ def test_children_get_equal_settings(tmp_path: Path) -> None:
         "MAQUETTE_LOG_LEVEL": "debug",
     }
     settings = load(written, tmp_path)
-    assert load(environment(settings), Path("/")) == settings
+    (tmp_path / "maquette.toml").write_text('public_url = "https://m.example"')
+    outer = {"MAQUETTE_ROOT_PATH": "/prod", "MAQUETTE_CONFIG": "other.toml", "HOME": "/home/me"}
+    inner = environment(settings, outer)
+    assert load(inner, tmp_path) == settings
+    assert inner["HOME"] == "/home/me"
 
 
 def test_local_address_can_be_called() -> None:

@@ -105,17 +105,13 @@ class Installation:
         return self._access
 
     def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self._stop()
-            raise
+        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
+        self.stop()
 
     def tend(self, seconds: float) -> None:
         """Look after the processes for ``seconds``, or less: until a signal asked to stop (`stop_requested`)."""
@@ -128,6 +124,14 @@ class Installation:
                 self.stop_requested = True
             if left <= 0:
                 return
+
+    def start(self) -> None:
+        """Start everything; return when the API is ready. What was started is stopped again on an error."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
 
     def _start(self) -> None:
         settings = with_secrets(self._settings)
@@ -144,7 +148,7 @@ class Installation:
         credentials = self._prepare(settings)
         settings = dataclasses.replace(settings, worker_token=credentials.worker_token)
         output = self._open_log()
-        variables = {**os.environ, **environment(settings), "PYTHONUNBUFFERED": "1"}
+        variables = {**environment(settings, os.environ), "PYTHONUNBUFFERED": "1"}
         self._processes = [Process(program, variables, output) for program in self._programs(settings)]
         for process in self._processes:
             process.start()
@@ -191,7 +195,7 @@ class Installation:
         self._postgres_due = time.monotonic() + _POSTGRES_PAUSE_SECONDS
         return 0.0
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         """Stop what runs, in order. A second signal meanwhile ends the patience."""
         for rank in sorted({process.program.stop_rank for process in self._processes}):
             group = [process for process in self._processes if process.program.stop_rank == rank]

@@ -1,0 +1,220 @@
+"""Commands that run Maquette: ``up`` and the processes it is made of, migrations, and what describes them."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
+
+import typer
+
+from maquette import settings as configuration
+from maquette.cli.logs import configure
+from maquette.cli.output import CommandError, err, out, print_json, print_table
+from maquette.settings import Settings
+
+if TYPE_CHECKING:
+    from maquette.supervisor.installation import Credentials
+
+Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON, for programs.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    for command in (up, serve, maintain, worker, migrate):
+        app.command(rich_help_panel="Run")(command)
+    app.command(rich_help_panel="Describe")(openapi)
+    app.command("settings", rich_help_panel="Describe")(show_settings)
+
+
+def prepare(settings: Settings) -> "Credentials":
+    """Bring the database up to date and make the first project, key and worker token; idempotent."""
+    import asyncio
+
+    from maquette.bootstrap import provision
+    from maquette.store.migrate import migrate as apply
+
+    async def run() -> "Credentials":
+        await apply(settings.direct_url)
+        return await provision(settings)
+
+    with database_errors(settings):
+        return asyncio.run(run())
+
+
+def up(json: Json = False) -> None:
+    """Run everything: embedded PostgreSQL, API, maintenance and studio workers, until stopped."""
+    from maquette.supervisor.installation import Installation, StoppedError
+
+    settings = configuration.load()
+    configure(settings, "up")
+    try:
+        with Installation(settings, prepare=prepare) as installation:
+            access = installation.access
+            if json:
+                print_json({"url": access.url, "api_key": access.api_key, "project_id": access.project_id})
+            else:
+                _welcome(settings, access.url, access.api_key, access.project_id)
+            while not installation.stop_requested:
+                installation.tend(3600.0)
+            if not json:
+                err().print("[dim]stopping …[/dim]")
+    except StoppedError as stopped:
+        raise CommandError(str(stopped)) from None
+
+
+def _welcome(settings: Settings, url: str, api_key: str, project_id: str) -> None:
+    from rich.panel import Panel
+    from rich.table import Table
+
+    facts = Table.grid(padding=(0, 2))
+    rows = {
+        "API": url,
+        "docs": f"{url}/docs",
+        "key": api_key,
+        "project": project_id,
+        "data": str(settings.data_dir),
+    }
+    for name, value in rows.items():
+        facts.add_row(f"[dim]{name}[/dim]", value)
+    out().print(
+        Panel(facts, title=" Maquette is up ", title_align="left", border_style="green", expand=False)
+    )
+    out().print(
+        '[dim]Try[/dim]  maquette job submit "a rusty robot courier" --watch   [dim]Ctrl-C stops everything[/dim]'
+    )
+
+
+def serve() -> None:
+    """Run the API."""
+    from maquette import bootstrap
+
+    settings = _settings_of_process("api")
+    with database_errors(settings):
+        bootstrap.serve(settings)
+
+
+def maintain() -> None:
+    """Run the maintenance loops."""
+    from maquette import bootstrap
+
+    settings = _settings_of_process("maintenance")
+    with database_errors(settings):
+        bootstrap.maintain(settings)
+
+
+def worker(
+    role: Annotated[Literal["generation", "processing"], typer.Option(help="Which steps to do.")],
+    slots: Annotated[
+        int, typer.Option(min=0, max=256, help="Tasks at once; 0: as the settings have it.")
+    ] = 0,
+) -> None:
+    """Run a studio worker against MAQUETTE_URL, with MAQUETTE_WORKER_TOKEN."""
+    import asyncio
+
+    from maquette.studio import roles
+    from maquette.supervisor.data_dir import read_state
+    from maquette.worker import Refused, Worker
+
+    settings = _settings_of_process(f"worker {role}")
+    state = None if settings.url else read_state(settings.data_dir)
+    handlers, slots_set = {
+        "generation": (roles.GENERATION, settings.worker_slots_generation),
+        "processing": (roles.PROCESSING, settings.worker_slots_processing),
+    }[role]
+
+    async def run() -> None:
+        await Worker(
+            settings.url or (state.url if state else settings.local_url),
+            settings.worker_token,
+            "studio",
+            handlers,
+            capacity=slots or slots_set,
+            workdir=settings.data_dir / "work",
+            grace_seconds=settings.drain_seconds,
+        ).run()
+
+    try:
+        asyncio.run(run())
+    except Refused as refused:
+        raise CommandError(
+            f"The API refused this worker: {refused}", "Check MAQUETTE_WORKER_TOKEN."
+        ) from None
+
+
+def migrate(json: Json = False) -> None:
+    """Bring the database of MAQUETTE_DATABASE_URL to this version's schema."""
+    import asyncio
+
+    from maquette.store.migrate import migrate as apply
+
+    settings = configuration.load()
+    if not settings.direct_url:
+        raise CommandError(
+            "There is no database to migrate: MAQUETTE_DATABASE_URL is not set.",
+            "`maquette up` migrates its embedded database by itself.",
+        )
+    with database_errors(settings):
+        applied = asyncio.run(apply(settings.direct_url))
+    if json:
+        print_json({"applied": applied})
+    else:
+        out().print("\n".join(f"applied {name}" for name in applied) or "The schema is up to date.")
+
+
+def openapi() -> None:
+    """Print the API's OpenAPI 3.1 document."""
+    from maquette import bootstrap
+
+    print_json(bootstrap.openapi())
+
+
+def show_settings(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the documentation page.")] = False,
+    json: Json = False,
+) -> None:
+    """Show every setting with the value that holds here."""
+    if markdown:
+        sys.stdout.write(configuration.markdown())
+        return
+    settings = configuration.load()
+    values = {
+        info.variable: "set"
+        if info.secret and getattr(settings, info.name)
+        else str(getattr(settings, info.name))
+        for info in configuration.documented()
+    }
+    if json:
+        print_json(values)
+    else:
+        rows = [(info.variable, values[info.variable], info.help) for info in configuration.documented()]
+        print_table(("variable", "value", "what it does"), rows)
+
+
+def _settings_of_process(process: str) -> Settings:
+    from maquette.supervisor.data_dir import with_secrets
+
+    settings = with_secrets(configuration.load())
+    configure(settings, process)
+    return settings
+
+
+@contextmanager
+def database_errors(settings: Settings) -> Iterator[None]:
+    """Turn what a database can refuse with into an error that names the server, and never the password."""
+    import asyncpg
+
+    from maquette.domain.errors import MaquetteError
+
+    place = urlsplit(settings.direct_url)
+    name = f"{place.hostname or 'the local socket'}{f':{place.port}' if place.port else ''}{place.path}"
+    try:
+        yield
+    except MaquetteError as error:
+        raise CommandError(error.message) from None
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        reason = str(error) or type(error).__name__
+        raise CommandError(
+            f"The database at {name} cannot be used: {reason}.",
+            "Check MAQUETTE_DATABASE_URL and that the server runs.",
+        ) from error
