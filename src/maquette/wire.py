@@ -58,6 +58,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     claim_id: str
     """Chosen by the worker (a UUID). Sending the same one again replays the answer that got lost."""
+    retried: bool = False
+    """Whether this ``claim_id`` was sent before: only then does the server look for an answer to replay."""
     worker_epoch: str
     """A UUID made once per process start."""
     worker: str

@@ -6,12 +6,14 @@ from uuid import UUID
 
 from maquette.domain.errors import Forbidden, NotFound
 
+Kind = Literal["user", "worker", "operator"]
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A user with one project, a worker, or an operator with all of them."""
 
-    kind: Literal["user", "worker", "operator"]
+    kind: Kind
     subject: str
     project_id: UUID | None = None
 
@@ -28,7 +30,7 @@ class Principal:
             raise NotFound("There is no such project.")
         return project
 
-    def require(self, *kinds: Literal["user", "worker", "operator"]) -> None:
+    def require(self, *kinds: Kind) -> None:
         """Raise ``Forbidden`` unless the caller is of one of the kinds."""
         if self.kind not in kinds:
             raise Forbidden(f"This needs the key of {' or '.join(kinds)}; this one is of a {self.kind}.")

@@ -87,7 +87,8 @@ async def _start(connection: Connection, batch: Batch, given: dict[Slot, list[Jo
             worker=wish.worker,
             service=job.service,
             leased_at=batch.now,
-            deadline_at=batch.now + timedelta(seconds=job.spec.deadline_seconds),
+            deadline_at=batch.now
+            + timedelta(seconds=min(job.spec.deadline_seconds, wish.deadline_seconds_max)),
         )
         if batch.fold(slot, job.id, Start(lease)):
             batch.started.append((slot, job.id))

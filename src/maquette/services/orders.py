@@ -42,6 +42,7 @@ class Wish:
     worker: str
     pairs: tuple[tuple[str, str], ...]
     capacity: int
+    deadline_seconds_max: float
     retried: bool = False
 
 

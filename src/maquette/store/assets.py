@@ -95,7 +95,7 @@ async def page(
 
 
 async def version(
-    connection: Connection, asset: UUID, projects: Sequence[UUID], number: int | None
+    connection: Connection, asset: UUID, projects: Sequence[UUID] | None, number: int | None
 ) -> Asset | None:
     """Return one version, or the latest; None when the asset is not in any of the projects."""
     rows = await connection.fetch(_SQL["version"], asset, projects, number)

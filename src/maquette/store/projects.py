@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from maquette.domain.pipeline import DEFAULT_GATES
+from maquette.domain.principal import Kind
 from maquette.domain.style import Style
 from maquette.store.database import Connection, decode, encode, statements
 
@@ -44,7 +45,7 @@ class Credential:
     """What a key's secret is compared with, and whom it stands for."""
 
     project_id: UUID | None
-    kind: str
+    kind: Kind
     subject: str
     secret_hash: bytes
 
@@ -124,7 +125,7 @@ async def insert_key(
     key: UUID,
     *,
     project: UUID | None,
-    kind: str,
+    kind: Kind,
     name: str,
     subject: str,
     secret_hash: bytes,

@@ -1,13 +1,13 @@
 """Tasks by temperature: ready, delayed, leased. A job's row says which; these tables make it findable."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from maquette.domain.job import Job, Place
 from maquette.store.database import Connection, statements
-from maquette.store.jobs import job_from
+from maquette.store.jobs import job_from, lease_from
 
 _SQL = statements("tasks")
 
@@ -128,10 +128,10 @@ async def replayed(connection: Connection, claim_ids: Sequence[UUID]) -> list[UU
     return [row["job_id"] for row in await connection.fetch(_SQL["replayed"], claim_ids)]
 
 
-async def held(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, tuple[int, bool]]:
-    """Return fence and whether the worker is to cancel, for the jobs that are leased."""
-    rows = await connection.fetch(_SQL["held"], job_ids)
-    return {row["job_id"]: (row["fence"], row["canceling"]) for row in rows}
+async def live(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, Job]:
+    """Return the jobs that are leased, with their leases; no locks."""
+    rows = await connection.fetch(_SQL["live"], job_ids)
+    return {row["id"]: replace(job_from(row), lease=lease_from(row)) for row in rows}
 
 
 async def applied_fences(connection: Connection, fences: Sequence[tuple[UUID, int]]) -> set[int]:

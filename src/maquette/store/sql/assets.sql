@@ -40,7 +40,7 @@ select a.id, a.project_id, a.type, a.name, a.library_path, a.latest, v.version, 
        v.lineage, v.created_at
 from assets a
 join asset_versions v on v.asset_id = a.id and v.version = coalesce($3, a.latest)
-where a.id = $1 and a.project_id = any($2::uuid[])
+where a.id = $1 and ($2::uuid[] is null or a.project_id = any($2))
 
 -- name: files
 select f.asset_id, f.version, f.artifact_id, f.name, f.role, f.media_type, f.bytes, f.sha256, f.key

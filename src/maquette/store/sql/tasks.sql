@@ -53,8 +53,13 @@ select nextval('fences') as fence from generate_series(1, $1)
 -- Leases that an earlier answer to the same claim gave out; few rows, no index.
 select job_id from leases where claim_id = any($1::uuid[])
 
--- name: held
-select job_id, fence, canceling from leases where job_id = any($1::uuid[])
+-- name: live
+-- Jobs that are leased, as they are right now; what belongs to a fence never changes while it lives.
+select j.id, j.project_id, j.asset_type, j.pipeline_version, j.correlation_id, j.skipped, j.gates, j.priority,
+       j.status, j.position, j.step_status, j.gate_open, j.revisions, j.attempt, j.retry_at, j.sequence, j.created_at,
+       j.started_at, j.finished_at, j.error, j.asset_id, l.*
+from leases l join jobs j on j.id = l.job_id
+where l.job_id = any($1::uuid[])
 
 -- name: applied_fences
 select fence from steps where job_id = any($1::uuid[]) and fence = any($2::bigint[])

@@ -1,0 +1,27 @@
+"""Where a file can be read."""
+
+from uuid import UUID
+
+from maquette.domain.errors import NotFound
+from maquette.domain.job import Artifact
+from maquette.domain.principal import Principal
+from maquette.ports import SignedRequest
+from maquette.services.deps import Deps
+from maquette.store import reading
+
+
+async def location(deps: Deps, principal: Principal, artifact_id: UUID) -> SignedRequest:
+    """Return a signed URL of an artifact's bytes."""
+    principal.require("user", "operator")
+    async with deps.database.connection() as connection:
+        found = await reading.artifact(connection, artifact_id, principal.projects)
+    if found is None:
+        raise NotFound("There is no such artifact.")
+    return sign(deps, found)
+
+
+def sign(deps: Deps, item: Artifact) -> SignedRequest:
+    """Return a signed URL of a file the caller has been shown to own."""
+    return deps.objects.sign_get(
+        item.key, media_type=item.media_type, filename=item.name, ttl_seconds=deps.limits.url_ttl_seconds
+    )

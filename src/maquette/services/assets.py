@@ -1,0 +1,41 @@
+"""The library, read."""
+
+from uuid import UUID
+
+from maquette.domain.asset import Asset
+from maquette.domain.errors import NotFound
+from maquette.domain.principal import Principal
+from maquette.services.deps import Deps
+from maquette.store import assets
+
+
+async def list_assets(
+    deps: Deps,
+    principal: Principal,
+    project: UUID,
+    *,
+    before: UUID | None = None,
+    asset_type: str | None = None,
+    path: str | None = None,
+    text: str | None = None,
+    limit: int = 50,
+) -> list[Asset]:
+    """Return up to ``limit`` assets at their latest version, newest first, older than ``before``.
+
+    ``path`` is a library path or a folder of it; ``text`` are words of path or prompt, all of which must occur.
+    """
+    principal.require_project(project)
+    async with deps.database.connection() as connection:
+        return await assets.page(
+            connection, project, before=before, asset_type=asset_type, path=path, text=text, limit=limit
+        )
+
+
+async def get(deps: Deps, principal: Principal, asset_id: UUID, version: int | None = None) -> Asset:
+    """Return one version of an asset; None means the latest."""
+    principal.require("user", "operator")
+    async with deps.database.connection() as connection:
+        found = await assets.version(connection, asset_id, principal.projects, version)
+    if found is None:
+        raise NotFound("There is no such asset version.")
+    return found

@@ -1,0 +1,35 @@
+"""What use cases are given: built once in ``bootstrap``, never changed."""
+
+from dataclasses import dataclass
+
+from maquette.ports import ObjectStore
+from maquette.services.follow import Hub
+from maquette.services.liveness import Workers
+from maquette.services.principals import KeyCache
+from maquette.services.transactor import Transactor
+from maquette.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds and intervals; seconds and bytes."""
+
+    heartbeat_seconds: float
+    lease_seconds: float
+    attempt_seconds_max: float
+    url_ttl_seconds: int
+    upload_bytes_max: int
+    open_jobs_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """The parts a use case may need."""
+
+    database: Database
+    transactor: Transactor
+    objects: ObjectStore
+    hub: Hub
+    keys: KeyCache
+    workers: Workers
+    limits: Limits

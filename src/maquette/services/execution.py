@@ -1,0 +1,293 @@
+"""The worker protocol: claims, heartbeats, uploads, outcomes."""
+
+import asyncio
+import random
+import re
+from collections.abc import Sequence
+from uuid import UUID
+
+from maquette import wire
+from maquette.domain import typeid
+from maquette.domain.commands import Acknowledge, Command, Complete, Fail
+from maquette.domain.errors import Invalid, MaquetteError, NotFound, StaleFence
+from maquette.domain.job import Artifact, Job, object_prefix
+from maquette.domain.pipeline import STEP_NAMES
+from maquette.domain.principal import Principal
+from maquette.services.deps import Deps
+from maquette.services.ids import new_id
+from maquette.services.orders import Handout, Order, Verdict, Wish
+from maquette.services.outcomes import problem_with
+from maquette.store import tasks
+from maquette.store.database import encode
+
+CAPACITY_MAX = 200
+WAIT_SECONDS_MAX = 30.0
+_SERVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
+
+
+async def claim(deps: Deps, principal: Principal, request: wire.Claim) -> wire.ClaimAnswer:
+    """Lease ready tasks; with none, wait for one as long as the request allows."""
+    principal.require("worker")
+    wish = await _wish(deps, request)
+    wait = max(0.0, min(request.wait_seconds, WAIT_SECONDS_MAX))
+    _, handouts = await deps.transactor.exchange([], wish, wait)
+    return _answer(deps, request.claim_id, handouts)
+
+
+async def outcomes(deps: Deps, principal: Principal, request: wire.OutcomesRequest) -> wire.OutcomesAnswer:
+    """Apply outcomes and, in the same transaction, lease more work."""
+    principal.require("worker")
+    if len(request.outcomes) > CAPACITY_MAX:
+        raise Invalid.field(("outcomes",), f"must have at most {CAPACITY_MAX} entries")
+    ids = [_job_id(item.task_id) for item in request.outcomes]
+    async with deps.database.connection() as connection:
+        live = await tasks.live(connection, ids) if ids else {}
+    prepared = await asyncio.gather(
+        *(_command(deps, item, live.get(key)) for key, item in zip(ids, request.outcomes, strict=True))
+    )
+    orders = [Order(key, command) for key, (command, _) in zip(ids, prepared, strict=True)]
+    wish = await _wish(deps, request.claim) if request.claim is not None else None
+    verdicts, handouts = await deps.transactor.exchange(orders, wish)
+    applied = await _applied_before(deps, request.outcomes, ids, verdicts)
+    return wire.OutcomesAnswer(
+        verdicts=[
+            _verdict(item, verdict, problem, applied)
+            for item, verdict, (_, problem) in zip(request.outcomes, verdicts, prepared, strict=True)
+        ],
+        claim=_answer(deps, request.claim.claim_id, handouts) if request.claim is not None else None,
+    )
+
+
+async def _command(deps: Deps, outcome: wire.Outcome, job: Job | None) -> tuple[Command, str]:
+    """Return the command an outcome means, and what is wrong with it when it has to count as a failure."""
+    fence = outcome.fence
+    if outcome.status == "canceled":
+        return Acknowledge(fence), ""
+    if outcome.status == "failed":
+        return Fail(
+            fence=fence,
+            error_class=outcome.error_class,
+            code=outcome.error_code[:80] or "failed",
+            message=_printable(outcome.error_message, 2000),
+            jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
+            retry_after_seconds=outcome.retry_after_seconds,
+        ), ""
+    if job is None or job.lease is None or job.lease.fence != fence:
+        return Acknowledge(fence), ""  # stale whatever it says: no lease answers to this fence
+    found = await problem_with(deps.objects, job, outcome)
+    if found is not None:
+        code, message = found
+        return Fail(fence=fence, error_class="invalid", code=code, message=message, jitter=0.0), message
+    prefix = object_prefix(job)
+    return Complete(
+        fence=fence,
+        artifacts=tuple(_artifact(job, prefix, item) for item in outcome.artifacts),
+        outputs=outcome.outputs,
+        metrics=outcome.metrics,
+        model=_printable(outcome.model, 200),
+        model_version=_printable(outcome.model_version, 200),
+    ), ""
+
+
+def _printable(text: str, length_max: int) -> str:
+    return "".join(ch if ch.isprintable() or ch == "\n" else " " for ch in text[:length_max])
+
+
+def _artifact(job: Job, prefix: str, item: wire.OutputArtifact) -> Artifact:
+    return Artifact(
+        id=new_id(),
+        job_id=job.id,
+        position=job.position,
+        revision=job.revision,
+        attempt=job.attempt,
+        step=job.spec.name,
+        kind=item.kind,
+        name=item.name,
+        media_type=item.media_type,
+        bytes=item.bytes,
+        sha256=item.sha256,
+        key=prefix + item.name,
+        attributes=item.attributes,
+    )
+
+
+async def _applied_before(
+    deps: Deps, items: Sequence[wire.Outcome], ids: Sequence[UUID], verdicts: Sequence[Verdict]
+) -> set[int]:
+    """Return the fences among the refused ones whose outcome was recorded earlier: the answer got lost."""
+    refused = [
+        (key, item.fence)
+        for key, item, verdict in zip(ids, items, verdicts, strict=True)
+        if isinstance(verdict, StaleFence)
+    ]
+    if not refused:
+        return set()
+    async with deps.database.connection() as connection:
+        return await tasks.applied_fences(connection, refused)
+
+
+def _verdict(item: wire.Outcome, verdict: Verdict, problem: str, applied: set[int]) -> wire.OutcomeVerdict:
+    if isinstance(verdict, Job):
+        word: wire.Verdict = "rejected" if problem else "applied"
+    elif isinstance(verdict, StaleFence | NotFound):
+        word = "applied" if item.fence in applied else "stale"
+    else:
+        word, problem = "rejected", str(verdict)
+    return wire.OutcomeVerdict(task_id=item.task_id, fence=item.fence, verdict=word, error=problem)
+
+
+async def heartbeat(deps: Deps, principal: Principal, beat: wire.Heartbeat) -> wire.HeartbeatAnswer:
+    """Record that a worker lives and how far it is; tell it which leases it still holds."""
+    principal.require("worker")
+    if len(beat.held) > CAPACITY_MAX:
+        raise Invalid.field(("held",), f"must have at most {CAPACITY_MAX} entries")
+    epoch = _uuid(beat.worker_epoch, "worker_epoch")
+    ids = [_job_id(item.task_id) for item in beat.held]
+    progress = [
+        [item.fence, min(max(item.value, 0.0), 1.0), _printable(item.message, 200)] for item in beat.held
+    ]
+    async with deps.database.connection() as connection:
+        await tasks.beat(
+            connection,
+            epoch=epoch,
+            name=_printable(beat.worker, 200),
+            ttl_seconds=deps.limits.lease_seconds,
+            fences=[item.fence for item in beat.held],
+            progress=encode(progress),
+            draining=beat.draining,
+        )
+        live = await tasks.live(connection, ids)
+    return wire.HeartbeatAnswer(
+        verdicts=[_held(item, live.get(key)) for key, item in zip(ids, beat.held, strict=True)],
+        heartbeat_seconds=deps.limits.heartbeat_seconds,
+    )
+
+
+def _held(item: wire.Progress, job: Job | None) -> wire.HeartbeatVerdict:
+    if job is None or job.lease is None or job.lease.fence != item.fence:
+        return wire.HeartbeatVerdict(task_id=item.task_id, fence=item.fence, verdict="stale")
+    return wire.HeartbeatVerdict(
+        task_id=item.task_id, fence=item.fence, verdict="cancel" if job.lease.canceling else "held"
+    )
+
+
+async def uploads(deps: Deps, principal: Principal, request: wire.UploadsRequest) -> wire.UploadsAnswer:
+    """Grant presigned PUTs below the attempt's own folder."""
+    principal.require("worker")
+    if len(request.uploads) > CAPACITY_MAX:
+        raise Invalid.field(("uploads",), f"must have at most {CAPACITY_MAX} entries")
+    ids = [_job_id(item.task_id) for item in request.uploads]
+    async with deps.database.connection() as connection:
+        live = await tasks.live(connection, ids)
+    return wire.UploadsAnswer(
+        grants=[_grant(deps, item, live.get(key)) for key, item in zip(ids, request.uploads, strict=True)]
+    )
+
+
+def _grant(deps: Deps, item: wire.UploadRequest, job: Job | None) -> wire.UploadGrant:
+    if job is None or job.lease is None or job.lease.fence != item.fence or job.lease.canceling:
+        return wire.UploadGrant(task_id=item.task_id, name=item.name, verdict="stale")
+    problem = None
+    if not _FILE_NAME.fullmatch(item.name):
+        problem = "name: letters, digits and ._- only, at most 120, no leading dot"
+    elif not 0 < item.bytes <= deps.limits.upload_bytes_max:
+        problem = f"bytes: must be from 1 to {deps.limits.upload_bytes_max}"
+    if problem is not None:
+        return wire.UploadGrant(task_id=item.task_id, name=item.name, verdict="rejected", error=problem)
+    try:
+        signed = deps.objects.sign_put(
+            object_prefix(job) + item.name,
+            media_type=item.media_type,
+            bytes_=item.bytes,
+            sha256=item.sha256,
+            ttl_seconds=deps.limits.url_ttl_seconds,
+        )
+    except MaquetteError as error:
+        return wire.UploadGrant(task_id=item.task_id, name=item.name, verdict="rejected", error=error.message)
+    return wire.UploadGrant(
+        task_id=item.task_id, name=item.name, verdict="applied", url=signed.url, headers=dict(signed.headers)
+    )
+
+
+async def _wish(deps: Deps, request: wire.Claim) -> Wish:
+    if not 1 <= request.capacity <= CAPACITY_MAX:
+        raise Invalid.field(("capacity",), f"must be from 1 to {CAPACITY_MAX}")
+    if not 1 <= len(request.services) <= 8 or not all(map(_SERVICE.fullmatch, request.services)):
+        raise Invalid.field(("services",), "must be one to eight names of lower-case letters, digits and _-")
+    unknown = sorted(set(request.steps) - set(STEP_NAMES))
+    if unknown:
+        raise Invalid.field(("steps",), f"{unknown[0]!r} is not one of {', '.join(STEP_NAMES)}")
+    epoch = _uuid(request.worker_epoch, "worker_epoch")
+    worker = _printable(request.worker, 200)
+    await deps.workers.know(epoch, worker)
+    return Wish(
+        claim_id=_uuid(request.claim_id, "claim_id"),
+        worker_epoch=epoch,
+        worker=worker,
+        pairs=tuple(
+            (service, step)
+            for service in sorted(set(request.services))
+            for step in sorted(set(request.steps or STEP_NAMES))
+        ),
+        capacity=request.capacity,
+        deadline_seconds_max=deps.limits.attempt_seconds_max,
+        retried=request.retried,
+    )
+
+
+def _uuid(text: str, field: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Invalid.field((field,), "must be a UUID") from None
+
+
+def _job_id(task_id: str) -> UUID:
+    """Return the job of a task: it has one live task at most, so the id is the same under another prefix."""
+    return typeid.decode("task", task_id)
+
+
+def _answer(deps: Deps, claim_id: str, handouts: Sequence[Handout]) -> wire.ClaimAnswer:
+    return wire.ClaimAnswer(
+        claim_id=claim_id,
+        tasks=[_task(deps, item) for item in handouts],
+        heartbeat_seconds=deps.limits.heartbeat_seconds,
+    )
+
+
+def _task(deps: Deps, item: Handout) -> wire.Task:
+    job, lease = item.job, item.lease
+    seconds = (lease.deadline_at - lease.leased_at).total_seconds()
+    ttl = int(seconds) + deps.limits.url_ttl_seconds
+    return wire.Task(
+        task_id=typeid.encode("task", job.id),
+        fence=lease.fence,
+        job_id=typeid.encode("job", job.id),
+        project_id=typeid.encode("prj", job.project_id),
+        step=job.spec.name,
+        revision=job.revision,
+        attempt=job.attempt,
+        asset_type=job.asset_type,
+        service=lease.service,
+        seed=item.seed,
+        params=item.params,
+        inputs=[
+            wire.InputArtifact(
+                id=typeid.encode("art", file.id),
+                step=file.step,
+                kind=file.kind,
+                name=file.name,
+                media_type=file.media_type,
+                bytes=file.bytes,
+                sha256=file.sha256,
+                url=deps.objects.sign_get(
+                    file.key, media_type=file.media_type, filename=file.name, ttl_seconds=ttl
+                ).url,
+                attributes=dict(file.attributes),
+            )
+            for file in item.inputs
+        ],
+        correlation_id=job.correlation_id,
+        deadline_seconds=seconds,
+    )

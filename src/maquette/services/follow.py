@@ -1,0 +1,127 @@
+"""Following jobs: one poller a process for all followers, woken at once by this process's own commits."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from uuid import UUID
+
+from maquette.domain.errors import MaquetteError
+from maquette.domain.events import TERMINAL_EVENTS, Event
+from maquette.domain.job import Job
+from maquette.store import reading
+from maquette.store.database import Database
+from maquette.store.reading import Progress, Pulse
+
+_LOG = logging.getLogger(__name__)
+POLL_SECONDS = 0.25
+PAGE = 200
+
+
+class Hub:
+    """Tells followers that their job has news. Correct without it, faster with it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._followers: dict[UUID, set[asyncio.Event]] = {}
+        self._pulses: dict[UUID, Pulse] = {}
+        self._loop: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the poller."""
+        self._loop = asyncio.create_task(self._poll())
+
+    async def stop(self) -> None:
+        """Stop the poller and let every follower end."""
+        if self._loop is not None:
+            self._loop.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._loop
+        for events in self._followers.values():
+            for event in events:
+                event.set()
+        self._loop = None
+
+    @property
+    def running(self) -> bool:
+        """Whether followers may wait for news."""
+        return self._loop is not None
+
+    def committed(self, jobs: Sequence[Job]) -> None:
+        """Wake the followers of jobs that this process has just changed."""
+        for job in jobs:
+            for event in self._followers.get(job.id, ()):
+                event.set()
+
+    def subscribe(self, job_id: UUID) -> asyncio.Event:
+        """Return an event that is set when the job has news."""
+        event = asyncio.Event()
+        self._followers.setdefault(job_id, set()).add(event)
+        return event
+
+    def unsubscribe(self, job_id: UUID, event: asyncio.Event) -> None:
+        """Forget a follower."""
+        events = self._followers.get(job_id, set())
+        events.discard(event)
+        if not events:
+            self._followers.pop(job_id, None)
+            self._pulses.pop(job_id, None)
+
+    def progress(self, job_id: UUID) -> Progress | None:
+        """Return the running step's progress as of the last poll."""
+        pulse = self._pulses.get(job_id)
+        return pulse.progress if pulse else None
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if not self._followers:
+                continue
+            try:
+                async with self._database.connection() as connection:
+                    pulses = await reading.pulses(connection, list(self._followers))
+            except MaquetteError:
+                continue
+            except Exception:  # noqa: BLE001 - the loop must outlive one bad poll
+                _LOG.exception("Looking for news failed.")
+                continue
+            for job_id, pulse in pulses.items():
+                if self._pulses.get(job_id) != pulse:
+                    self._pulses[job_id] = pulse
+                    for event in self._followers.get(job_id, ()):
+                        event.set()
+
+
+async def follow(
+    database: Database, hub: Hub, job_id: UUID, after: int
+) -> AsyncIterator[Event | Progress | None]:
+    """Yield a job's events after a sequence, and progress between them, until the job has ended.
+
+    None comes when there was no news for a while: a chance to show that the line is alive.
+    """
+    news = hub.subscribe(job_id)
+    told: Progress | None = None
+    try:
+        while True:
+            news.clear()
+            async with database.connection() as connection:
+                page = await reading.events(connection, job_id, after, PAGE)
+            for event in page:
+                after = event.sequence
+                yield event
+                if event.type in TERMINAL_EVENTS:
+                    return
+            progress = hub.progress(job_id)
+            if progress is not None and progress != told:
+                told = progress
+                yield progress
+            if len(page) == PAGE:
+                continue
+            if not hub.running:
+                return
+            try:
+                await asyncio.wait_for(news.wait(), 15.0)
+            except TimeoutError:
+                yield None
+    finally:
+        hub.unsubscribe(job_id, news)

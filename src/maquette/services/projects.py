@@ -1,0 +1,131 @@
+"""Projects: making them, their context, their keys."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from maquette.domain import style as styles
+from maquette.domain.brief import clean_text
+from maquette.domain.errors import Invalid, NotFound
+from maquette.domain.pipeline import GATE_NAMES
+from maquette.domain.principal import Principal
+from maquette.domain.style import Style
+from maquette.domain.typeid import encode as typeid
+from maquette.services.deps import Deps
+from maquette.services.ids import new_id
+from maquette.services.principals import NewKey, make_key
+from maquette.store import projects
+from maquette.store.database import Connection
+from maquette.store.projects import KeyRow, Project
+
+NAME_MAX = 120
+
+
+async def create(deps: Deps, principal: Principal, name: str) -> Project:
+    """Make a project; only operators may."""
+    principal.require("operator")
+    project = new_id()
+    name = clean_text(name, ("name",), NAME_MAX, required=True)
+    async with deps.database.transaction() as connection:
+        await projects.insert(connection, project, name, principal.subject, deps.limits.open_jobs_max)
+        return await _context(connection, project)
+
+
+async def _context(connection: Connection, project: UUID) -> Project:
+    found = await projects.context(connection, project)
+    if found is None:
+        raise NotFound("There is no such project.")
+    return found
+
+
+async def get(deps: Deps, principal: Principal, project: UUID) -> Project:
+    """Return a project with the newest version of its context."""
+    principal.require_project(project)
+    async with deps.database.connection() as connection:
+        return await _context(connection, project)
+
+
+async def list_projects(
+    deps: Deps, principal: Principal, *, before: UUID | None, limit: int
+) -> list[Project]:
+    """Return the caller's projects, newest first."""
+    principal.require("user", "operator")
+    async with deps.database.connection() as connection:
+        return await projects.page(connection, principal.projects, before, limit)
+
+
+async def change(
+    deps: Deps, principal: Principal, project: UUID, *, name: str | None, open_jobs_max: int | None
+) -> Project:
+    """Change a project's name; its limit of open jobs is the operators' to set."""
+    principal.require_project(project)
+    if open_jobs_max is not None:
+        principal.require("operator")
+    if name is not None:
+        name = clean_text(name, ("name",), NAME_MAX, required=True)
+    async with deps.database.transaction() as connection:
+        await projects.rename(connection, project, name, open_jobs_max)
+        return await _context(connection, project)
+
+
+async def put_style(deps: Deps, principal: Principal, project: UUID, style: Style) -> Project:
+    """Make a new version of the style DNA; jobs keep the version they began with."""
+    principal.require_project(project)
+    checked = styles.check(style)
+    async with deps.database.transaction() as connection:
+        await _context(connection, project)
+        await projects.insert_style(connection, project, checked, principal.subject)
+        return await _context(connection, project)
+
+
+async def put_gates(deps: Deps, principal: Principal, project: UUID, gates: Sequence[str]) -> Project:
+    """Make a new version of the gates: steps after which a person decides, or ``before_export``."""
+    principal.require_project(project)
+    unknown = [gate for gate in gates if gate not in GATE_NAMES]
+    if unknown:
+        raise Invalid.field(("gates",), f"{unknown[0]!r} is not one of {', '.join(GATE_NAMES)}")
+    if len(set(gates)) != len(gates):
+        raise Invalid.field(("gates",), "must not repeat an entry")
+    async with deps.database.transaction() as connection:
+        await _context(connection, project)
+        await projects.insert_gates(connection, project, gates, principal.subject)
+        return await _context(connection, project)
+
+
+async def create_key(
+    deps: Deps, principal: Principal, project: UUID, name: str, expires_at: datetime | None = None
+) -> tuple[KeyRow, NewKey]:
+    """Make a key for a new user of the project; its text is shown this once."""
+    principal.require_project(project)
+    name = clean_text(name, ("name",), NAME_MAX, required=True)
+    key = make_key(new_id())
+    async with deps.database.transaction() as connection:
+        await _context(connection, project)
+        await projects.insert_key(
+            connection,
+            key.id,
+            project=project,
+            kind="user",
+            name=name,
+            subject=typeid("usr", new_id()),
+            secret_hash=key.secret_hash,
+            expires_at=expires_at,
+        )
+        rows = await projects.keys(connection, project)
+    return next(row for row in rows if row.id == key.id), key
+
+
+async def list_keys(deps: Deps, principal: Principal, project: UUID) -> list[KeyRow]:
+    """Return the project's keys, without their secrets."""
+    principal.require_project(project)
+    async with deps.database.connection() as connection:
+        await _context(connection, project)
+        return await projects.keys(connection, project)
+
+
+async def revoke_key(deps: Deps, principal: Principal, project: UUID, key: UUID) -> None:
+    """Revoke a key: refused everywhere within two seconds."""
+    principal.require_project(project)
+    async with deps.database.transaction() as connection:
+        if not await projects.revoke_key(connection, project, key):
+            raise NotFound("There is no such live key.")

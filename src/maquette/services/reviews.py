@@ -1,0 +1,166 @@
+"""Reviews: a person's decision at a gate."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from maquette.domain import commands, typeid
+from maquette.domain.brief import SEED_MAX, Brief, changed, clean_text, compose
+from maquette.domain.errors import Detail, IllegalTransition, Invalid, StaleReview
+from maquette.domain.events import timestamp
+from maquette.domain.idempotency import canonical
+from maquette.domain.parameters import complete_params
+from maquette.domain.principal import Principal
+from maquette.domain.review import UserDecision, Verdict
+from maquette.domain.style import Style
+from maquette.services.admission import judge
+from maquette.services.deps import Deps
+from maquette.services.jobs import JobView, get
+from maquette.store import reading
+
+NOTES_MAX = 10_000
+_CHANGEABLE = ("prompt", "negative_prompt", "seed", "variants", "params")
+
+
+async def decide(deps: Deps, principal: Principal, job_id: UUID, answer: Mapping[str, Any]) -> JobView:
+    """Apply a decision; ``StaleReview`` carries the winning one when somebody else was first."""
+    view = await get(deps, principal, job_id)
+    verdict = Verdict(answer["decision"])
+    pipeline = view.job.pipeline
+    pipeline.position(answer["step"])
+    rewind_to = answer.get("rewind_to")
+    first = pipeline.position(rewind_to or answer["step"])
+    changes = {name: value for name, value in (answer.get("changes") or {}).items() if value is not None}
+    command = commands.Review(
+        step=answer["step"],
+        revision=answer["revision"],
+        verdict=verdict,
+        by=principal.subject,
+        notes=clean_text(answer.get("notes") or "", ("notes",), NOTES_MAX),
+        selection=_selection(view, answer),
+        changes=changes,
+        rewind_to=rewind_to,
+        effective=_effective(view, verdict, changes, first),
+    )
+    try:
+        await deps.transactor.apply(job_id, command)
+    except (StaleReview, IllegalTransition) as error:
+        async with deps.database.connection() as connection:
+            winner = await reading.decision(connection, job_id, command.step, command.revision)
+        if winner is None or winner.verdict is Verdict.PAUSED:
+            raise
+        raise StaleReview(
+            f"{winner.by} has {winner.verdict} revision {winner.revision} of {winner.step!r} already.",
+            extra={"decision": decision_fields(winner)},
+        ) from error
+    return await get(deps, principal, job_id)
+
+
+def decision_fields(item: UserDecision) -> dict[str, Any]:
+    """Return a decision as it is shown."""
+    return {
+        "step": item.step,
+        "revision": item.revision,
+        "decision": str(item.verdict),
+        "notes": item.notes,
+        "selection": [typeid.encode("art", choice) for choice in item.selection],
+        "changes": item.changes,
+        "rewind_to": item.rewind_to,
+        "by": item.by,
+        "at": timestamp(item.at),
+    }
+
+
+def _selection(view: JobView, answer: Mapping[str, Any]) -> tuple[UUID, ...]:
+    chosen = tuple(typeid.decode("art", item) for item in answer.get("selection") or ())
+    made = {
+        item.id
+        for item in view.artifacts
+        if (item.step, item.revision) == (answer["step"], answer["revision"])
+    }
+    foreign = [item for item in chosen if item not in made]
+    if foreign:
+        raise Invalid.field(
+            ("selection",),
+            f"{typeid.encode('art', foreign[0])} is no artifact of revision {answer['revision']} of {answer['step']}",
+        )
+    if chosen and answer["decision"] != Verdict.APPROVED:
+        raise Invalid.field(("selection",), "only an approval selects")
+    return chosen
+
+
+def _effective(view: JobView, verdict: Verdict, changes: Mapping[str, Any], first: int) -> bytes | None:
+    """Return the effective inputs after the decision, or None when they stay as they are.
+
+    Whatever changes a prompt is cleaned, validated, composed and judged again. A rejection that names no seed
+    draws a new one for what is redone, so that the rejected result cannot come back.
+    """
+    if verdict is Verdict.PAUSED or (verdict is Verdict.APPROVED and not changes):
+        if changes:
+            raise Invalid.field(("changes",), "holding a gate changes nothing")
+        return None
+    pipeline, before = view.job.pipeline, view.row.effective
+    begin = first if verdict is Verdict.REJECTED else first + 1
+    redone = [spec.name for spec in pipeline.steps[begin:]]
+    changes = _checked(changes, redone)
+    if verdict is Verdict.REJECTED and "seed" not in changes:
+        changes["seed"] = secrets.randbelow(SEED_MAX)
+    brief = changed(_brief_in_force(view), changes)
+    complete_params(pipeline, brief.params, ("changes", "params"))
+    style = Style(
+        **{name: tuple(words) for name, words in before["params"]["text_to_image"]["style"].items()}
+    )
+    judge(brief, style)
+    after = compose(brief, style)
+    return canonical(
+        {
+            part: {name: (after if name in redone else before)[part][name] for name in before[part]}
+            for part in ("params", "seeds")
+        }
+    )
+
+
+def _checked(changes: Mapping[str, Any], redone: list[str]) -> dict[str, Any]:
+    problems = [
+        Detail(("changes", name), f"must be one of {', '.join(_CHANGEABLE)}", "unknown_field")
+        for name in changes
+        if name not in _CHANGEABLE
+    ]
+    problems += [
+        Detail(("changes", "params", step), f"{step} is not redone by this decision", "not_redone")
+        for step in changes.get("params", {})
+        if step not in redone
+    ]
+    concept = [name for name in ("prompt", "negative_prompt", "variants") if name in changes]
+    if concept and "text_to_image" not in redone:
+        problems.append(
+            Detail(("changes", concept[0]), "text_to_image is not redone by this decision", "not_redone")
+        )
+    if problems:
+        raise Invalid(f"{'.'.join(map(str, problems[0].loc))}: {problems[0].msg}", details=problems)
+    cleaned = dict(changes)
+    for name in ("prompt", "negative_prompt"):
+        if name in cleaned:
+            cleaned[name] = clean_text(cleaned[name], ("changes", name), 2000, required=name == "prompt")
+    return cleaned
+
+
+def _brief_in_force(view: JobView) -> Brief:
+    """Return the brief with what earlier decisions made of it: read back from the effective inputs."""
+    params, seeds = view.row.effective["params"], view.row.effective["seeds"]
+    concept = params["text_to_image"]
+    composed = {"prompt", "negative_prompt", "variants", "style", "name"}
+    return Brief(
+        project_id=view.job.project_id,
+        asset_type=view.job.asset_type,
+        prompt=concept["prompt"],
+        negative_prompt=concept["negative_prompt"],
+        variants=concept["variants"],
+        seed=seeds["text_to_image"],
+        library_path=view.row.library_path,
+        params={
+            step: {name: value for name, value in values.items() if name not in composed}
+            for step, values in params.items()
+        },
+    )
