@@ -7,6 +7,7 @@ from maquette.services.follow import Hub
 from maquette.services.liveness import Workers
 from maquette.services.principals import KeyCache
 from maquette.services.transactor import Transactor
+from maquette.store import migrate
 from maquette.store.database import Database
 
 
@@ -33,3 +34,8 @@ class Deps:
     keys: KeyCache
     workers: Workers
     limits: Limits
+
+    async def ready(self) -> None:
+        """Raise ``Unavailable`` unless the database answers and has this version's schema."""
+        async with self.database.connection() as connection:
+            await migrate.check(connection)

@@ -108,8 +108,12 @@ def _effective(view: JobView, verdict: Verdict, changes: Mapping[str, Any], firs
         changes["seed"] = secrets.randbelow(SEED_MAX)
     brief = changed(_brief_in_force(view), changes)
     complete_params(pipeline, brief.params, ("changes", "params"))
+    pinned = before["params"]["text_to_image"]["style"]
     style = Style(
-        **{name: tuple(words) for name, words in before["params"]["text_to_image"]["style"].items()}
+        view.row.style_version,
+        tuple(pinned["keywords"]),
+        tuple(pinned["negative_keywords"]),
+        tuple(pinned["palette"]),
     )
     judge(brief, style)
     after = compose(brief, style)

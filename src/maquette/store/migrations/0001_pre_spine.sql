@@ -34,7 +34,7 @@ create table project_gates (
 create table api_keys (
     id uuid not null primary key,
     project_id uuid,
-    kind text not null check (kind in ('user', 'worker', 'operator')),
+    kind text not null check (kind in ('user', 'operator')),
     name text not null,
     subject text not null,
     secret_hash bytea not null,

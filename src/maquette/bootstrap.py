@@ -1,0 +1,233 @@
+"""The composition root: settings → adapters → services → ASGI app and loops. Nothing else wires."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import uvicorn
+
+from maquette.adapters.objects_local import LocalObjects
+from maquette.adapters.signing import SigningKey
+from maquette.api.app import build_app
+from maquette.domain import typeid
+from maquette.domain.errors import NotFound, Unauthenticated
+from maquette.domain.principal import Principal
+from maquette.maintenance.staging import StagingSweeper
+from maquette.maintenance.sweeper import Sweeper
+from maquette.ports import ObjectStore
+from maquette.services.deps import Deps, Limits
+from maquette.services.follow import Hub
+from maquette.services.ids import new_id
+from maquette.services.liveness import Workers
+from maquette.services.principals import KeyCache, make_key
+from maquette.services.transactor import Transactor
+from maquette.settings import Settings
+from maquette.store import projects as project_rows
+from maquette.store.database import Database
+
+_LOG = logging.getLogger(__name__)
+_DEFAULT_PROJECT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a new installation hands to its owner and its workers."""
+
+    api_key: str
+    project_id: str
+    worker_token: str
+
+
+def local_objects(settings: Settings) -> LocalObjects:
+    """Return the object store in the data directory."""
+    secret = settings.signing_key.encode()
+    kid = hashlib.sha256(b"kid" + secret).hexdigest()[:8]
+    return LocalObjects(
+        settings.data_dir / "objects",
+        keys=[SigningKey(kid, secret)],
+        base_url=settings.base_url + settings.root_path,
+        object_bytes_max=settings.upload_bytes_max,
+    )
+
+
+@contextlib.asynccontextmanager
+async def open_deps(settings: Settings, objects: ObjectStore | None = None) -> AsyncIterator[Deps]:
+    """Open everything a process needs and close it in order; the schema must be this version's."""
+    database = await Database.open(
+        settings.database_url, connections_max=max(settings.database_connections_max - 2, 1)
+    )
+    transactor = Transactor(database)
+    hub = Hub(database)
+    deps = Deps(
+        database=database,
+        transactor=transactor,
+        objects=objects or local_objects(settings),
+        hub=hub,
+        keys=KeyCache(database, settings.worker_token),
+        workers=Workers(database, settings.lease_seconds),
+        limits=Limits(
+            heartbeat_seconds=settings.heartbeat_seconds,
+            lease_seconds=settings.lease_seconds,
+            attempt_seconds_max=settings.attempt_seconds_max,
+            url_ttl_seconds=settings.url_ttl_seconds,
+            upload_bytes_max=settings.upload_bytes_max,
+            open_jobs_max=settings.open_jobs_max,
+        ),
+    )
+    try:
+        await deps.ready()
+        transactor.listen(hub.committed)
+        await transactor.start()
+        await hub.start()
+        yield deps
+    finally:
+        await hub.stop()
+        await transactor.stop()
+        await database.close()
+
+
+class _Server(uvicorn.Server):
+    """Lets those who wait (long polls, event streams) go before it waits for connections to end."""
+
+    def __init__(self, config: uvicorn.Config, let_go: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._let_go = let_go
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        await self._let_go()
+        await super().shutdown(sockets)
+
+
+def serve(settings: Settings) -> None:
+    """Run the API until a signal; requests under way finish."""
+
+    async def run() -> None:
+        async with open_deps(settings) as deps:
+
+            async def let_go() -> None:
+                await deps.hub.stop()
+                await deps.transactor.stop()
+
+            config = uvicorn.Config(
+                build_app(deps, settings),
+                host=settings.host,
+                port=settings.port,
+                loop="none",
+                http="httptools",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=5,
+                backlog=1024,
+            )
+            await _Server(config, let_go).serve()
+
+    _run(run())
+
+
+def maintain(settings: Settings) -> None:
+    """Run the maintenance loops until a signal."""
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        async with open_deps(settings) as deps:
+            sweepers = [Sweeper(deps.database, deps.transactor).run()]
+            if isinstance(deps.objects, LocalObjects):
+                sweepers.append(StagingSweeper(deps.objects).run())
+            loops = [asyncio.create_task(sweeper) for sweeper in sweepers]
+            waiting = asyncio.create_task(stop.wait())
+            done, _ = await asyncio.wait([*loops, waiting], return_when=asyncio.FIRST_COMPLETED)
+            for task in (*loops, waiting):
+                task.cancel()
+            await asyncio.gather(*loops, waiting, return_exceptions=True)
+            for task in done - {waiting}:
+                task.result()
+
+    _run(run())
+
+
+def _run(main: Any) -> None:
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
+
+
+async def provision(settings: Settings) -> Credentials:
+    """Make the first project and its operator's key, unless those in the data directory still work."""
+    path = settings.data_dir / "credentials.json"
+    database = await Database.open(settings.direct_url, connections_max=2)
+    try:
+        found = await _valid(database, settings, path)
+        if found is not None:
+            return found
+        key = make_key(new_id())
+        subject = typeid.encode("usr", new_id())
+        project = new_id()
+        async with database.transaction() as connection:
+            await project_rows.insert(connection, project, _DEFAULT_PROJECT, subject, settings.open_jobs_max)
+            await project_rows.insert_key(
+                connection,
+                key.id,
+                project=None,
+                kind="operator",
+                name="first key",
+                subject=subject,
+                secret_hash=key.secret_hash,
+            )
+        made = Credentials(key.text, typeid.encode("prj", project), settings.worker_token)
+        _write_private(path, json.dumps({"api_key": made.api_key, "project_id": made.project_id}))
+        return made
+    finally:
+        await database.close()
+
+
+async def _valid(database: Database, settings: Settings, path: Path) -> Credentials | None:
+    """Return the kept credentials when this database knows them."""
+    try:
+        kept = json.loads(path.read_bytes())  # noqa: ASYNC240 - a start-up read of 100 bytes
+        principal: Principal = await KeyCache(database, settings.worker_token).authenticate(kept["api_key"])
+        principal.require_project(typeid.decode("prj", kept["project_id"]))
+        async with database.connection() as connection:
+            project = await project_rows.context(connection, typeid.decode("prj", kept["project_id"]))
+    except (FileNotFoundError, ValueError, KeyError, Unauthenticated, NotFound):
+        return None
+    if project is None:
+        return None
+    return Credentials(kept["api_key"], kept["project_id"], settings.worker_token)
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    staging = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    staging.replace(path)
+
+
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI document; it does not depend on any setting or server."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data_dir=Path(folder), signing_key="only to build the document")
+        document: dict[str, Any] = build_app(
+            SimpleNamespace(objects=local_objects(settings)), settings
+        ).openapi()
+    return document

@@ -1,0 +1,36 @@
+"""Uploads that never finished: their staged bytes are removed after a while."""
+
+import asyncio
+import logging
+from typing import Protocol
+
+_LOG = logging.getLogger(__name__)
+INTERVAL_SECONDS = 600.0
+
+
+class Sweepable(Protocol):
+    """A store that stages uploads."""
+
+    async def sweep(self) -> int:
+        """Remove what is staged for too long; return how many entries."""
+        ...
+
+
+class StagingSweeper:
+    """``run()`` over ``run_once()``."""
+
+    def __init__(self, objects: Sweepable) -> None:
+        self._objects = objects
+
+    async def run(self) -> None:
+        """Sweep every ten minutes until canceled."""
+        while True:
+            await self.run_once()
+            await asyncio.sleep(INTERVAL_SECONDS)
+
+    async def run_once(self) -> int:
+        """Sweep once."""
+        removed = await self._objects.sweep()
+        if removed:
+            _LOG.info("Removed %d unfinished uploads", removed)
+        return removed
