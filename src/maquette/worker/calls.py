@@ -21,6 +21,7 @@ from maquette.worker.handler import Context, Failed, Handler, Input, Output, Res
 
 LENGTH = struct.Struct(">I")
 PROGRESS_CHARACTERS_MAX = 200
+TRACEBACK_CHARACTERS_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     """The first frame to a child: how to find the handlers."""
 
     sys_path: list[str]
+    sys_argv: list[str]
     main_module: str
     """Module that the parent runs as ``__main__``, when a handler lives there; else empty."""
     main_path: str
@@ -108,7 +110,7 @@ def raised(error: BaseException) -> Answer:
     message = text(f"{type(error).__name__}: {error}", contract.MESSAGE_CHARACTERS_MAX)
     return Answer(
         Failed("handler_error", message, "transient"),
-        traceback="".join(traceback.format_exception(error)),
+        traceback=text("".join(traceback.format_exception(error)), TRACEBACK_CHARACTERS_MAX),
     )
 
 

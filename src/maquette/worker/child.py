@@ -108,7 +108,7 @@ def _perform(
 
 def _load(boot: Boot) -> Mapping[str, Callable[[Context], Result]] | Answer:
     """Import the handlers; when that fails, every call is answered by why."""
-    sys.path[:] = boot.sys_path
+    sys.path[:], sys.argv[:] = boot.sys_path, boot.sys_argv
     try:
         if boot.main_module or boot.main_path:
             # Handlers of the script that was started: run it under another name, so that its

@@ -58,6 +58,10 @@ def json_breach(value: object) -> str | None:
     return None
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and (value.isascii() or json_breach(value) is None)
+
+
 def _invalid(code: str, message: str) -> Failed:
     return Failed(code, message[:MESSAGE_CHARACTERS_MAX], "invalid")
 
@@ -65,7 +69,7 @@ def _invalid(code: str, message: str) -> Failed:
 def _breaches_of_failed(failed: Failed) -> Iterator[str]:
     if not isinstance(failed.code, str) or not CODE.fullmatch(failed.code):
         yield f"Failed.code must be lower_snake_case, at most 64 characters: {failed.code!r}"
-    if not isinstance(failed.message, str) or json_breach(failed.message):
+    if not _is_text(failed.message):
         yield "Failed.message must be a string that UTF-8 can hold."
     if failed.error_class not in _ERROR_CLASSES:
         yield f"Failed.error_class must be one of {', '.join(sorted(_ERROR_CLASSES))}: {failed.error_class!r}"
@@ -76,8 +80,8 @@ def _breaches_of_failed(failed: Failed) -> Iterator[str]:
 
 def _breaches_of_succeeded(result: Succeeded, workdir: Path) -> Iterator[tuple[str, str]]:
     for name in ("model", "model_version"):
-        if not isinstance(getattr(result, name), str) or json_breach(getattr(result, name)):
-            yield "handler_result_invalid", f"Succeeded.{name} must be a string."
+        if not _is_text(getattr(result, name)):
+            yield "handler_result_invalid", f"Succeeded.{name} must be a string that UTF-8 can hold."
     yield from _breaches_of_json("outputs_not_json", "outputs", result.outputs)
     yield from _breaches_of_json("metrics_not_json", "metrics", result.metrics)
     outputs: object = result.artifacts
@@ -108,7 +112,7 @@ def _breaches_of_output(output: Output, workdir: Path) -> Iterator[tuple[str, st
             f"A file name holds letters, digits and ._- (at most 120, no leading dot): {output.name!r}",
         )
     for name in ("kind", "media_type"):
-        if not isinstance(getattr(output, name), str) or not getattr(output, name):
+        if not getattr(output, name) or not _is_text(getattr(output, name)):
             yield "handler_result_invalid", f"Output.{name} of {output.name} must be a non-empty string."
     yield from _breaches_of_json("attributes_not_json", f"attributes of {output.name}", output.attributes)
     # Resolved on both sides: a link may lead out of the work directory, and the directory may be behind one.

@@ -16,7 +16,7 @@ from typing import Any
 from maquette.wire import Outcome, OutputArtifact, Task
 from maquette.worker.calls import Answer
 from maquette.worker.errors import AttemptFailed
-from maquette.worker.folders import Folders, remove
+from maquette.worker.folders import Folders
 from maquette.worker.handler import Failed, Input, Output, Result, Succeeded
 from maquette.worker.transfer import Transfers, sha256_of
 
@@ -65,6 +65,7 @@ async def execute(task: Task, equipment: Equipment, progress: ReportProgress) ->
     """
     started = time.monotonic()
     attempt = Attempt(task, equipment.folders.create(), progress)
+    failed: Failed | None = None
     try:
         async with asyncio.timeout(task.deadline_seconds) as deadline:
             for stage in (download, handle, collect, upload):
@@ -72,19 +73,20 @@ async def execute(task: Task, equipment: Equipment, progress: ReportProgress) ->
                 if isinstance(attempt.result, Failed):
                     break
     except AttemptFailed as error:
-        attempt = replace(attempt, result=error.failed)
+        failed = error.failed
     except OSError as error:  # the asyncio.timeout's TimeoutError is one too
         failed = (
             Failed("deadline_exceeded", f"Not done after {task.deadline_seconds:g} s.", "timeout")
             if deadline.expired()
             else Failed("worker_io_error", f"{type(error).__name__}: {error.strerror or ''}", "resource")
         )
-        attempt = replace(attempt, result=failed)
     finally:
-        await remove(attempt.workdir)
+        # A handler that was stopped halfway may have left a thread that still writes: no reuse then.
+        await equipment.folders.discard(attempt.workdir, reuse=attempt.result is not None)
         if task.inputs:
-            await remove(_inputs_folder(attempt.workdir))
-    return _outcome(attempt, equipment, time.monotonic() - started)
+            await equipment.folders.discard(_inputs_folder(attempt.workdir), reuse=False)
+    ended = replace(attempt, result=failed) if failed else attempt
+    return _outcome(ended, equipment, time.monotonic() - started)
 
 
 async def download(attempt: Attempt, equipment: Equipment) -> Attempt:
@@ -113,8 +115,9 @@ async def collect(attempt: Attempt, _: Equipment) -> Attempt:
 async def upload(attempt: Attempt, equipment: Equipment) -> Attempt:
     """Store the files where the server says."""
     assert isinstance(attempt.result, Succeeded)
-    pairs = zip(attempt.result.artifacts, attempt.files, strict=True)
-    await equipment.transfers.upload(attempt.task, pairs)
+    if attempt.files:
+        pairs = zip(attempt.result.artifacts, attempt.files, strict=True)
+        await equipment.transfers.upload(attempt.task, list(pairs))
     return attempt
 
 

@@ -32,6 +32,7 @@ class Folders:
         self._base = (base or default_base()).absolute()
         self._root = self._base / uuid.uuid4().hex
         self._numbers = itertools.count()
+        self._empty: list[Path] = []
         self._lock = -1
 
     def __enter__(self) -> Self:
@@ -51,18 +52,23 @@ class Folders:
         os.close(self._lock)
 
     def create(self) -> Path:
-        """Make an empty directory."""
-        # os.mkdir on a string: a tenth of the loop's time per no-op task went into pathlib here.
-        path = f"{self._root}/{next(self._numbers)}"
-        os.mkdir(path, 0o700)  # noqa: PTH102 - measured, see above
-        return Path(path)
+        """Give an empty directory."""
+        if self._empty:
+            return self._empty.pop()
+        path = self._root / str(next(self._numbers))
+        path.mkdir(mode=0o700)
+        return path
 
+    async def discard(self, path: Path, *, reuse: bool) -> None:
+        """Take a directory back and remove it, or what is in it; one that is gone or stubborn is no error.
 
-async def remove(path: Path) -> None:
-    """Remove a work directory with all that is in it; one that is gone or stubborn is no error."""
-    try:
-        path.rmdir()  # noqa: ASYNC240 - microseconds: an empty one needs no walk and no thread
-    except OSError:
+        With ``reuse``, one that was left empty is kept for the next attempt: removing and making one took
+        two thirds of the CPU time of a no-op task (100 of 158 µs). Do not reuse one that somebody may still write to.
+        """
+        with contextlib.suppress(OSError):
+            if reuse and not os.listdir(path):  # noqa: PTH208 - Path.iterdir takes three times as long
+                self._empty.append(path)
+                return
         await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
 
 

@@ -47,7 +47,7 @@ class Ledger:
         self.reserved = 0
         """Slots promised to claims under way."""
         self.news = False
-        """Whether progress was made since the last heartbeat."""
+        """Whether there is something to say before the next heartbeat is due: progress, or a drain."""
 
     @property
     def free(self) -> int:

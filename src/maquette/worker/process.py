@@ -30,11 +30,8 @@ class Children:
     Raises ``ValueError`` when a handler cannot be found again by another process.
     """
 
-    def __init__(
-        self, handlers: Mapping[str, Handler], *, terminate_seconds: float = TERMINATE_SECONDS
-    ) -> None:
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
         self._boot = calls.frame(_boot(handlers)) if handlers else b""
-        self._terminate_seconds = terminate_seconds
         self._idle: list[Child] = []
         self._all: set[Child] = set()
 
@@ -57,11 +54,11 @@ class Children:
         try:
             answer = await one.call(call, progress)
         except (EOFError, ConnectionError):
-            await one.terminate(self._terminate_seconds)  # its pipe ended: whatever is left of it goes too
+            await one.terminate()  # its pipe ended: whatever is left of it goes too
             self._all.discard(one)
             return Answer(_death(one.returncode))
         except BaseException:
-            await one.terminate(self._terminate_seconds)
+            await one.terminate()
             self._all.discard(one)
             raise
         self._idle.append(one)
@@ -128,14 +125,14 @@ class Child:
                 return calls.answer_of(message)
             progress(message.value, message.message)
 
-    async def terminate(self, patience_seconds: float) -> None:
+    async def terminate(self) -> None:
         """Ask the process to end, then make it."""
         self.signal(signal.SIGTERM)
         try:
-            async with asyncio.timeout(patience_seconds):
+            async with asyncio.timeout(TERMINATE_SECONDS):
                 await self._process.wait()
         except TimeoutError:
-            logger.warning("the handler's process ignored SIGTERM for %g s; killing it", patience_seconds)
+            logger.warning("the handler's process ignored SIGTERM for %g s; killing it", TERMINATE_SECONDS)
         finally:
             self.signal(signal.SIGKILL)  # also what is left of its process group
         await self.ended()
@@ -165,7 +162,7 @@ def _boot(handlers: Mapping[str, Handler]) -> Boot:
     pickled = pickle.dumps(dict(handlers))
     main = child.reference_of_main() if b"__main__" in pickled else {"main_module": "", "main_path": ""}
     level = logging.getLogger().getEffectiveLevel()
-    return Boot(sys_path=sys.path, handlers=pickled, log_level=level, **main)
+    return Boot(sys_path=sys.path, sys_argv=sys.argv, handlers=pickled, log_level=level, **main)
 
 
 def _death(returncode: int | None) -> Failed:

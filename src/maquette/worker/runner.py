@@ -135,6 +135,7 @@ class Worker:
             return
         logger.info("draining: %d tasks are running", len(self._ledger.executing))
         self._draining = True
+        self._ledger.news = True
         if self._poll is not None:
             self._poll.cancel()
         loop = asyncio.get_running_loop()
@@ -169,6 +170,7 @@ class Worker:
         """Decide what to send next, whenever something has changed, until drained."""
         ledger = self._ledger
         while not (self._draining and ledger.empty and not self._exchanges):
+            self._changed.clear()  # before looking, so that no change is missed
             await self._gather()
             # A full batch goes at once; less waits for the request under way, and gathers meanwhile. What has
             # finished claims for its own slots; the long poll is for those that nothing else can fill.
@@ -178,7 +180,6 @@ class Worker:
                 group.create_task(self._exchange(group, outcomes, claim))
             if self._poll is None and not ledger.finished and (claim := self._claim(self._poll_seconds)):
                 self._poll = group.create_task(self._long_poll(group, claim))
-            self._changed.clear()
             await self._changed.wait()
 
     async def _gather(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -76,18 +76,16 @@ class Transfers:
             )
         )
 
-    async def upload(self, task: Task, outputs: Iterable[tuple[Output, OutputArtifact]]) -> None:
+    async def upload(self, task: Task, outputs: Sequence[tuple[Output, OutputArtifact]]) -> None:
         """Store outputs under presigned URLs, several at once.
 
         Raises LeaseLost, or AttemptFailed: ``upload_rejected``, ``upload_refused``, ``upload_forbidden``,
         ``upload_conflict``, ``upload_unavailable``.
         """
-        pairs = list(outputs)
-        if pairs:
-            grants = await self._grants(task, [artifact for _, artifact in pairs])
-            await together(
-                self._upload(task, output, artifact, grants[artifact.name]) for output, artifact in pairs
-            )
+        grants = await self._grants(task, [artifact for _, artifact in outputs])
+        await together(
+            self._upload(task, output, artifact, grants[artifact.name]) for output, artifact in outputs
+        )
 
     async def _download(self, artifact: InputArtifact, path: Path) -> Input:
         if artifact.bytes > INPUT_BYTES_MAX:
