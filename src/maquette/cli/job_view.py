@@ -12,8 +12,6 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-_BAR_WIDTH = 14
-
 #: What is shown for a step: sign and style.
 _SIGNS: Mapping[str, tuple[str, str]] = {
     "pending": ("·", "dim"),
@@ -48,6 +46,15 @@ def seconds_of(step: Mapping[str, Any], now: datetime) -> float | None:
     return max(0.0, (end - _time(step["started_at"])).total_seconds())
 
 
+def duration(seconds: float) -> str:
+    """Write seconds for people: ``2.5 s``, ``3:20``, ``1:02:05``."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
@@ -62,8 +69,8 @@ class JobView:
         self._spinner = Spinner("dots", style="cyan")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        wide = options.max_width >= 100
-        body: list[Any] = [self._heading(), Text(), self._steps(wide=wide)]
+        bar_width = 14 if options.max_width >= 100 else 8
+        body: list[Any] = [*self._heading(), Text(), self._steps(bar_width, services=options.max_width >= 80)]
         if footer := self._footer():
             body += [Text(), footer]
         style = {"succeeded": "green", "failed": "red", "canceled": "red"}.get(
@@ -81,24 +88,33 @@ class JobView:
             width=min(options.max_width, 118),
         )
 
-    def _heading(self) -> Text:
+    def _heading(self) -> list[Text]:
         inputs = self.job.get("inputs") or {}
         facts = [self.job["asset_type"], inputs.get("library_path") or ""]
         if inputs.get("seed") is not None:
             facts.append(f"seed {inputs['seed']}")
         prompt = Text(str(inputs.get("prompt") or ""), style="bold", overflow="ellipsis", no_wrap=True)
-        return Text.assemble(prompt, "\n", (" · ".join(fact for fact in facts if fact), "dim"))
+        return [
+            prompt,
+            Text(" · ".join(fact for fact in facts if fact), "dim", overflow="ellipsis", no_wrap=True),
+        ]
 
-    def _steps(self, *, wide: bool) -> Table:
-        table = Table(box=None, padding=(0, 1), pad_edge=False, expand=True, header_style="dim")
+    def _steps(self, bar_width: int, *, services: bool) -> Table:
+        table = Table(
+            box=None,
+            padding=(0, 2 if bar_width > 8 else 1, 0, 0),
+            pad_edge=False,
+            expand=True,
+            header_style="dim",
+        )
         table.add_column("", width=1)
         table.add_column("step", no_wrap=True)
         table.add_column("status", no_wrap=True, min_width=8)
         table.add_column("try", justify="right")
-        if wide:
+        if services:
             table.add_column("service", no_wrap=True)
-        table.add_column("progress", width=_BAR_WIDTH)
-        table.add_column("time", justify="right", no_wrap=True, min_width=7)
+        table.add_column("", width=bar_width)
+        table.add_column("time", justify="right", no_wrap=True, min_width=6)
         table.add_column("artifacts", ratio=1, no_wrap=True, overflow="ellipsis")
         now = datetime.now(UTC)
         for step in self.job["steps"]:
@@ -113,10 +129,10 @@ class JobView:
                 ),
                 Text(word, style=style),
                 Text(str(step.get("attempt") or ""), style="dim" if step.get("attempt") == 1 else "yellow"),
-                *([Text(str(step.get("service") or ""), style="dim")] if wide else []),
-                self._bar(step, word),
+                *([Text(str(step.get("service") or ""), style="dim")] if services else []),
+                self._bar(step, word, bar_width),
                 Text(
-                    "" if seconds is None else f"{seconds:.1f} s",
+                    "" if seconds is None else duration(seconds),
                     style="dim" if word != "running" else "cyan",
                 ),
                 self._detail(step, word),
@@ -124,13 +140,13 @@ class JobView:
             table.add_row(*cells)
         return table
 
-    def _bar(self, step: Mapping[str, Any], word: str) -> Any:
+    def _bar(self, step: Mapping[str, Any], word: str, width: int) -> Any:
         if word == "running":
             value = float(self._report(step).get("value") or 0.0)
-            return ProgressBar(1.0, value, width=_BAR_WIDTH, complete_style="cyan", finished_style="cyan")
+            return ProgressBar(1.0, value, width=width, complete_style="cyan", finished_style="cyan")
         if word in {"done", "approved", "reused", "review"}:
             return ProgressBar(
-                1.0, 1.0, width=_BAR_WIDTH, finished_style="green" if word != "review" else "yellow"
+                1.0, 1.0, width=width, finished_style="green" if word != "review" else "yellow"
             )
         return Text("")
 

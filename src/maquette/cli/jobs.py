@@ -3,6 +3,7 @@
 import json as json_module
 import mimetypes
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +24,7 @@ Project = Annotated[
     str, typer.Option("--project", help="Project; default: MAQUETTE_PROJECT_ID or the first one.")
 ]
 
+_LAST_EVENTS = frozenset({"JobSucceeded", "JobFailed", "JobCanceled"})
 _DECISIONS = {"approved": "approved", "approve": "approved", "rejected": "rejected", "reject": "rejected"} | {
     "paused": "paused",
     "pause": "paused",
@@ -266,11 +268,17 @@ def _watch(client: "Client", job_id: str, *, as_json: bool) -> dict[str, Any]:
 
     with Follower(client, job_id) as follower:
         if as_json:
-            while not follower.ended:
+            told_end, deadline = False, float("inf")
+            while not (follower.ended and (told_end or time.monotonic() > deadline)):
                 follower.refresh(1.0)
                 for event in follower.events:
                     print_json(event)
+                    told_end = event["type"] in _LAST_EVENTS
                 follower.events.clear()
+                # The job may be read as ended before its last events have come through the stream.
+                deadline = (
+                    time.monotonic() + 10.0 if not follower.ended else min(deadline, time.monotonic() + 10.0)
+                )
             print_json(follower.job)
         elif out().is_terminal:
             _watch_live(follower)
