@@ -3,43 +3,13 @@
 import asyncio
 import logging
 from pathlib import Path
-from typing import Any
 
 import pytest
-from protocol_server import TOKEN, ProtocolServer, Working, make_task
+from loop_handlers import DONE, Gate, noop
+from protocol_server import ProtocolServer, Working, make_task
 
 from maquette.wire import Outcome, OutcomeVerdict
 from maquette.worker import Context, Failed, Output, Refused, Result, Succeeded, Worker
-
-DONE = Succeeded(artifacts=(), outputs={}, model="test", model_version="1")
-
-
-async def noop(context: Context) -> Result:
-    return DONE
-
-
-class Gate:
-    """An async handler that waits in the middle, where the test can see and release it."""
-
-    def __init__(self) -> None:
-        self.entered = asyncio.Semaphore(0)
-        self.open = asyncio.Event()
-        self.canceled = 0
-
-    async def __call__(self, context: Context) -> Result:
-        context.progress(0.5, "at the gate")
-        self.entered.release()
-        try:
-            await self.open.wait()
-        except asyncio.CancelledError:
-            self.canceled += 1
-            raise
-        return DONE
-
-    async def enter(self, count: int = 1) -> None:
-        async with asyncio.timeout(10):
-            for _ in range(count):
-                await self.entered.acquire()
 
 
 async def test_a_task_goes_from_claim_to_outcome_with_its_files(
@@ -289,69 +259,6 @@ async def test_a_wrong_token_ends_the_worker_with_an_error_that_hides_it(
     assert "wrong-token" not in str(caught.value) + caplog.text
 
 
-async def test_draining_lets_running_tasks_finish_and_takes_no_more(
-    server: ProtocolServer, working: Working
-) -> None:
-    """After stop() the running task ends well, the ready one stays, and the last heartbeat says draining."""
-    gate = Gate()
-    await server.add(make_task(1))
-    async with working({"refine": gate}) as worker:
-        await gate.enter()
-        await server.add(make_task(2))
-        worker.stop()
-        gate.open.set()
-        await server.until(lambda: server.heartbeats and server.heartbeats[-1].draining)
-    assert server.outcomes[1].status == "succeeded"
-    assert len(server.ready) == 1
-    assert server.reports[0].claim is None
-    assert server.heartbeats[-1].held == []
-
-
-async def test_what_outlasts_the_grace_time_is_stopped_and_reported(
-    server: ProtocolServer, working: Working
-) -> None:
-    """A handler that does not finish in time is stopped; its attempt is reported as lost, to be tried again."""
-    gate = Gate()
-    await server.add(make_task(1))
-    async with working({"refine": gate}, grace_seconds=0.05) as worker:
-        await gate.enter()
-        worker.stop()
-        await server.until(lambda: server.outcomes)
-    outcome = server.outcomes[1]
-    assert (outcome.status, outcome.error_class, outcome.error_code) == (
-        "failed",
-        "lost_worker",
-        "worker_stopped",
-    )
-
-
-async def test_kill_ends_at_once(server: ProtocolServer, working: Working) -> None:
-    """The second signal's action leaves running work behind and returns from run()."""
-    gate = Gate()
-    await server.add(make_task(1))
-    async with working({"refine": gate}) as worker:
-        await gate.enter()
-        worker.stop()
-        worker.kill()
-    assert server.outcomes == {}
-    assert gate.canceled == 1
-
-
-async def test_a_canceled_run_cleans_up_and_stays_canceled(server: ProtocolServer, tmp_path: Path) -> None:
-    """Canceling the task of run() is no drain: it ends handlers and raises CancelledError."""
-    gate = Gate()
-    await server.add(make_task(1))
-    running = asyncio.create_task(
-        Worker(server.url, TOKEN, "s", {"refine": gate}, workdir=tmp_path).run(signals=False)
-    )
-    await gate.enter()
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    assert gate.canceled == 1
-    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240 - nothing else runs now
-
-
 async def test_an_empty_answer_that_comes_early_is_not_repeated_at_once(
     server: ProtocolServer, working: Working
 ) -> None:
@@ -379,21 +286,3 @@ async def test_a_failure_keeps_its_code_class_and_delay(server: ProtocolServer, 
         "Try later.",
         30,
     )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"url": "127.0.0.1:8080"}, "must start with http"),
-        ({"token": " "}, "token is empty"),
-        ({"token": "a\nb"}, "characters that no token has"),
-        ({"capacity": 0}, "capacity is 1 or more"),
-        ({"handlers": {}}, "at least one step"),
-        ({"handlers": {"refine": lambda context: DONE}}, "'refine' runs in a process of its own"),
-    ],
-)
-def test_arguments_that_cannot_work_are_named(arguments: dict[str, Any], message: str) -> None:
-    """A mistake in the set-up is told before anything starts."""
-    right = {"url": "http://127.0.0.1:1", "token": "t", "service": "studio", "handlers": {"refine": noop}}
-    with pytest.raises(ValueError, match=message):
-        Worker(**(right | arguments))

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 
@@ -35,7 +36,7 @@ class Heart:
         self._name = name
         self._progress_seconds = progress_seconds
         self._draining = draining
-        self._sent = 0.0
+        self._sent = -math.inf
         self.seconds = 5.0
         """The longest interval the server allows, as it last said."""
 

@@ -92,6 +92,7 @@ class Child:
         """Spawn an interpreter that runs `child.main` and send it the handlers' whereabouts."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # a file in the current directory must not stand in for a module of ours
             "-c",  # not -m: a handler's script takes the place of the child's `__main__`
             f"from maquette.worker.child import main; main({os.getpid()})",
             stdin=asyncio.subprocess.PIPE,

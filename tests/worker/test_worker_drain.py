@@ -1,0 +1,92 @@
+"""How a worker starts and ends: arguments, drain, grace time, kill, cancellation."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loop_handlers import DONE, Gate, noop
+from protocol_server import TOKEN, ProtocolServer, Working, make_task
+
+from maquette.worker import Worker
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"url": "127.0.0.1:8080"}, "must start with http"),
+        ({"token": " "}, "token is empty"),
+        ({"token": "a\nb"}, "characters that no token has"),
+        ({"capacity": 0}, "capacity is 1 or more"),
+        ({"handlers": {}}, "at least one step"),
+        ({"handlers": {"refine": lambda context: DONE}}, "'refine' runs in a process of its own"),
+    ],
+)
+def test_arguments_that_cannot_work_are_named(arguments: dict[str, Any], message: str) -> None:
+    """A mistake in the set-up is told before anything starts."""
+    right = {"url": "http://127.0.0.1:1", "token": "t", "service": "studio", "handlers": {"refine": noop}}
+    with pytest.raises(ValueError, match=message):
+        Worker(**(right | arguments))
+
+
+async def test_draining_lets_running_tasks_finish_and_takes_no_more(
+    server: ProtocolServer, working: Working
+) -> None:
+    """After stop() the running task ends well, the ready one stays, and the last heartbeat says draining."""
+    gate = Gate()
+    await server.add(make_task(1))
+    async with working({"refine": gate}) as worker:
+        await gate.enter()
+        await server.add(make_task(2))
+        worker.stop()
+        gate.open.set()
+        await server.until(lambda: server.heartbeats and server.heartbeats[-1].draining)
+    assert server.outcomes[1].status == "succeeded"
+    assert len(server.ready) == 1
+    assert server.reports[0].claim is None
+    assert server.heartbeats[-1].held == []
+
+
+async def test_what_outlasts_the_grace_time_is_stopped_and_reported(
+    server: ProtocolServer, working: Working
+) -> None:
+    """A handler that does not finish in time is stopped; its attempt is reported as lost, to be tried again."""
+    gate = Gate()
+    await server.add(make_task(1))
+    async with working({"refine": gate}, grace_seconds=0.05) as worker:
+        await gate.enter()
+        worker.stop()
+        await server.until(lambda: server.outcomes)
+    outcome = server.outcomes[1]
+    assert (outcome.status, outcome.error_class, outcome.error_code) == (
+        "failed",
+        "lost_worker",
+        "worker_stopped",
+    )
+
+
+async def test_kill_ends_at_once(server: ProtocolServer, working: Working) -> None:
+    """The second signal's action leaves running work behind and returns from run()."""
+    gate = Gate()
+    await server.add(make_task(1))
+    async with working({"refine": gate}) as worker:
+        await gate.enter()
+        worker.stop()
+        worker.kill()
+    assert server.outcomes == {}
+    assert gate.canceled == 1
+
+
+async def test_a_canceled_run_cleans_up_and_stays_canceled(server: ProtocolServer, tmp_path: Path) -> None:
+    """Canceling the task of run() is no drain: it ends handlers and raises CancelledError."""
+    gate = Gate()
+    await server.add(make_task(1))
+    running = asyncio.create_task(
+        Worker(server.url, TOKEN, "s", {"refine": gate}, workdir=tmp_path).run(signals=False)
+    )
+    await gate.enter()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert gate.canceled == 1
+    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240 - nothing else runs now
