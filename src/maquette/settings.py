@@ -99,7 +99,7 @@ class Settings:
     port: int = _setting(8470, "Port the API listens on; 0 takes a free one.", check=_between(0, 65535))
     public_url: str = _setting(
         "",
-        "Address people and workers reach the API by, when it is not `http://HOST:PORT`: what a gateway or a tunnel shows.",
+        "Address others reach the API by when it is not `http://HOST:PORT`: a gateway's, without `MAQUETTE_ROOT_PATH`.",
         check=_HTTP,
     )
     root_path: str = _setting(

@@ -251,6 +251,6 @@ def event(sequence: int, kind: str, **data: Any) -> str:
     return f"id: {sequence}\nevent: {kind}\ndata: {json.dumps(content)}\n\n"
 
 
-def progress(value: float, message: str) -> str:
+def progress(step_name: str, value: float, message: str) -> str:
     """A progress report's text on the stream."""
-    return f"event: progress\ndata: {json.dumps({'value': value, 'message': message})}\n\n"
+    return f"event: progress\ndata: {json.dumps({'step_name': step_name, 'value': value, 'message': message})}\n\n"

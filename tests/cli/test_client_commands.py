@@ -70,7 +70,10 @@ def test_a_busy_api_is_asked_again_with_the_same_key(api: str, contract: Contrac
 
 def follow_2d(contract: Contract, *, last: dict[str, object]) -> None:
     """A job that runs through its first step, loses the connection, and ends as ``last``."""
-    started, working = event(1, "StepStarted", step_name="text_to_image"), progress(0.5, "painting")
+    started, working = (
+        event(1, "StepStarted", step_name="text_to_image"),
+        progress("text_to_image", 0.5, "painting"),
+    )
     done, ended = event(2, "StepCompleted", step_name="text_to_image"), event(3, "JobSucceeded")
     contract.streams = [[": hello\n\n", started, working], [done, ended]]
     contract.on_event = {

@@ -102,18 +102,16 @@ class Follower:
     def _take_in(self, news: list[Message | ApiError | None]) -> bool:
         """Sort the news; whether something happened that the job shows."""
         happened = False
-        step = self.job["current_step"]
         for item in news:
             if isinstance(item, ApiError):
                 raise item
             if item is None:
                 happened = True
             elif item.event == "progress":
-                self.progress[step] = json.loads(item.data)  # of the step that runs
+                report = json.loads(item.data)
+                self.progress[report["step_name"]] = report
             else:
-                event = json.loads(item.data)
-                step = event["data"].get("step_name", step)
-                self.events.append(event)
+                self.events.append(json.loads(item.data))
                 happened = True
         return happened
 

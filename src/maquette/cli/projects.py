@@ -43,16 +43,14 @@ def show_project(project: Project = "", json: Json = False) -> None:
 def create_key(
     name: Annotated[str, typer.Argument(help="Whose or what for.")],
     project: Annotated[str, typer.Option(help="Default: MAQUETTE_PROJECT_ID or the first one.")] = "",
-    role: Annotated[str, typer.Option(help="What the key may do; default: the API's.")] = "",
     json: Json = False,
 ) -> None:
     """Create an API key. It is shown this once: the database holds only its hash."""
     from maquette.cli.client import connect, project_of
 
     settings = load()
-    body = {"name": name, **({"role": role} if role else {})}
     with connect(settings) as client:
-        key = client.post(f"/projects/{project_of(settings, project)}/keys", body)
+        key = client.post(f"/projects/{project_of(settings, project)}/keys", {"name": name})
     _print(key, json)
     if not json:
         err().print("[dim]Keep it now; it cannot be shown again.[/dim]")

@@ -155,7 +155,8 @@ class Installation:
         self._await_ready(settings)
         write_state(settings.data_dir, State(settings.local_url, os.getpid()))
         self._resources.callback(remove_state, settings.data_dir)
-        self._access = Access(settings.base_url, credentials.api_key, credentials.project_id)
+        url = settings.base_url + settings.root_path if settings.public_url else settings.local_url
+        self._access = Access(url, credentials.api_key, credentials.project_id)
 
     def _open_log(self) -> IO[bytes] | None:
         return None if self._log is None else self._resources.enter_context(self._log.open("ab"))
