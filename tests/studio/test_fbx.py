@@ -94,6 +94,14 @@ def test_weights_sum_to_one(fbx: fbx_reader.Fbx, figure: Scene) -> None:
     assert count.max() <= 4
 
 
+def test_the_bind_pose_is_complete(fbx: fbx_reader.Fbx) -> None:
+    """Mesh, armature and every bone stand in the bind pose: the FBX SDK rejects one that lacks an ancestor."""
+    (pose,) = fbx.of("Pose").values()
+    nodes = {fbx.title(entry.value("Node")) for entry in pose.all("PoseNode")}
+    assert nodes == {"figure", "Armature", "root", "top"}
+    assert pose.value("NbPoseNodes") == 4
+
+
 def test_an_importer_sees_every_pose(fbx: fbx_reader.Fbx, figure: Scene) -> None:
     """At rest and at every key of every clip, the mesh deforms as ours does, to a thousandth of a millimetre."""
     assert np.abs(fbx_reader.skinned(fbx, None, 0) / 100 - figure.mesh.positions).max() < 1e-6

@@ -35,9 +35,13 @@ def write_fbx(scene: Scene, textures: Mapping[str, tuple[str, bytes]]) -> bytes:
     build = Builder()
     geometry, model = _mesh(build, scene.name, scene.mesh)
     _material(build, scene.material, textures, model)
-    bones = _bones(build, scene.bones)
-    if bones and scene.mesh.joints is not None:
-        _skin(build, scene, scene.mesh, geometry, model, bones)
+    armature, bones = _bones(build, scene.bones) if scene.bones else (None, [])
+    if armature is not None and scene.mesh.joints is not None:
+        binds = _skin(build, scene, scene.mesh, geometry, bones)
+        # The armature counts too: a pose that lacks an ancestor of its bones is invalid to the FBX SDK.
+        _bind_pose(
+            build, scene.name, [(model, np.eye(4)), (armature, np.eye(4)), *zip(bones, binds, strict=True)]
+        )
     takes = add_animations(build, scene.clips, bones)
     nodes = _header(scene)
     nodes += [_definitions(build.objects), build.objects, build.connections, takes]
@@ -211,9 +215,7 @@ def _texture(build: Builder, channel: str, file_name: str, png: bytes) -> Id:
     return texture
 
 
-def _bones(build: Builder, bones: tuple[Bone, ...]) -> list[Id]:
-    if not bones:
-        return []
+def _bones(build: Builder, bones: tuple[Bone, ...]) -> tuple[Id, list[Id]]:
     armature = _model(build, "Armature", "Null")
     attribute, node = build.object("NodeAttribute", "Armature", "NodeAttribute", "Null")
     node.add("TypeFlags", "Null")
@@ -245,7 +247,7 @@ def _bones(build: Builder, bones: tuple[Bone, ...]) -> list[Id]:
         build.connect(attribute, identity)
         build.connect(identity, identities[bone.parent] if bone.parent >= 0 else armature)
         identities.append(identity)
-    return identities
+    return armature, identities
 
 
 def _length(bones: tuple[Bone, ...], index: int, worlds: Floats) -> float:
@@ -256,7 +258,8 @@ def _length(bones: tuple[Bone, ...], index: int, worlds: Floats) -> float:
     return float(np.linalg.norm(np.mean(children, axis=0) - head)) if children else 0.1
 
 
-def _skin(build: Builder, scene: Scene, mesh: Mesh, geometry: Id, model: Id, bones: list[Id]) -> None:
+def _skin(build: Builder, scene: Scene, mesh: Mesh, geometry: Id, bones: list[Id]) -> Floats:
+    """Add the skin and its clusters; returns the bones' world matrices at bind time."""
     assert mesh.joints is not None
     assert mesh.weights is not None
     skin, node = build.object("Deformer", scene.name, "Deformer", "Skin")
@@ -264,7 +267,7 @@ def _skin(build: Builder, scene: Scene, mesh: Mesh, geometry: Id, model: Id, bon
     node.add("Link_DeformAcuracy", 50.0)
     build.connect(skin, geometry)
     inverse = inverse_binds(scene)
-    binds = np.linalg.inv(inverse)
+    binds: Floats = np.linalg.inv(inverse).astype(np.float64)
     for index, (bone, identity) in enumerate(zip(scene.bones, bones, strict=True)):
         rows, columns = np.nonzero((mesh.joints == index) & (mesh.weights > _WEIGHT_MIN))
         if not len(rows):
@@ -278,11 +281,15 @@ def _skin(build: Builder, scene: Scene, mesh: Mesh, geometry: Id, model: Id, bon
         node.add("TransformLink", fbx_matrix(binds[index]))
         build.connect(cluster, skin)
         build.connect(identity, cluster)
-    _, pose = build.object("Pose", scene.name, "Pose", "BindPose")
+    return binds
+
+
+def _bind_pose(build: Builder, name: str, places: list[tuple[Id, Floats]]) -> None:
+    _, pose = build.object("Pose", name, "Pose", "BindPose")
     pose.add("Type", "BindPose")
     pose.add("Version", 100)
-    pose.add("NbPoseNodes", len(bones) + 1)
-    for identity, matrix in [(model, np.eye(4)), *zip(bones, binds, strict=True)]:
+    pose.add("NbPoseNodes", len(places))
+    for identity, matrix in places:
         entry = pose.add("PoseNode")
         entry.add("Node", identity)
         entry.add("Matrix", fbx_matrix(matrix))

@@ -24,8 +24,6 @@ class Surface:
         (0.0, 1.0, 0.0),
     )
     """KHR_texture_transform of the base colour."""
-    index: int | None = None
-    """Material index in the file: equal indices are equal surfaces."""
 
     @property
     def textured(self) -> bool:
@@ -43,7 +41,7 @@ class Surface:
 def read_surface(file: GltfFile, index: object) -> Surface:
     """Read a material; None gives glTF's default. Occlusion, roughness and metallic become one image."""
     if index is None:
-        return Surface(index=-1)
+        return Surface()
     entry = file.get("materials", index)
     pbr = entry.get("pbrMetallicRoughness", {})
     color = pbr.get("baseColorTexture") or {}
@@ -75,7 +73,7 @@ def read_surface(file: GltfFile, index: object) -> Surface:
         metallic_factor=_factors([pbr.get("metallicFactor", 1.0)], 1)[0],
         roughness_factor=_factors([pbr.get("roughnessFactor", 1.0)], 1)[0],
     )
-    return Surface(material=material, uv_set=uv_set, uv_matrix=_uv_matrix(color), index=int(str(index)))
+    return Surface(material=material, uv_set=uv_set, uv_matrix=_uv_matrix(color))
 
 
 def _packed(
