@@ -1,13 +1,13 @@
 """A job from brief to library, through the real transactor, store and objects."""
 
-from maquette.domain.job import JobStatus, StepStatus
+from house import House
+
+from maquette.domain.job import JobStatus
 from maquette.services import assets
 from maquette.store import reading
 
-from conftest import House
 
-
-async def test_a_3d_job_runs_to_an_indexed_asset(house: House):
+async def test_a_3d_job_runs_to_an_indexed_asset(house: House) -> None:
     """Seven steps, two gates, one asset version with the files of every step."""
     view = await house.submit(library_path="characters/courier")
     assert view.job.status is JobStatus.QUEUED

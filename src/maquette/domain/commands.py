@@ -45,6 +45,8 @@ class Fail:
     message: str
     jitter: float
     retry_after_seconds: float | None = None
+    reported: bool = True
+    """The worker itself said so."""
 
 
 @dataclass(frozen=True, slots=True)

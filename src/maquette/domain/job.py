@@ -197,6 +197,8 @@ class AttemptRecord:
     started_at: datetime
     finished_at: datetime
     error: Mapping[str, Any]
+    reported: bool
+    """The worker said so itself; when it says so again it is told `applied`, else `stale`."""
 
 
 def object_prefix(job: Job) -> str:

@@ -143,7 +143,7 @@ def fail(job: Job, command: c.Fail, now: datetime) -> Decision:
         retry_after_seconds=command.retry_after_seconds,
     )
     if delay is None:
-        return _give_up(job, lease, error, now)
+        return _give_up(job, lease, error, now, reported=command.reported)
     held = job.status is JobStatus.PAUSED
     retry_at = now + timedelta(seconds=delay) if delay > 0 and not held else None
     after = replace(
@@ -164,7 +164,7 @@ def fail(job: Job, command: c.Fail, now: datetime) -> Decision:
         retry_at=timestamp(retry_at or now),
         steps=[current_facts(after)],
     )
-    return Decision(after, (event,), lost_attempt=_lost(job, lease, error, now))
+    return Decision(after, (event,), lost_attempt=_lost(job, lease, error, now, reported=command.reported))
 
 
 def expire(job: Job, command: c.Expire, now: datetime) -> Decision:
@@ -178,12 +178,15 @@ def expire(job: Job, command: c.Expire, now: datetime) -> Decision:
             code="lost_worker" if lost else "deadline_exceeded",
             message="The worker stopped sending heartbeats." if lost else "The attempt took too long.",
             jitter=command.jitter,
+            reported=False,
         ),
         now,
     )
 
 
-def _lost(job: Job, lease: Lease, error: Mapping[str, Any], now: datetime) -> AttemptRecord:
+def _lost(
+    job: Job, lease: Lease, error: Mapping[str, Any], now: datetime, *, reported: bool
+) -> AttemptRecord:
     return AttemptRecord(
         job_id=job.id,
         position=job.position,
@@ -195,10 +198,11 @@ def _lost(job: Job, lease: Lease, error: Mapping[str, Any], now: datetime) -> At
         started_at=lease.leased_at,
         finished_at=now,
         error=error,
+        reported=reported,
     )
 
 
-def _give_up(job: Job, lease: Lease, error: Mapping[str, Any], now: datetime) -> Decision:
+def _give_up(job: Job, lease: Lease, error: Mapping[str, Any], now: datetime, *, reported: bool) -> Decision:
     letter_id = typeid.derive("dead_letter", job.id, job.position, job.revision, job.attempt)
     full = {**error, "step": job.spec.name, "dead_letter_id": typeid.encode("dlq", letter_id)}
     after = replace(
@@ -226,7 +230,7 @@ def _give_up(job: Job, lease: Lease, error: Mapping[str, Any], now: datetime) ->
         step=job.spec.name,
         status=StepStatus.FAILED,
         attempt=job.attempt,
-        fence=lease.fence,
+        fence=lease.fence if reported else None,
         service=lease.service,
         worker=lease.worker,
         started_at=lease.leased_at,
@@ -243,7 +247,8 @@ def release(job: Job, command: c.Complete | c.Fail | c.Acknowledge | c.Expire, n
     """End the lease of a canceled job's last attempt; whatever it made is not recorded."""
     lease = _held(job, command.fence)
     error = {"code": "canceled", "message": "The job was canceled.", "class": "canceled"}
-    return Decision(replace(job, lease=None), lost_attempt=_lost(job, lease, error, now))
+    reported = not isinstance(command, c.Expire)
+    return Decision(replace(job, lease=None), lost_attempt=_lost(job, lease, error, now, reported=reported))
 
 
 def retry_due(job: Job, _command: c.RetryDue, now: datetime) -> Decision:

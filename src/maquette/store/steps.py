@@ -83,6 +83,7 @@ async def insert_attempts(connection: Connection, rows: Sequence[tuple[UUID, Att
         [item.started_at for item in attempts],
         [item.finished_at for item in attempts],
         [encode(item.error) for item in attempts],
+        [item.reported for item in attempts],
     )
 
 

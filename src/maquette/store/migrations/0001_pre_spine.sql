@@ -149,6 +149,7 @@ create table attempts (
     started_at timestamptz not null,
     finished_at timestamptz not null,
     error bytea not null,
+    reported boolean not null,
     primary key (job_id, fence, project_id)
 );
 
@@ -235,6 +236,7 @@ create table workers (
     expires_at timestamptz not null,
     held bigint[] not null,
     held_before bigint[] not null,
+    heard_at timestamptz,
     heard_before_at timestamptz,
     progress bytea not null,
     draining boolean not null

@@ -12,9 +12,9 @@ where steps.job_id = x.job_id and steps.position = x.position and steps.revision
 
 -- name: insert_attempts
 insert into attempts (job_id, fence, project_id, position, revision, attempt, service, worker, started_at,
-                      finished_at, error)
+                      finished_at, error, reported)
 select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::smallint[], $5::smallint[], $6::smallint[],
-                     $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::bytea[])
+                     $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::bytea[], $12::boolean[])
 
 -- name: insert_artifacts
 insert into artifacts (id, project_id, job_id, position, revision, attempt, ordinal, step, kind, name, media_type,

@@ -64,22 +64,22 @@ where l.job_id = any($1::uuid[])
 -- name: applied_fences
 select fence from steps where job_id = any($1::uuid[]) and fence = any($2::bigint[])
 union all
-select fence from attempts where job_id = any($1::uuid[]) and fence = any($2::bigint[])
+select fence from attempts where job_id = any($1::uuid[]) and fence = any($2::bigint[]) and reported
 
 -- name: beat
 -- The expiry of a worker is a matter of its own row; leases are not touched.
-insert into workers (epoch, name, expires_at, held, held_before, heard_before_at, progress, draining)
-values ($1, $2, clock_timestamp() + make_interval(secs => $3), $4, $4, null, $5, $6)
+insert into workers (epoch, name, expires_at, held, held_before, heard_at, progress, draining)
+values ($1, $2, clock_timestamp() + make_interval(secs => $3), $4, '{}', clock_timestamp(), $5, $6)
 on conflict (epoch) do update
-set name = excluded.name, expires_at = excluded.expires_at, held_before = workers.held, held = excluded.held,
-    heard_before_at = workers.expires_at - make_interval(secs => $3),
+set name = excluded.name, expires_at = excluded.expires_at,
+    held_before = workers.held, held = excluded.held,
+    heard_before_at = workers.heard_at, heard_at = excluded.heard_at,
     progress = excluded.progress, draining = excluded.draining
 
 -- name: touch_workers
--- A claim is a sign of life as well; the first one makes the row.
-insert into workers (epoch, name, expires_at, held, held_before, heard_before_at, progress, draining)
-select distinct on (x.epoch) x.epoch, x.name, clock_timestamp() + make_interval(secs => $3), '{}', '{}', null, '[]',
-       false
+-- A claim is a sign of life, too, but no heartbeat: it does not say what is held.
+insert into workers (epoch, name, expires_at, held, held_before, progress, draining)
+select distinct on (x.epoch) x.epoch, x.name, clock_timestamp() + make_interval(secs => $3), '{}', '{}', '[]', false
 from unnest($1::uuid[], $2::text[]) as x(epoch, name)
 on conflict (epoch) do nothing
 

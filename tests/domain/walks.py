@@ -1,0 +1,140 @@
+"""Random walks through a job's life, and the reader that rebuilds it from its events alone."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from maquette.domain import commands as c
+from maquette.domain.errors import MaquetteError
+from maquette.domain.events import Event
+from maquette.domain.job import Job, JobStatus, Lease, StepStatus
+from maquette.domain.lifecycle import decide
+from maquette.domain.pipeline import PIPELINES, STEP_NAMES, check_skip, gate_positions
+from maquette.domain.review import Verdict
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NOBODY = uuid.UUID(int=0)
+ERROR_CLASSES = ("transient", "rate_limited", "timeout", "resource", "invalid", "policy", "lost_worker")
+
+
+def new_job(asset_type: str = "3D", skip: tuple[str, ...] = (), gates: tuple[str, ...] = ()) -> Job:
+    """Return a job as admission makes it."""
+    pipeline = PIPELINES[asset_type]
+    skipped = check_skip(pipeline, skip)
+    return Job(
+        id=uuid.uuid4(),
+        project_id=uuid.uuid4(),
+        asset_type=asset_type,
+        pipeline_version=1,
+        correlation_id="walk",
+        skipped=skipped,
+        gates=gate_positions(pipeline, gates, skipped),
+        status=JobStatus.QUEUED,
+        position=0,
+        step_status=StepStatus.PENDING,
+        revisions=(0,) * len(pipeline.steps),
+        created_at=START,
+    )
+
+
+def lease(fence: int, at: datetime) -> Lease:
+    """Return a lease as a claim makes it."""
+    return Lease(fence, NOBODY, NOBODY, "walker", "studio", at, at + timedelta(minutes=10))
+
+
+@dataclass
+class Reader:
+    """A reducer over events: knows nothing of the domain but their data."""
+
+    status: str = ""
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sequence: int = 0
+
+    def take(self, data: dict[str, Any], sequence: int) -> None:
+        assert sequence == self.sequence + 1, "a gap in the sequence"
+        self.sequence = sequence
+        self.status = data.get("job_status", self.status)
+        for step in data.get("steps", ()):
+            self.steps.setdefault(step["name"], {}).update(step)
+
+
+@dataclass
+class Walk:
+    """A job, what happened to it, and when it is."""
+
+    job: Job
+    now: datetime = START
+    events: list[Event] = field(default_factory=list)
+    refusals: list[MaquetteError] = field(default_factory=list)
+    fences: int = 0
+
+    def take(self, command: c.Command) -> bool:
+        try:
+            decision = decide(self.job, command, self.now)
+        except MaquetteError as error:
+            self.refusals.append(error)
+            return False
+        self.job = decision.job
+        self.events += decision.events
+        return True
+
+    def fence(self) -> int:
+        return self.job.lease.fence if self.job.lease else self.fences
+
+    def do(self, action: tuple[str, Any]) -> bool:
+        name, choice = action
+        self.now += timedelta(seconds=1)
+        match name:
+            case "start":
+                self.fences += 1
+                return self.take(c.Start(lease(self.fences, self.now)))
+            case "complete":
+                return self.take(c.Complete(self.fence() - choice, (), {}, {}, "m", "1"))
+            case "fail":
+                return self.take(c.Fail(self.fence(), choice, "code", "message", 0.5))
+            case "expire":
+                return self.take(c.Expire(self.fence(), choice, 0.5))
+            case "acknowledge":
+                return self.take(c.Acknowledge(self.fence()))
+            case "retry_due":
+                self.now += timedelta(seconds=choice)
+                return self.take(c.RetryDue())
+            case "review":
+                verdict, rewind_to = choice
+                return self.take(
+                    c.Review(self.job.spec.name, self.job.revision, verdict, "usr", rewind_to=rewind_to)
+                )
+            case _:
+                return self.take({"pause": c.Pause, "resume": c.Resume, "cancel": c.Cancel}[name]("usr"))
+
+
+def begin(asset_type: str, skip: tuple[str, ...], gates: tuple[str, ...]) -> Walk:
+    """Return the walk of a job that was just created."""
+    decision = decide(None, c.Create(new_job(asset_type, skip, gates)), START)
+    return Walk(decision.job, events=list(decision.events))
+
+
+_REVIEWS = st.tuples(st.sampled_from(Verdict), st.none() | st.sampled_from(STEP_NAMES))
+ACTIONS = st.one_of(
+    st.tuples(st.just("start"), st.none()),
+    st.tuples(st.just("start"), st.none()),
+    st.tuples(st.just("complete"), st.sampled_from((0, 0, 0, 1))),
+    st.tuples(st.just("complete"), st.just(0)),
+    st.tuples(st.just("fail"), st.sampled_from(ERROR_CLASSES)),
+    st.tuples(st.just("expire"), st.sampled_from(("lost_worker", "timeout"))),
+    st.tuples(st.just("acknowledge"), st.none()),
+    st.tuples(st.just("retry_due"), st.sampled_from((0, 400))),
+    st.tuples(st.just("review"), _REVIEWS),
+    st.tuples(st.just("review"), st.just((Verdict.APPROVED, None))),
+    st.tuples(st.sampled_from(("pause", "resume", "resume")), st.none()),
+    st.tuples(st.sampled_from(("cancel", "resume", "start", "start")), st.none()),
+)
+WALKS = st.tuples(
+    st.sampled_from(("2D", "3D")),
+    st.sampled_from(((), ("refine",))),
+    st.sampled_from(((), ("text_to_image", "before_export"), ("export",), STEP_NAMES)),
+    st.lists(ACTIONS, max_size=60),
+)
