@@ -114,7 +114,9 @@ class Settings:
     signing_key: str = _setting(
         "", "Key that signs URLs of files; empty: made on first use.", check=_secret_text, secret=True
     )
-    log_format: Literal["text", "json"] = _setting("text", "Form of the logs on standard error.")
+    log_format: Literal["text", "json"] = _setting(
+        "text", "Form of the logs on standard error; the access log comes with `json`, or at level `debug`."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "Least severe log entry to write."
     )

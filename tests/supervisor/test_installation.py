@@ -58,7 +58,7 @@ def stand_ins(notes: Path) -> Callable[[Settings], list[Program]]:
     def program(name: str, rank: int) -> Program:
         return Program(name, (sys.executable, "-S", "-c", STAND_IN, name, str(notes)), 5.0, rank)
 
-    return lambda _settings: [program("api", 1), program("maintenance", 1), program("worker", 0)]
+    return lambda _settings: [program("api", 0), program("maintenance", 0), program("worker", 1)]
 
 
 def external(tmp_path: Path) -> Settings:
@@ -85,13 +85,14 @@ def tend_until(it: Installation, condition: Callable[[], bool], seconds: float =
 
 
 def test_all_start_and_stop_in_order(tmp_path: Path) -> None:
-    """It is ready when the API answers, can be found by clients, and stops the workers before the API."""
+    """It is ready when the API answers, can be found by clients, and has workers only while there is an API."""
     with installation(tmp_path) as it:
         assert (it.access.api_key, it.access.project_id) == ("key", "prj_1")
         state = read_state(tmp_path / "data")
         assert state is not None
         assert (state.url, state.pid) == (it.access.url, os.getpid())
         tend_until(it, lambda: len(noted(tmp_path, "start")) == 3)
+    assert noted(tmp_path, "start")[-1][0] == "worker"
     assert noted(tmp_path, "end")[0][0] == "worker"
     assert {name for name, _ in noted(tmp_path, "end")} == {"worker", "api", "maintenance"}
     assert read_state(tmp_path / "data") is None

@@ -1,11 +1,12 @@
 """``maquette asset``: the library."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from maquette.cli.output import err, print_fields, print_json, print_table
+from maquette.cli.output import age, err, print_fields, print_json, print_table
 from maquette.settings import load
 
 app = typer.Typer(help="Look into the library and take files out of it.", no_args_is_help=True)
@@ -34,18 +35,19 @@ def list_assets(
     if json:
         print_json({"items": assets})
         return
+    now = datetime.now(UTC)
     rows = [
         (
             asset["id"],
             asset["type"],
             f"v{asset['version']}",
             asset["status"],
+            age(asset["created_at"], now),
             asset["library_path"],
-            asset["created_at"][:19].replace("T", " "),
         )
         for asset in assets
     ]
-    print_table(("asset", "type", "version", "status", "library path", "created (UTC)"), rows)
+    print_table(("asset", "type", "version", "status", "age", "library path"), rows, right=("age", "version"))
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from maquette.cli.output import CommandError, err, out, print_fields, print_json, print_table
+from maquette.cli.output import CommandError, age, err, out, print_fields, print_json, print_table
 from maquette.settings import load
 
 if TYPE_CHECKING:
@@ -126,18 +126,19 @@ def list_jobs(
     if json:
         print_json({"items": jobs})
         return
+    now = datetime.now(UTC)
     rows = [
         (
             job["id"],
-            job["asset_type"],
             job["status"].replace("_", " "),
             job["current_step"] or "",
-            job["created_at"][:19].replace("T", " "),
-            (job.get("inputs") or {}).get("prompt", "")[:60],
+            age(job["created_at"], now),
+            job["asset_type"],
+            (job.get("inputs") or {}).get("prompt", ""),
         )
         for job in jobs
     ]
-    print_table(("job", "type", "status", "step", "created (UTC)", "brief"), rows)
+    print_table(("job", "status", "step", "age", "type", "brief"), rows, right=("age",))
 
 
 @app.command()

@@ -33,7 +33,10 @@ class JsonLines(logging.Formatter):
 
 
 def configure(settings: Settings, process: str) -> None:
-    """Send this process's log entries to standard error, as the settings have it."""
+    """Send this process's log entries to standard error, as the settings have it.
+
+    The access log is for machines: as text it would drown all else in the heartbeats of idle workers.
+    """
     handler = logging.StreamHandler(sys.stderr)
     if settings.log_format == "json":
         handler.setFormatter(JsonLines(process))
@@ -41,3 +44,8 @@ def configure(settings: Settings, process: str) -> None:
         text = f"%(asctime)s %(levelname)-7s {process}: %(message)s"
         handler.setFormatter(logging.Formatter(text, datefmt="%H:%M:%S"))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    logging.getLogger("uvicorn").setLevel(
+        logging.WARNING
+    )  # it tells of addresses and keys to press: ours to tell
+    if settings.log_format == "text" and settings.log_level != "debug":
+        logging.getLogger("maquette.access").setLevel(logging.WARNING)

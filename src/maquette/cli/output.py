@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -54,18 +55,40 @@ def print_fields(rows: Iterable[tuple[str, Any]]) -> None:
     out().print(table)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
-    """Print rows under column names; columns in ``right`` hold numbers."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = (), fold: bool = False
+) -> None:
+    """Print rows under column names; columns in ``right`` hold numbers.
+
+    The first column holds what is copied and is never cut. What does not fit is cut in the others, or with
+    ``fold`` goes on in the next line.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False)
+    shown = list(rows)
+    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(value if isinstance(value, Text) else Text(str(value)) for value in row))
+        table.add_column(
+            column,
+            justify="right" if column in right else "left",
+            no_wrap=not fold or column == columns[0],
+            overflow="fold" if fold else "ellipsis",
+            min_width=max((len(str(row[0])) for row in shown), default=0) if column == columns[0] else None,
+        )
+    for row in shown:
+        table.add_row(*(Text(str(value)) for value in row))
     out().print(table)
+
+
+def age(moment: str, now: datetime) -> str:
+    """Say how long ago an RFC 3339 time was: ``12 s``, ``3 min``, ``5 h``, ``2 d``."""
+    seconds = max(0.0, (now - datetime.fromisoformat(moment)).total_seconds())
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def report(error: CommandError, *, as_json: bool) -> None:

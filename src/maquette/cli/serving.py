@@ -188,7 +188,7 @@ def show_settings(
         print_json(values)
     else:
         rows = [(info.variable, values[info.variable], info.help) for info in configuration.documented()]
-        print_table(("variable", "value", "what it does"), rows)
+        print_table(("variable", "value", "what it does"), rows, fold=True)
 
 
 def _settings_of_process(process: str) -> Settings:

@@ -55,17 +55,17 @@ class Access:
 
 
 def programs(settings: Settings) -> list[Program]:
-    """List Maquette's own processes. Workers stop first, while there still is an API to report to."""
+    """List Maquette's own processes. Workers run only while there is an API to report to."""
 
     def maquette(*arguments: str) -> tuple[str, ...]:
         return (sys.executable, "-m", "maquette", *arguments)
 
     drain_seconds = settings.drain_seconds + 5.0
     return [
-        Program("api", maquette("serve"), 10.0, stop_rank=1),
-        Program("maintenance", maquette("maintain"), 10.0, stop_rank=1),
-        Program("worker generation", maquette("worker", "--role", "generation"), drain_seconds),
-        Program("worker processing", maquette("worker", "--role", "processing"), drain_seconds),
+        Program("api", maquette("serve"), 10.0),
+        Program("maintenance", maquette("maintain"), 10.0),
+        Program("worker generation", maquette("worker", "--role", "generation"), drain_seconds, rank=1),
+        Program("worker processing", maquette("worker", "--role", "processing"), drain_seconds, rank=1),
     ]
 
 
@@ -150,13 +150,18 @@ class Installation:
         output = self._open_log()
         variables = {**environment(settings, os.environ), "PYTHONUNBUFFERED": "1"}
         self._processes = [Process(program, variables, output) for program in self._programs(settings)]
-        for process in self._processes:
-            process.start()
+        self._start_rank(0)
         self._await_ready(settings)
+        self._start_rank(1)
         write_state(settings.data_dir, State(settings.local_url, os.getpid()))
         self._resources.callback(remove_state, settings.data_dir)
         url = settings.base_url + settings.root_path if settings.public_url else settings.local_url
         self._access = Access(url, credentials.api_key, credentials.project_id)
+
+    def _start_rank(self, rank: int) -> None:
+        for process in self._processes:
+            if process.program.rank == rank:
+                process.start()
 
     def _open_log(self) -> IO[bytes] | None:
         return None if self._log is None else self._resources.enter_context(self._log.open("ab"))
@@ -198,8 +203,8 @@ class Installation:
 
     def stop(self) -> None:
         """Stop what runs, in order. A second signal meanwhile ends the patience."""
-        for rank in sorted({process.program.stop_rank for process in self._processes}):
-            group = [process for process in self._processes if process.program.stop_rank == rank]
+        for rank in (1, 0):
+            group = [process for process in self._processes if process.program.rank == rank]
             for process in group:
                 process.request_stop()
             while not all([process.stopped() for process in group]):  # noqa: C419 - each is to be looked at

@@ -27,8 +27,8 @@ class Program:
     """Begins with an absolute path."""
     stop_seconds: float
     """From SIGTERM to SIGKILL."""
-    stop_rank: int = 0
-    """Lower ones are stopped first, equal ones together."""
+    rank: int = 0
+    """Those of rank 0 carry the rest: started first, stopped last."""
 
 
 class Process:
