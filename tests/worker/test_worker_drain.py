@@ -8,7 +8,9 @@ import pytest
 from loop_handlers import DONE, Gate, noop
 from protocol_server import TOKEN, ProtocolServer, Working, make_task
 
+from maquette.wire import Task
 from maquette.worker import Worker
+from maquette.worker.ledger import Lease
 
 
 @pytest.mark.parametrize(
@@ -90,3 +92,32 @@ async def test_a_canceled_run_cleans_up_and_stays_canceled(server: ProtocolServe
         await running
     assert gate.canceled == 1
     assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240 - nothing else runs now
+
+
+async def test_a_lease_that_was_stopped_before_it_began_is_reported_all_the_same(
+    server: ProtocolServer, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The grace time may end between a claim's answer and the first step of its tasks: nothing hangs then."""
+    gate = Gate()
+    async with working({"refine": gate}) as worker:
+        accept = worker._ledger.accept
+
+        def accept_too_late(task: Task) -> Lease | None:
+            lease = accept(task)
+            worker._end_grace()
+            return lease
+
+        monkeypatch.setattr(worker._ledger, "accept", accept_too_late)
+        await server.add(make_task(1))
+        await server.until(lambda: server.outcomes)
+    assert server.outcomes[1].error_code == "worker_stopped"
+    assert gate.entered.locked(), "the handler never ran"
+
+
+async def test_a_worker_runs_once(server: ProtocolServer, tmp_path: Path) -> None:
+    """A second run() of the same object is refused: epoch and ledger belong to one run."""
+    worker = Worker(server.url, TOKEN, "studio", {"refine": noop}, workdir=tmp_path)
+    worker.stop()
+    await worker.run(signals=False)
+    with pytest.raises(RuntimeError, match="runs once"):
+        await worker.run(signals=False)

@@ -15,6 +15,8 @@ logger = logging.getLogger("maquette.worker")
 
 #: Share of the allowed interval after which the next beat is sent: the rest is for the way there.
 EARLY = 0.8
+#: Whatever the server asks for, no more than a hundred beats a second.
+PAUSE_SECONDS_MIN = 0.01
 
 
 class Heart:
@@ -46,7 +48,7 @@ class Heart:
             due = self._sent + EARLY * self.seconds
             if self._ledger.news or time.monotonic() >= due:
                 await self.run_once()
-            await asyncio.sleep(min(self._progress_seconds, EARLY * self.seconds))
+            await asyncio.sleep(max(PAUSE_SECONDS_MIN, min(self._progress_seconds, EARLY * self.seconds)))
 
     async def run_once(self) -> None:
         """Send one heartbeat and obey its verdicts. A server that is away hears the next one."""

@@ -24,13 +24,16 @@ class Lease:
     value: float = 0.0
     message: str = ""
     execution: asyncio.Task[None] | None = None
+    """Set when the execution begins: canceling a task that has not begun would skip its bookkeeping."""
     interrupted: Literal["", "cancel", "stale", "stop"] = ""
     """Why the execution is being stopped: by a verdict of the server, or because this process ends."""
 
     def interrupt(self, why: Literal["cancel", "stale", "stop"]) -> None:
-        """Stop the execution, once."""
-        if not self.interrupted and self.execution is not None:
-            self.interrupted = why
+        """Stop the execution, once, or keep it from beginning."""
+        if self.interrupted:
+            return
+        self.interrupted = why
+        if self.execution is not None:
             self.execution.cancel()
 
 

@@ -109,10 +109,13 @@ class Worker:
         self._timers: list[asyncio.TimerHandle] = []
 
     async def run(self, *, signals: bool = True) -> None:
-        """Work until ``stop()``, SIGTERM or SIGINT (when ``signals``), then drain; a worker runs once.
+        """Work until ``stop()``, SIGTERM or SIGINT, then drain; a second signal is ``kill()``. A worker runs once.
 
+        Without ``signals`` they are left alone: for several workers in one process, or off the main thread.
         Raises Refused when the server does not want this worker: a wrong token, an unknown service.
         """
+        if self._main is not None:
+            raise RuntimeError("A worker runs once; make another one.")
         self._main = asyncio.current_task()
         assert self._main is not None
         try:
@@ -235,14 +238,18 @@ class Worker:
         for task in answer.tasks if answer else ():
             lease = self._ledger.accept(task)
             if lease is not None:
-                lease.execution = group.create_task(self._attend(lease))
+                group.create_task(self._attend(lease))
 
     async def _attend(self, lease: Lease) -> None:
         """Execute one task and enter its outcome in the ledger."""
         outcome: Outcome | None = None
         started = time.monotonic()
         try:
-            outcome = await execute(lease.task, self._equipment, functools.partial(self._ledger.note, lease))
+            if not lease.interrupted:
+                lease.execution = asyncio.current_task()
+                outcome = await execute(
+                    lease.task, self._equipment, functools.partial(self._ledger.note, lease)
+                )
         except LeaseLost:
             logger.info("task %s (%s): the lease is lost", lease.task.task_id, lease.task.step)
         except asyncio.CancelledError:
@@ -253,11 +260,12 @@ class Worker:
             failed = Failed("worker_error", type(error).__name__, "transient")
             outcome = failed_outcome(lease.task, failed, self._equipment.metrics(time.monotonic() - started))
         if lease.interrupted:
-            outcome = self._interrupted(lease, time.monotonic() - started)
+            outcome = self._interrupted(lease, outcome, time.monotonic() - started)
         self._ledger.finish(lease, outcome)
         self._changed.set()
 
-    def _interrupted(self, lease: Lease, duration: float) -> Outcome | None:
+    def _interrupted(self, lease: Lease, outcome: Outcome | None, duration: float) -> Outcome | None:
+        """Say what becomes of an execution that was stopped, perhaps too late to lose its outcome."""
         metrics = self._equipment.metrics(duration)
         match lease.interrupted:
             case "cancel":
@@ -267,7 +275,7 @@ class Worker:
                 failed = Failed(
                     "worker_stopped", "The worker was stopped before the work was done.", "lost_worker"
                 )
-                return failed_outcome(lease.task, failed, metrics)
+                return outcome or failed_outcome(lease.task, failed, metrics)
             case _:
                 return None
 
