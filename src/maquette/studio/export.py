@@ -16,6 +16,7 @@ from maquette.studio.fbx_write import write_fbx
 from maquette.studio.gltf_clips import key_every_bone
 from maquette.studio.gltf_read import read_glb
 from maquette.studio.gltf_write import png_bytes, write_glb
+from maquette.studio.image_input import open_image
 from maquette.studio.mesh_input import read_mesh
 from maquette.studio.render import render
 from maquette.studio.scene import Clip, Floats, Scene
@@ -36,7 +37,6 @@ _MEDIA_TYPES = {
 _PREVIEW = 512
 _NAME_MAX = 80
 _TAKEN = frozenset({"preview", "engine_notes"})
-_PIXELS_MAX = 8192 * 8192
 _CLIP_BYTES_MAX = 64 * 2**20
 
 
@@ -188,7 +188,9 @@ def _export_images(context: Context, request: _Request) -> Succeeded:
     preview: Image.Image | None = None
     for number, item in enumerate(request.images):
         context.progress(number / len(request.images), f"writing {item.name}")
-        image = _open_image(item)
+        image = open_image(item)
+        if image.getchannel("A").getextrema() == (255, 255):
+            image = image.convert("RGB")
         preview = preview or ImageOps.pad(image, (_PREVIEW, _PREVIEW), Image.Resampling.LANCZOS)
         stem = request.name if number == 0 else f"{request.name}-{number + 1}"
         facts = {"width": image.width, "height": image.height}
@@ -202,17 +204,6 @@ def _export_images(context: Context, request: _Request) -> Succeeded:
     folder.write("preview.png", png_bytes(preview), "preview", {"width": _PREVIEW, "height": _PREVIEW})
     context.progress(1.0, "exported")
     return folder.succeeded({"engine_notes": notes})
-
-
-def _open_image(item: Input) -> Image.Image:
-    try:
-        image = Image.open(item.path)
-        if image.width * image.height > _PIXELS_MAX:
-            raise StudioInputError("image_too_large", f"{item.name} has over {_PIXELS_MAX} pixels.")
-        image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise StudioInputError("image_undecodable", f"{item.name} does not decode: {error}.") from None
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _webp_bytes(image: Image.Image) -> bytes:

@@ -52,15 +52,17 @@ def read_surface(file: GltfFile, index: object) -> Surface:
         "occlusion": entry.get("occlusionTexture") or {},
     }
     uv_set = next((_uv_set(info) for info in lookups.values() if "index" in info), 0)
+    shared = _source(file, lookups["occlusion"]) == _source(file, lookups["metallic_roughness"])
+    if shared and "index" in lookups["occlusion"]:
+        lookups.pop("occlusion")  # one image, decoded once
     images = {
-        name: _image(file, info)
+        name: file.image(_source(file, info))
         for name, info in lookups.items()
         if "index" in info and _uv_set(info) == uv_set
     }
     base = images.get("base_color")
     if base is not None and entry.get("alphaMode", "OPAQUE") == "OPAQUE":
         base = base.convert("RGB")  # an opaque material's alpha channel may hold anything
-    shared = _source(file, lookups["occlusion"]) == _source(file, lookups["metallic_roughness"])
     factor = _factors(pbr.get("baseColorFactor", _WHITE), 4)
     material = Material(
         name=str(entry.get("name") or f"material_{index}"),
@@ -86,17 +88,13 @@ def _packed(
         white = Image.new("L", occlusion.size, 255)
         return Image.merge("RGB", (occlusion.convert("RGB").getchannel("R"), white, white))
     rgb = rough_metal.convert("RGB")
-    if shared and occlusion is not None:
+    if shared:
         return rgb
     if occlusion is None:
         red = Image.new("L", rgb.size, 255)
     else:
         red = occlusion.convert("RGB").getchannel("R").resize(rgb.size, Image.Resampling.BILINEAR)
     return Image.merge("RGB", (red, rgb.getchannel("G"), rgb.getchannel("B")))
-
-
-def _image(file: GltfFile, info: dict[str, Any]) -> Image.Image:
-    return file.image(_source(file, info))
 
 
 def _source(file: GltfFile, info: dict[str, Any]) -> object:
