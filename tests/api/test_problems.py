@@ -158,12 +158,3 @@ async def test_the_instance_is_a_uri_of_bounded_length(client: httpx.AsyncClient
     assert response.status_code == 404
     assert response.json()["instance"].isascii()
     assert len(response.content) < 2000
-
-
-async def test_ready_tells_what_is_missing(client: httpx.AsyncClient, skeleton: Any) -> None:
-    """Readiness is 200, or 503 with the reason; liveness does not depend on it."""
-    assert (await client.get("/readyz")).json() == {"status": "ready"}
-    skeleton.fails_with = errors.Unavailable("The database is away.")
-    response = await client.get("/readyz")
-    assert (response.status_code, response.json()["detail"]) == (503, "The database is away.")
-    assert (await client.get("/healthz")).status_code == 200

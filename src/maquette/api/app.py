@@ -1,19 +1,18 @@
 """The ASGI app: routers, problems, and the layers around them. Started by ``bootstrap``, the only caller."""
 
-from typing import Any
-
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 import maquette
-from maquette.api import files, health, openapi, problems
+from maquette.api import assets, events, execution, files, health, jobs, openapi, problems, projects, uploads
 from maquette.api.body import BodyGuard
 from maquette.api.edge import Edge
 from maquette.api.metrics import Metrics
+from maquette.services.deps import Deps
 from maquette.settings import Settings
 
 
-def build_app(deps: Any, settings: Settings) -> FastAPI:
+def build_app(deps: Deps, settings: Settings) -> FastAPI:
     """Return the app over what ``bootstrap`` wired. ``deps`` is handed to the services as it is."""
     metrics = Metrics()
     app = FastAPI(
@@ -21,19 +20,20 @@ def build_app(deps: Any, settings: Settings) -> FastAPI:
         description=openapi.DESCRIPTION,
         version=maquette.__version__,
         openapi_tags=openapi.TAGS,
-        root_path=settings.root_path,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a redirect would send a body and its credentials twice
         separate_input_output_schemas=False,
         middleware=[
-            Middleware(Edge, metrics=metrics),
+            Middleware(Edge, metrics=metrics, root_path=settings.root_path),
             Middleware(BodyGuard, bytes_max=settings.body_bytes_max),
         ],
     )
     app.state.deps = deps
     problems.install(app)
-    openapi.install(app)
+    openapi.install(app, settings.root_path)
+    for noun in (jobs, events, assets, projects, uploads, execution):
+        app.include_router(noun.router)
     app.include_router(health.router(metrics))
     if isinstance(deps.objects, files.SignedObjects):
         app.include_router(files.router(deps.objects))

@@ -54,10 +54,9 @@ class BodyGuard:
 
 
 def route_path(scope: Scope) -> str:
-    """Return the path below ``root_path``, whether or not the gateway removed that."""
+    """Return the path below the gateway's prefix."""
     path: str = scope["path"]
-    prefix: str = scope.get("root_path", "")
-    return path[len(prefix) :] if prefix and path.startswith(prefix + "/") else path
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 class _Body:

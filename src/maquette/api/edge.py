@@ -26,11 +26,15 @@ _USABLE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 
 class Edge:
-    """Wraps everything else. Puts ``request_id`` and ``correlation_id`` into the request's state."""
+    """Wraps everything else. Puts ``request_id`` and ``correlation_id`` into the request's state.
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    ``root_path`` is a gateway's prefix; requests may come with or without it.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, root_path: str) -> None:
         self._app = app
         self._metrics = metrics
+        self._root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; only a response that had already begun may end in an exception."""
@@ -39,6 +43,10 @@ class Edge:
             return
         request_id = _given_id(scope, REQUEST_ID) or secrets.token_hex(16)
         correlation_id = _given_id(scope, CORRELATION_ID) or request_id
+        if self._root_path:
+            scope["root_path"] = self._root_path
+            if not scope["path"].startswith(f"{self._root_path}/"):
+                scope["path"] = self._root_path + scope["path"]
         scope.setdefault("state", {}).update(request_id=request_id, correlation_id=correlation_id)
         stamped = _headers(request_id, correlation_id)
         status = CLIENT_CLOSED_REQUEST

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
-from maquette.api.openapi import problems
+from maquette.api.openapi import problems, text
 from maquette.api.problems import RangeNotSatisfiable, respond
 from maquette.api.ranges import none_match, selected
 from maquette.domain.errors import Forbidden, Invalid, NotFound
@@ -74,10 +74,10 @@ def router(objects: SignedObjects) -> APIRouter:
         summary="Download a file by its signed link",
         response_class=Response,
         responses={
-            200: {"description": "The file", "content": {_OPAQUE: {"example": "…"}}},
-            206: {"description": "The asked range of the file", "content": {_OPAQUE: {"example": "…"}}},
+            **text(_OPAQUE, "…", "The file"),
+            **text(_OPAQUE, "…", "The asked range of the file", status=206),
             304: {"description": "The caller's copy is current"},
-            **problems(403, 404, 416, 422),
+            **problems(403, 404, 416),
         },
     )
     async def get_file(
@@ -110,10 +110,7 @@ def router(objects: SignedObjects) -> APIRouter:
         operation_id="head_file",
         summary="Ask for a file's size and type by its signed link",
         response_class=Response,
-        responses={
-            200: {"description": "The headers that GET would send", "content": {_OPAQUE: {"example": ""}}},
-            **problems(403, 404),
-        },
+        responses=text(_OPAQUE, "", "The headers that GET would send") | problems(403, 404),
     )
     async def head_file(key: str, request: Request) -> Response:
         """Answer as GET would, without the file."""

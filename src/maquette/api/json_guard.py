@@ -14,7 +14,7 @@ from maquette.api.problems import MalformedJson
 from maquette.domain.errors import Invalid
 
 DEPTH_MAX = 32
-INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1
+INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 
 T = TypeVar("T")
 

@@ -3,9 +3,11 @@
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from maquette import wire
 from maquette.api import problems as documents
 from maquette.domain.errors import (
     Conflict,
@@ -58,6 +60,18 @@ _SAMPLES: tuple[MaquetteError, ...] = (
     QuotaExceeded("The project has as many open jobs as it may have."),
     documents.InternalError("Something went wrong on our side."),
     Unavailable("The database is away."),
+)
+#: Wire types have names of their own beside the shapes (both know a Progress).
+_WIRE_TEMPLATE = "#/components/schemas/Worker{name}"
+_WIRE_TYPES = (
+    wire.Claim,
+    wire.ClaimAnswer,
+    wire.Heartbeat,
+    wire.HeartbeatAnswer,
+    wire.OutcomesRequest,
+    wire.OutcomesAnswer,
+    wire.UploadsRequest,
+    wire.UploadsAnswer,
 )
 _EXAMPLES = {
     int(documents.status_of(type(sample))): documents.document(
@@ -121,29 +135,55 @@ def problems(*statuses: int) -> Responses:
     }
 
 
-def success(example: Any, description: str, *, status: int = 200, headers: tuple[str, ...] = ()) -> Responses:
-    """Return the ``responses`` entry of a JSON success with its example."""
-    entry: dict[str, Any] = {
-        "description": description,
-        "content": {"application/json": {"example": example}},
-    }
+def success(
+    model: Any, example: Any, description: str, *, status: int = 200, headers: tuple[str, ...] = ()
+) -> Responses:
+    """Return the ``responses`` entry of a JSON success: a shape or a wire type, and its example."""
+    content: dict[str, Any] = {"example": example}
+    entry: dict[str, Any] = {"description": description, "content": {"application/json": content}}
+    if isinstance(model, type) and issubclass(model, msgspec.Struct):
+        content["schema"] = wire_schema(model)
+    else:
+        entry["model"] = model
     if headers:
         entry["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
     return {status: entry}
 
 
-def install(app: FastAPI) -> None:
+def redirect(description: str) -> Responses:
+    """Return the ``responses`` entry of a 302."""
+    location = {"schema": {"type": "string", "format": "uri-reference"}}
+    return {302: {"description": description, "headers": {"Location": location}}}
+
+
+def nothing(description: str) -> Responses:
+    """Return the ``responses`` entry of a 204."""
+    return {204: {"description": description}}
+
+
+def text(media_type: str, example: str, description: str, *, status: int = 200) -> Responses:
+    """Return the ``responses`` entry of a success that is no JSON."""
+    content = {media_type: {"schema": {"type": "string"}, "example": example}}
+    return {status: {"description": description, "content": content}}
+
+
+def wire_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return a reference to a wire type; the document defines all of them."""
+    return {"$ref": _WIRE_TEMPLATE.format(name=kind.__name__)}
+
+
+def install(app: FastAPI, root_path: str) -> None:
     """Make the app describe itself: problems instead of the framework's own errors, and how to authenticate."""
 
     def describe() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
+            app.openapi_schema = _document(app, root_path)
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]  # the documented way to extend the document
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
+def _document(app: FastAPI, root_path: str) -> dict[str, Any]:
     found = get_openapi(
         title=app.title,
         version=app.version,
@@ -152,13 +192,15 @@ def _document(app: FastAPI) -> dict[str, Any]:
         tags=app.openapi_tags,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    if app.root_path:
-        found["servers"] = [{"url": app.root_path}]
+    if root_path:
+        found["servers"] = [{"url": root_path}]
     components = found.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = _PROBLEM_SCHEMA
+    _, wired = msgspec.json.schema_components(_WIRE_TYPES, ref_template=_WIRE_TEMPLATE)
+    schemas.update({f"Worker{name}": schema for name, schema in wired.items()})
     components["securitySchemes"] = _SCHEMES
     for item in found["paths"].values():
         for operation in item.values():

@@ -1,0 +1,176 @@
+"""Jobs: submit, list, read, decide, hold, give up."""
+
+import re
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query, Response
+
+from maquette.api import present
+from maquette.api.call import Call, Caller, Cursor, Limit, answer, cursor_id, page
+from maquette.api.openapi import problems, success
+from maquette.api.shapes import jobs as shapes
+from maquette.api.shapes.examples import JOB
+from maquette.domain import typeid
+from maquette.domain.errors import Invalid
+from maquette.domain.job import JobStatus
+from maquette.services import jobs, reviews
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+#: Visible ASCII and spaces, at least one of them visible.
+_IDEMPOTENCY_KEY = re.compile(r"(?=.*[!-~])[ -~]{1,200}", re.ASCII)
+
+
+def _shown(call: Call, view: jobs.JobView, *, history: bool = False) -> present.Fields:
+    deps = call.deps
+    return present.job(
+        view,
+        deps.objects,
+        ttl_seconds=deps.limits.url_ttl_seconds,
+        root_path=call.root_path,
+        history=history,
+    )
+
+
+@router.post(
+    "",
+    operation_id="submit_job",
+    summary="Submit a brief",
+    status_code=HTTPStatus.CREATED,
+    response_class=Response,
+    responses=success(
+        shapes.Job,
+        JOB,
+        "Durably recorded, now or by the same request before",
+        status=201,
+        headers=("Location", "Idempotency-Replayed"),
+    )
+    | problems(401, 403, 404, 413, 415, 422, 429, 503),
+)
+async def submit_job(
+    body: shapes.JobSubmission,
+    call: Caller,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="Up to 200 printable characters. The same body again gives the same job; another is 422."
+        ),
+    ] = None,
+) -> Response:
+    """Admit a brief and queue its first step. When this answers 201, the job survives any crash."""
+    if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+        raise Invalid.field(("header", "idempotency-key"), "must be 1 to 200 printable ASCII characters")
+    made = await jobs.submit(
+        call.deps,
+        call.principal,
+        body.wish(),
+        idempotency_key=idempotency_key,
+        correlation_id=call.correlation_id,
+    )
+    shown = _shown(call, made.view)
+    headers = {"location": shown["urls"]["self"]}
+    if made.replayed:
+        headers["idempotency-replayed"] = "true"
+    return answer(shown, HTTPStatus.CREATED, headers)
+
+
+@router.get(
+    "",
+    operation_id="list_jobs",
+    summary="List jobs, newest first",
+    response_class=Response,
+    responses=success(shapes.JobPage, {"items": [JOB], "next_cursor": None}, "A page of jobs")
+    | problems(401, 403, 404, 422, 503),
+)
+async def list_jobs(
+    call: Caller,
+    project_id: Annotated[str | None, Query(max_length=60)] = None,
+    status: JobStatus | None = None,
+    asset_type: Annotated[Literal["2D", "3D"] | None, Query()] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    """Jobs of one project, or of all that the caller sees."""
+    views = await jobs.list_jobs(
+        call.deps,
+        call.principal,
+        project=None if project_id is None else typeid.decode("prj", project_id),
+        before=cursor_id("job", cursor),
+        status=status,
+        asset_type=asset_type,
+        limit=limit + 1,
+    )
+    return page([_shown(call, view) for view in views], limit)
+
+
+@router.get(
+    "/{job_id}",
+    operation_id="get_job",
+    summary="Read a job",
+    response_class=Response,
+    responses=success(shapes.Job, JOB, "The job as it is now") | problems(401, 403, 404, 422, 503),
+)
+async def get_job(
+    job_id: str,
+    call: Caller,
+    *,
+    history: Annotated[bool, Query(description="Add superseded revisions of steps.")] = False,
+) -> Response:
+    """Show steps with their artifacts, decisions, progress, and where the job waits."""
+    view = await jobs.get(call.deps, call.principal, typeid.decode("job", job_id))
+    return answer(_shown(call, view, history=history))
+
+
+@router.post(
+    "/{job_id}/review",
+    operation_id="review_job",
+    summary="Decide at a gate",
+    response_class=Response,
+    responses=success(shapes.Job, JOB, "The job after the decision")
+    | problems(401, 403, 404, 409, 413, 415, 422, 503),
+)
+async def review_job(job_id: str, body: shapes.Review, call: Caller) -> Response:
+    """Approve with a selection, reject with changes and a step to go back to, or pause.
+
+    A decision that came too late is 409 `stale_review`; its member `decision` is the one that won.
+    """
+    wish = body.model_dump(exclude={"replacements"})
+    view = await reviews.decide(call.deps, call.principal, typeid.decode("job", job_id), wish)
+    return answer(_shown(call, view))
+
+
+@router.post(
+    "/{job_id}/cancel",
+    operation_id="cancel_job",
+    summary="Give a job up",
+    response_class=Response,
+    responses=success(shapes.Job, JOB, "The canceled job") | problems(401, 403, 404, 409, 503),
+)
+async def cancel_job(job_id: str, call: Caller) -> Response:
+    """End the job; a running attempt is told to stop. A job that has ended already is 409."""
+    return answer(_shown(call, await jobs.cancel(call.deps, call.principal, typeid.decode("job", job_id))))
+
+
+@router.post(
+    "/{job_id}/pause",
+    operation_id="pause_job",
+    summary="Hold a job",
+    response_class=Response,
+    responses=success(shapes.Job, JOB, "The held job") | problems(401, 403, 404, 409, 503),
+)
+async def pause_job(job_id: str, call: Caller) -> Response:
+    """Let a running attempt finish and be recorded, and start nothing further."""
+    return answer(_shown(call, await jobs.pause(call.deps, call.principal, typeid.decode("job", job_id))))
+
+
+@router.post(
+    "/{job_id}/resume",
+    operation_id="resume_job",
+    summary="Let a held job go on",
+    response_class=Response,
+    responses=success(shapes.Job, JOB, "The job, going on") | problems(401, 403, 404, 409, 503),
+)
+async def resume_job(job_id: str, call: Caller) -> Response:
+    """Go on where the job stood."""
+    return answer(_shown(call, await jobs.resume(call.deps, call.principal, typeid.decode("job", job_id))))

@@ -1,0 +1,234 @@
+"""Domain values as the API shows them: ids as TypeIDs, times as RFC 3339, files with signed links."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from maquette.domain import typeid
+from maquette.domain.asset import Asset, AssetFile
+from maquette.domain.events import timestamp
+from maquette.domain.job import Artifact, StepRecord, StepStatus
+from maquette.ports import ObjectStore
+from maquette.services.jobs import JobView
+from maquette.services.reviews import decision_fields
+
+_FINISHED = frozenset({StepStatus.DONE, StepStatus.APPROVED})
+Fields = dict[str, Any]
+
+
+def moment(value: datetime | None) -> str | None:
+    """Return a time as text, or None."""
+    return None if value is None else timestamp(value)
+
+
+def artifact(item: Artifact, objects: ObjectStore, ttl_seconds: int) -> Fields:
+    """Return a file of a step with a link to read it."""
+    signed = objects.sign_get(
+        item.key, media_type=item.media_type, filename=item.name, ttl_seconds=ttl_seconds
+    )
+    return {
+        "id": typeid.encode("art", item.id),
+        "kind": item.kind,
+        "name": item.name,
+        "media_type": item.media_type,
+        "bytes": item.bytes,
+        "sha256": item.sha256,
+        "url": signed.url,
+        "url_expires_at": at_seconds(signed.expires_at),
+        "selected": item.selected,
+        "attributes": item.attributes,
+    }
+
+
+def job(
+    view: JobView, objects: ObjectStore, *, ttl_seconds: int, root_path: str, history: bool = False
+) -> Fields:
+    """Return a job with its current steps, and its superseded ones when they are asked for."""
+    state, row = view.job, view.row
+    files: dict[tuple[int, int], list[Fields]] = {}
+    for item in view.artifacts:
+        shown = artifact(item, objects, ttl_seconds)
+        files.setdefault((item.position, item.revision), []).append(shown)
+    records = {(record.position, record.revision): record for record in view.records}
+    steps = [
+        _current_step(view, position, records, files)
+        for position in range(len(state.revisions))
+        if position not in state.skipped
+    ]
+    job_id = typeid.encode("job", state.id)
+    address = f"{root_path}/jobs/{job_id}"
+    fields = {
+        "id": job_id,
+        "project_id": typeid.encode("prj", state.project_id),
+        "asset_type": state.asset_type,
+        "status": state.status,
+        "current_step": state.spec.name,
+        "created_at": moment(state.created_at),
+        "started_at": moment(state.started_at),
+        "finished_at": moment(state.finished_at),
+        "created_by": row.created_by,
+        "correlation_id": state.correlation_id,
+        "inputs": row.inputs,
+        "effective_inputs": row.effective,
+        "pipeline": {"name": state.pipeline.name, "version": state.pipeline_version},
+        "progress": _progress(view, steps),
+        "queue_position": view.queue_position,
+        "eta_seconds": None,
+        "cost": {"currency": "USD", "estimated": 0, "reserved": 0, "actual": _spent(view.records)},
+        "steps": steps,
+        "user_decisions": [decision_fields(item) for item in view.decisions],
+        "error": state.error,
+        "asset_id": None if state.asset_id is None else typeid.encode("ast", state.asset_id),
+        "urls": {
+            "self": address,
+            **{name: f"{address}/{name}" for name in ("events", "review", "cancel", "pause", "resume")},
+        },
+        "metadata": row.inputs.get("metadata", {}),
+    }
+    if history:
+        fields["history"] = [
+            _step(state.id, record, files)
+            for record in view.records
+            if record.revision != state.revisions[record.position]
+        ]
+    return fields
+
+
+def _current_step(
+    view: JobView,
+    position: int,
+    records: Mapping[tuple[int, int], StepRecord],
+    files: Mapping[tuple[int, int], list[Fields]],
+) -> Fields:
+    """Return the current revision of one step: from its record when it has ended, else from job and lease."""
+    state = view.job
+    revision = state.revisions[position]
+    record = records.get((position, revision))
+    current = position == state.position
+    if record is not None:
+        shown = _step(state.id, record, files)
+    else:
+        shown = _empty_step(state.id, state.pipeline.steps[position].name, position, revision)
+    if current:
+        shown |= {
+            "status": state.step_status,
+            "pause_reason": state.pause_reason,
+            "attempt": state.attempt,
+            "retry_at": moment(state.retry_at),
+        }
+    if current and view.lease is not None and record is None:
+        shown |= {
+            "service": view.lease.service,
+            "requested_service": state.service,
+            "worker": view.lease.worker,
+            "started_at": moment(view.lease.leased_at),
+        }
+    return shown
+
+
+def _step(job_id: UUID, record: StepRecord, files: Mapping[tuple[int, int], list[Fields]]) -> Fields:
+    return {
+        **_empty_step(job_id, record.step, record.position, record.revision),
+        "status": record.status,
+        "attempt": record.attempt,
+        "service": record.service,
+        "requested_service": record.service,
+        "worker": record.worker,
+        "started_at": moment(record.started_at),
+        "finished_at": moment(record.finished_at),
+        "artifacts": files.get((record.position, record.revision), []),
+        "outputs": record.outputs,
+        "metrics": record.metrics,
+        "model": record.model,
+        "model_version": record.model_version,
+        "idempotency_key": record.idempotency_key,
+        "error": record.error,
+    }
+
+
+def _empty_step(job_id: UUID, name: str, position: int, revision: int) -> Fields:
+    return {
+        "id": typeid.encode("step", typeid.derive(job_id, position, revision)),
+        "name": name,
+        "position": position,
+        "revision": revision,
+        "status": StepStatus.PENDING,
+        "pause_reason": None,
+        "attempt": 0,
+        "service": None,
+        "requested_service": None,
+        "worker": None,
+        "started_at": None,
+        "finished_at": None,
+        "retry_at": None,
+        "artifacts": [],
+        "outputs": {},
+        "metrics": {},
+        "model": None,
+        "model_version": None,
+        "idempotency_key": None,
+        "reused_from": None,
+        "error": None,
+    }
+
+
+def _progress(view: JobView, steps: Sequence[Fields]) -> Fields:
+    """Return how far a job is: finished steps, and the running one by what its worker says."""
+    done = sum(step["status"] in _FINISHED for step in steps)
+    running = view.progress if view.lease is not None else None
+    part = running.value if running else 0.0
+    return {
+        "value": round((done + part) / len(steps), 4),
+        "steps_done": done,
+        "steps_total": len(steps),
+        "message": running.message if running else "",
+    }
+
+
+def _spent(records: Sequence[StepRecord]) -> float:
+    costs = (record.metrics.get("cost_estimate", 0) for record in records)
+    return sum(cost for cost in costs if isinstance(cost, int | float))
+
+
+def asset(item: Asset, objects: ObjectStore, ttl_seconds: int) -> Fields:
+    """Return an asset at one of its versions, its files with links to read them."""
+    files = [_asset_file(file, objects, ttl_seconds) for file in item.files]
+    main = next((file for file in files if file["role"] in {"model", "image"}), None)
+    return {
+        "id": typeid.encode("ast", item.id),
+        "project_id": typeid.encode("prj", item.project_id),
+        "type": item.type,
+        "name": item.name,
+        "library_path": item.library_path,
+        "version": item.version,
+        "latest_version": item.latest,
+        "status": item.status,
+        "cdn_url": main["cdn_url"] if main else None,
+        "files": files,
+        "metadata": item.metadata,
+        "lineage": item.lineage,
+        "created_at": moment(item.created_at),
+    }
+
+
+def _asset_file(file: AssetFile, objects: ObjectStore, ttl_seconds: int) -> Fields:
+    signed = objects.sign_get(
+        file.key, media_type=file.media_type, filename=file.name, ttl_seconds=ttl_seconds
+    )
+    return {
+        "artifact_id": typeid.encode("art", file.artifact_id),
+        "name": file.name,
+        "role": file.role,
+        "media_type": file.media_type,
+        "bytes": file.bytes,
+        "sha256": file.sha256,
+        "url": signed.url,
+        "cdn_url": signed.url,
+        "url_expires_at": at_seconds(signed.expires_at),
+    }
+
+
+def at_seconds(seconds: int) -> str:
+    """Return Unix seconds as text."""
+    return timestamp(datetime.fromtimestamp(seconds, UTC))

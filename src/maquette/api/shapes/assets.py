@@ -1,0 +1,57 @@
+"""The library as it is shown."""
+
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from maquette.api.shapes.base import Shape, Timestamp
+from maquette.api.shapes.examples import ASSET
+
+
+class AssetFile(Shape):
+    """A file of an asset version. Roles are image, mesh, model, texture, clip, preview, notes and others."""
+
+    artifact_id: str
+    name: str
+    role: str
+    media_type: str
+    bytes: int
+    sha256: str
+    url: str
+    cdn_url: str
+    url_expires_at: Timestamp
+
+
+class Asset(Shape):
+    """A library entry at one of its versions."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ASSET]})
+
+    id: str
+    project_id: str
+    type: str
+    name: str
+    library_path: str
+    version: int
+    latest_version: int
+    status: str
+    cdn_url: str | None = Field(description="The first model or image: what most callers are after.")
+    files: list[AssetFile]
+    metadata: dict[str, Any]
+    lineage: dict[str, Any]
+    created_at: Timestamp
+
+
+class AssetPage(Shape):
+    """Assets at their latest version, newest first."""
+
+    items: list[Asset]
+    next_cursor: str | None
+
+
+class Lineage(Shape):
+    """Where an asset version came from."""
+
+    asset_id: str
+    version: int
+    lineage: dict[str, Any]

@@ -1,0 +1,42 @@
+"""What all shapes share."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from maquette.domain.idempotency import canonical
+
+METADATA_BYTES_MAX = 16 * 1024
+
+
+class Shape(BaseModel):
+    """A JSON object: no unknown fields, no guessing of types, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    if len(canonical(value)) > METADATA_BYTES_MAX:
+        raise PydanticCustomError("too_long", f"may have {METADATA_BYTES_MAX} bytes as JSON at most")
+    return value
+
+
+def later(neutral: Any) -> BeforeValidator:
+    """Accept a field of the contract that this release does not act on, only where it would change nothing."""
+
+    def check(value: Any) -> Any:
+        # 0 and False are equal in Python, and no dry run is not the number zero.
+        if type(value) is not type(neutral) or value != neutral:
+            raise PydanticCustomError("not_available", "is not available in this release; leave it out")
+        return value
+
+    return BeforeValidator(check)
+
+
+Metadata = Annotated[
+    dict[str, Any],
+    AfterValidator(_small),
+    Field(description="Anything of yours, at most 16 KiB as JSON; comes back unchanged."),
+]
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}, description="RFC 3339, UTC.")]

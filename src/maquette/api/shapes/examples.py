@@ -1,0 +1,223 @@
+"""One story in examples: a courier robot, from its brief to its files."""
+
+from typing import Any
+
+Example = dict[str, Any]
+
+TIME = "2026-02-03T10:00:00.000000Z"
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+IDS = {
+    prefix: f"{prefix}_01kgh5s1d0f3c8m5y2w9x7v4tz"
+    for prefix in ("prj", "job", "step", "art", "ast", "upl", "mq", "usr", "evt", "task")
+}
+
+SUBMISSION: Example = {
+    "project_id": IDS["prj"],
+    "asset_type": "3D",
+    "prompt": "a rusty robot courier",
+    "seed": 42,
+    "variants": 2,
+    "library_path": "characters/courier",
+    "params": {
+        "retopo": {"target_polycount": 4000},
+        "export": {"formats": ["glb", "fbx"], "engine": "unity"},
+    },
+}
+ARTIFACT: Example = {
+    "id": IDS["art"],
+    "kind": "image",
+    "name": "concept-1.png",
+    "media_type": "image/png",
+    "bytes": 341022,
+    "sha256": SHA256,
+    "url": "/files/projects/…/concept-1.png?kid=…&expires=…&signature=…",
+    "url_expires_at": TIME,
+    "selected": None,
+    "attributes": {"width": 1024, "height": 1024},
+}
+STEP: Example = {
+    "id": IDS["step"],
+    "name": "text_to_image",
+    "position": 0,
+    "revision": 0,
+    "status": "paused",
+    "pause_reason": "review",
+    "attempt": 1,
+    "service": "studio",
+    "requested_service": "studio",
+    "worker": "host/1234",
+    "started_at": TIME,
+    "finished_at": TIME,
+    "retry_at": None,
+    "artifacts": [ARTIFACT],
+    "outputs": {"seed": 42, "prompt_used": "a rusty robot courier", "negative_prompt_used": ""},
+    "metrics": {"duration": 1.9, "gpu_type": "cpu", "cost_estimate": 0},
+    "model": "maquette-studio/painter",
+    "model_version": "1",
+    "idempotency_key": SHA256,
+    "reused_from": None,
+    "error": None,
+}
+JOB: Example = {
+    "id": IDS["job"],
+    "project_id": IDS["prj"],
+    "asset_type": "3D",
+    "status": "awaiting_review",
+    "current_step": "text_to_image",
+    "created_at": TIME,
+    "started_at": TIME,
+    "finished_at": None,
+    "created_by": "usr_ada",
+    "correlation_id": "order-7",
+    "inputs": SUBMISSION,
+    "effective_inputs": {"params": {}, "seeds": {}},
+    "pipeline": {"name": "3D", "version": 1},
+    "progress": {"value": 0.14, "steps_done": 1, "steps_total": 7, "message": ""},
+    "queue_position": None,
+    "eta_seconds": None,
+    "cost": {"currency": "USD", "estimated": 0, "reserved": 0, "actual": 0},
+    "steps": [STEP],
+    "user_decisions": [],
+    "error": None,
+    "asset_id": None,
+    "urls": {
+        "self": "/jobs/job_…",
+        "events": "/jobs/job_…/events",
+        "review": "/jobs/job_…/review",
+        "cancel": "/jobs/job_…/cancel",
+        "pause": "/jobs/job_…/pause",
+        "resume": "/jobs/job_…/resume",
+    },
+    "metadata": {},
+}
+REVIEW: Example = {
+    "step": "text_to_image",
+    "revision": 0,
+    "decision": "approved",
+    "notes": "the second one",
+    "selection": [IDS["art"]],
+}
+ASSET: Example = {
+    "id": IDS["ast"],
+    "project_id": IDS["prj"],
+    "type": "3D",
+    "name": "courier",
+    "library_path": "characters/courier",
+    "version": 2,
+    "latest_version": 2,
+    "status": "draft",
+    "cdn_url": "/files/projects/…/courier.glb?kid=…&expires=…&signature=…",
+    "files": [
+        {
+            "artifact_id": IDS["art"],
+            "name": "courier.glb",
+            "role": "model",
+            "media_type": "model/gltf-binary",
+            "bytes": 1840212,
+            "sha256": SHA256,
+            "url": "/files/projects/…/courier.glb?kid=…&expires=…&signature=…",
+            "cdn_url": "/files/projects/…/courier.glb?kid=…&expires=…&signature=…",
+            "url_expires_at": TIME,
+        }
+    ],
+    "metadata": {"poly_count": 4000, "topology": "triangle"},
+    "lineage": {"job_id": IDS["job"], "style_version": 3, "prompt": "a rusty robot courier"},
+    "created_at": TIME,
+}
+PROJECT: Example = {
+    "id": IDS["prj"],
+    "name": "Lighthouse",
+    "created_at": TIME,
+    "created_by": IDS["usr"],
+    "open_jobs_max": 1000,
+    "style": {
+        "version": 3,
+        "keywords": ["hand-painted"],
+        "negative_keywords": ["photo"],
+        "palette": ["#c83a34"],
+    },
+    "gates": {"version": 1, "gates": ["text_to_image", "before_export"]},
+}
+KEY: Example = {
+    "id": IDS["mq"],
+    "project_id": IDS["prj"],
+    "name": "Ada's laptop",
+    "subject": IDS["usr"],
+    "created_at": TIME,
+    "expires_at": None,
+    "revoked_at": None,
+}
+UPLOAD_REQUEST: Example = {
+    "project_id": IDS["prj"],
+    "name": "moodboard.png",
+    "media_type": "image/png",
+    "bytes": 341022,
+    "sha256": SHA256,
+}
+UPLOAD: Example = {
+    **UPLOAD_REQUEST,
+    "id": IDS["upl"],
+    "created_at": TIME,
+    "method": "PUT",
+    "url": "/files/projects/…/moodboard.png?kid=…&expires=…&signature=…",
+    "headers": {"content-type": "image/png"},
+    "url_expires_at": TIME,
+}
+EVENT: Example = {
+    "specversion": "1.0",
+    "id": IDS["evt"],
+    "source": f"/projects/{IDS['prj']}/jobs/{IDS['job']}",
+    "type": "StepStarted",
+    "subject": IDS["job"],
+    "time": TIME,
+    "datacontenttype": "application/json",
+    "sequence": "00000000000000000007",
+    "partitionkey": IDS["job"],
+    "correlationid": "order-7",
+    "data": {"job_id": IDS["job"], "step_name": "refine", "correlation_id": "order-7", "ts": TIME},
+}
+_FENCED: Example = {"task_id": IDS["task"], "fence": 1042}
+CLAIM: Example = {
+    "claim_id": "0197c2b0-7f3a-7d11-8f4e-2f1f5d0a9b11",
+    "worker_epoch": "0197c2b0-0000-7d11-8f4e-2f1f5d0a9b22",
+    "worker": "host/1234",
+    "services": ["studio"],
+    "capacity": 1,
+    "wait_seconds": 20,
+}
+CLAIM_ANSWER: Example = {"claim_id": CLAIM["claim_id"], "tasks": [], "heartbeat_seconds": 5}
+HEARTBEAT: Example = {
+    "worker_epoch": CLAIM["worker_epoch"],
+    "worker": "host/1234",
+    "held": [{**_FENCED, "value": 0.4, "message": "painting"}],
+}
+HEARTBEAT_ANSWER: Example = {"verdicts": [{**_FENCED, "verdict": "held"}], "heartbeat_seconds": 5}
+OUTCOMES: Example = {
+    "outcomes": [
+        {
+            **_FENCED,
+            "status": "failed",
+            "error_class": "invalid",
+            "error_code": "mesh_has_no_faces",
+            "error_message": "The mesh has no faces.",
+        }
+    ],
+    "claim": {**CLAIM, "wait_seconds": 0},
+}
+OUTCOMES_ANSWER: Example = {"verdicts": [{**_FENCED, "verdict": "applied"}], "claim": CLAIM_ANSWER}
+UPLOADS: Example = {
+    "uploads": [
+        {**_FENCED, "name": "concept-1.png", "media_type": "image/png", "bytes": 341022, "sha256": SHA256}
+    ]
+}
+UPLOADS_ANSWER: Example = {
+    "grants": [
+        {
+            "task_id": IDS["task"],
+            "name": "concept-1.png",
+            "verdict": "applied",
+            "url": "/files/projects/…/concept-1.png?kid=…&expires=…&signature=…",
+            "headers": {"content-type": "image/png"},
+        }
+    ]
+}

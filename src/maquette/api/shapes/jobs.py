@@ -1,0 +1,218 @@
+"""Jobs: the brief that is submitted, the job that is shown, the review that decides."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from maquette.api.shapes.base import Metadata, Shape, Timestamp, later
+from maquette.api.shapes.examples import JOB, REVIEW, SUBMISSION
+from maquette.domain.brief import PROMPT_MAX, SEED_MAX
+from maquette.domain.job import JobStatus, StepStatus
+
+Params = Annotated[
+    dict[str, dict[str, Any]],
+    Field(description="Parameters by step; see docs/parameters.md.", max_length=16),
+]
+Seed = Annotated[int, Field(ge=0, le=SEED_MAX)]
+Variants = Annotated[int, Field(ge=1, le=8)]
+
+
+class JobSubmission(Shape):
+    """A brief. Only project, type and prompt are needed."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [SUBMISSION]})
+
+    project_id: str = Field(max_length=60)
+    asset_type: str = Field(max_length=20, description="`2D` or `3D`.")
+    prompt: str = Field(min_length=1, max_length=PROMPT_MAX)
+    negative_prompt: str = Field(default="", max_length=PROMPT_MAX)
+    seed: Seed | None = Field(default=None, description="Drawn and pinned when left out.")
+    variants: Variants = 1
+    library_path: str = Field(
+        default="", max_length=700, description="Where to file the asset; by default a slug of the prompt."
+    )
+    skip: list[Annotated[str, Field(max_length=40)]] = Field(
+        default=[], max_length=10, description="Optional steps to leave out."
+    )
+    reference_uploads: list[Annotated[str, Field(max_length=60)]] = Field(default=[], max_length=8)
+    params: Params = Field(default={})
+    priority: Literal["low", "normal", "high"] = "normal"
+    metadata: Metadata = Field(default={})
+    provide: Annotated[dict[str, Any], later({})] = Field(default={}, description="Not in this release.")
+    from_asset: Annotated[str | None, later(None)] = Field(default=None, description="Not in this release.")
+    max_cost: Annotated[float | None, later(None)] = Field(default=None, description="Not in this release.")
+    fallback: Annotated[str, later("allow")] = Field(default="allow", description="Not in this release.")
+    reuse: Annotated[str, later("allow")] = Field(default="allow", description="Not in this release.")
+    dry_run: Annotated[bool, later(neutral=False)] = Field(default=False, description="Not in this release.")
+    webhook_url: Annotated[str | None, later(None)] = Field(default=None, description="Not in this release.")
+
+    def wish(self) -> dict[str, Any]:
+        """Return the brief as the service takes it: without what only has a neutral value yet."""
+        return self.model_dump(exclude=_LATER)
+
+
+_LATER = {"provide", "from_asset", "max_cost", "fallback", "reuse", "dry_run", "webhook_url"}
+
+
+class Artifact(Shape):
+    """A file that a step made. Its URL is signed and ends; ``GET /artifacts/{id}/content`` always works."""
+
+    id: str
+    kind: str
+    name: str
+    media_type: str
+    bytes: int
+    sha256: str
+    url: str
+    url_expires_at: Timestamp
+    selected: bool | None = Field(description="A reviewer's choice; null where nobody chose.")
+    attributes: dict[str, Any]
+
+
+class Step(Shape):
+    """One revision of a step."""
+
+    id: str
+    name: str
+    position: int
+    revision: int
+    status: StepStatus
+    pause_reason: Literal["review", "decision"] | None
+    attempt: int = Field(description="Attempts made at this revision.")
+    service: str | None
+    requested_service: str | None
+    worker: str | None
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
+    retry_at: Timestamp | None = Field(description="When the next attempt may start, after a failed one.")
+    artifacts: list[Artifact]
+    outputs: dict[str, Any]
+    metrics: dict[str, Any]
+    model: str | None
+    model_version: str | None
+    idempotency_key: str | None
+    reused_from: str | None
+    error: dict[str, Any] | None
+
+
+class UserDecision(Shape):
+    """What a person decided at a gate."""
+
+    step: str
+    revision: int
+    decision: Literal["approved", "rejected", "paused"]
+    notes: str
+    selection: list[str]
+    changes: dict[str, Any]
+    rewind_to: str | None
+    by: str
+    at: Timestamp
+
+
+class PipelineRef(Shape):
+    """The pipeline that the job pinned."""
+
+    name: str
+    version: int
+
+
+class Progress(Shape):
+    """How far the job is, from 0 to 1."""
+
+    value: float
+    steps_done: int
+    steps_total: int
+    message: str
+
+
+class Cost(Shape):
+    """What the job costs, in units of ``currency``."""
+
+    currency: str
+    estimated: float
+    reserved: float
+    actual: float
+
+
+class JobUrls(Shape):
+    """Where to go from here, relative to the API's address."""
+
+    self: str
+    events: str
+    review: str
+    cancel: str
+    pause: str
+    resume: str
+
+
+class Job(Shape):
+    """One run of a pipeline for one brief. ``steps`` are the current revisions in order."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [JOB]})
+
+    id: str
+    project_id: str
+    asset_type: str
+    status: JobStatus
+    current_step: str
+    created_at: Timestamp
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
+    created_by: str
+    correlation_id: str
+    inputs: dict[str, Any]
+    effective_inputs: dict[str, Any]
+    pipeline: PipelineRef
+    progress: Progress
+    queue_position: int | None = Field(description="From 1, while the current step waits for a worker.")
+    eta_seconds: float | None
+    cost: Cost
+    steps: list[Step]
+    history: list[Step] | None = Field(
+        default=None, description="Superseded revisions; only with `history=true`."
+    )
+    user_decisions: list[UserDecision]
+    error: dict[str, Any] | None
+    asset_id: str | None
+    urls: JobUrls
+    metadata: dict[str, Any]
+
+
+class JobPage(Shape):
+    """Jobs, newest first."""
+
+    items: list[Job]
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` for the next page; null after the last one."
+    )
+
+
+class Changes(Shape):
+    """What a rejection changes for the next try. What is left out stays."""
+
+    prompt: str | None = Field(default=None, min_length=1, max_length=PROMPT_MAX)
+    negative_prompt: str | None = Field(default=None, max_length=PROMPT_MAX)
+    seed: Seed | None = None
+    variants: Variants | None = None
+    params: Params | None = None
+
+
+class Review(Shape):
+    """A decision about one step revision."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [REVIEW]})
+
+    step: str = Field(max_length=40)
+    revision: int = Field(ge=0, le=32_000)
+    decision: Literal["approved", "rejected", "paused"]
+    notes: str = Field(default="", max_length=4000)
+    selection: list[Annotated[str, Field(max_length=60)]] = Field(
+        default=[],
+        max_length=32,
+        description="Artifacts of the step to go on with; all or the first without it.",
+    )
+    rewind_to: str | None = Field(
+        None, max_length=40, description="Earlier step to go back to, with a rejection."
+    )
+    changes: Changes = Changes()
+    replacements: Annotated[dict[str, Any], later({})] = Field(default={}, description="Not in this release.")

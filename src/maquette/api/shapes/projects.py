@@ -1,0 +1,160 @@
+"""Projects, their context, their keys, and uploads."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from maquette.api.shapes.base import Shape, Timestamp
+from maquette.api.shapes.examples import KEY, PROJECT, UPLOAD, UPLOAD_REQUEST
+from maquette.domain.style import KEYWORD_LENGTH_MAX, KEYWORDS_MAX, PALETTE_MAX
+
+
+def _this_millennium(value: datetime) -> datetime:
+    # At the ends of the calendar, conversion between time zones overflows.
+    if not 2000 <= value.year < 3000:
+        raise PydanticCustomError("value_error", "must lie between the years 2000 and 3000")
+    return value
+
+
+#: Not strict, so that a JSON string is parsed; it must say its offset.
+Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_this_millennium)]
+Words = Annotated[list[Annotated[str, Field(max_length=KEYWORD_LENGTH_MAX)]], Field(max_length=KEYWORDS_MAX)]
+
+
+class ProjectCreation(Shape):
+    """A new project."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Lighthouse"}]})
+
+    name: str = Field(min_length=1, max_length=120)
+
+
+class ProjectChange(Shape):
+    """What is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Lighthouse II"}]})
+
+    name: str | None = Field(default=None, min_length=1, max_length=120)
+    open_jobs_max: int | None = Field(default=None, ge=1, le=10_000_000, description="For operators.")
+
+
+class StyleBody(Shape):
+    """Style DNA: words added to every prompt, and colours."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"keywords": ["hand-painted"], "negative_keywords": [], "palette": ["#c83a34"]}]
+        }
+    )
+
+    keywords: Words = Field(default=[])
+    negative_keywords: Words = Field(default=[])
+    palette: list[Annotated[str, Field(max_length=7)]] = Field(
+        default=[], max_length=PALETTE_MAX, description="`#rrggbb`, the most important first."
+    )
+
+
+class Style(StyleBody):
+    """A version of the style DNA."""
+
+    version: int
+
+
+class GatesBody(Shape):
+    """Steps after which a person decides; `before_export` is the last step before export."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"gates": ["text_to_image", "before_export"]}]})
+
+    gates: list[Annotated[str, Field(max_length=40)]] = Field(max_length=20)
+
+
+class Gates(GatesBody):
+    """A version of the gates."""
+
+    version: int
+
+
+class Project(Shape):
+    """A tenant with the newest version of its context."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [PROJECT]})
+
+    id: str
+    name: str
+    created_at: Timestamp
+    created_by: str
+    open_jobs_max: int
+    style: Style
+    gates: Gates
+
+
+class ProjectPage(Shape):
+    """Projects, newest first."""
+
+    items: list[Project]
+    next_cursor: str | None
+
+
+class KeyCreation(Shape):
+    """A new API key of the project."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Ada's laptop"}]})
+
+    name: str = Field(min_length=1, max_length=120)
+    expires_at: Moment | None = Field(default=None, description="RFC 3339; never when left out.")
+
+
+class Key(Shape):
+    """An API key without its secret."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [KEY]})
+
+    id: str
+    project_id: str
+    name: str
+    subject: str
+    created_at: Timestamp
+    expires_at: Timestamp | None
+    revoked_at: Timestamp | None
+
+
+class NewKey(Key):
+    """A key with its text, which is shown this once."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**KEY, "key": "mq_…_…"}]})
+
+    key: str
+
+
+class KeyPage(Shape):
+    """All keys of a project."""
+
+    items: list[Key]
+    next_cursor: None
+
+
+class UploadRequest(Shape):
+    """The file that is going to be uploaded, exactly."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [UPLOAD_REQUEST]})
+
+    project_id: str = Field(max_length=60)
+    name: str = Field(min_length=1, max_length=120, description="Letters, digits and `._-`.")
+    media_type: str = Field(max_length=80, description="`image/png`, `image/jpeg` or `image/webp`.")
+    bytes: int = Field(ge=1, le=2**40)
+    sha256: str = Field(min_length=64, max_length=64)
+
+
+class Upload(UploadRequest):
+    """Send the bytes to ``url`` by ``method`` with ``headers``, then use ``id`` in a brief."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [UPLOAD]})
+
+    id: str
+    created_at: Timestamp
+    method: str
+    url: str
+    headers: dict[str, str]
+    url_expires_at: Timestamp
