@@ -59,6 +59,7 @@ def test_names_that_the_wire_forbids_are_invalid(tmp_path: Path, name: str) -> N
         ({"outputs": {"name": "\udcff"}}, "outputs_not_json"),
         ({"outputs": {1: 2}}, "outputs_not_json"),
         ({"outputs": [1]}, "outputs_not_json"),
+        ({"outputs": {"faces": [2**80]}}, "outputs_not_json"),
         ({"metrics": {"duration": object()}}, "metrics_not_json"),
         ({"model": None}, "handler_result_invalid"),
         ({"model_version": 3}, "handler_result_invalid"),

@@ -49,10 +49,12 @@ def breaches(result: object, workdir: Path) -> list[str]:
 
 
 def json_breach(value: object) -> str | None:
-    """Why a value cannot go on the wire, or None: strict JSON, no NaN or infinity, no lone surrogate."""
+    """Why a value cannot go on the wire, or None: strict JSON, 64-bit integers, no NaN, no lone surrogate."""
     try:
         json.dumps(value, allow_nan=False)  # msgspec alone would write NaN as null, and a set as a list
-        msgspec.json.encode(value)
+        msgspec.msgpack.encode(
+            value
+        )  # unlike JSON's, it refuses integers that the server's types cannot hold
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         return str(error)
     return None
