@@ -5,7 +5,7 @@ BRIEF ?= a rusty robot courier
 TYPE ?= 3D
 BIN := .venv/bin
 
-.PHONY: help setup demo up test lint types contracts test-real bench lock clean
+.PHONY: help setup demo up test lint types contracts test-real bench docs lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ contracts: setup ## Import directions
 
 test: lint types contracts ## Every check; ends with pytest's closing line
 	$(BIN)/python -m pytest
+
+docs: setup ## Write the pages that are made from code
+	$(BIN)/python -c 'from maquette.domain.lifecycle_page import render; print(render(), end="")' > docs/lifecycle.md
+	$(BIN)/maquette settings --markdown > docs/settings.md
 
 lock: ## Renew requirements/all.txt (needs uv)
 	uv export --quiet --format requirements-txt --all-extras --all-groups --no-emit-project --no-annotate --no-header --output-file requirements/all.txt
