@@ -56,12 +56,11 @@ def demo(
             if json:
                 print_json(asset)
             else:
-                _picture(output / "preview.png" if output / "preview.png" in paths else None)
-                _summary(asset)
+                _summary(asset, output / "preview.png" if output / "preview.png" in paths else None)
                 print_files(asset["files"])
     log.unlink(missing_ok=True)
     err().print(
-        f"[green]✔[/green] {len(asset['files'])} files in [bold]{output}[/bold], "
+        f"\n[green]✔[/green] {len(asset['files'])} files in [bold]{output}[/bold], "
         f"everything stopped, {time.monotonic() - begun:.0f} s in all"
     )
 
@@ -180,11 +179,15 @@ def _picture(path: Path | None) -> None:
     from maquette.cli.picture import can_show, draw
 
     if path is not None and can_show(err()):
-        err().print(Padding(draw(path), (0, 2)))
+        err().print(Padding(draw(path), (1, 2, 0, 2)))
 
 
-def _summary(asset: Mapping[str, Any]) -> None:
+def _summary(asset: Mapping[str, Any], preview: Path | None) -> None:
+    """Print what the asset is, beside its picture where the terminal can show one."""
+    from rich.padding import Padding
     from rich.table import Table
+
+    from maquette.cli.picture import can_show, draw
 
     metadata = asset.get("metadata") or {}
     facts = {
@@ -199,4 +202,9 @@ def _summary(asset: Mapping[str, Any]) -> None:
     for name, value in facts.items():
         if value != "":
             grid.add_row(f"[dim]{name}[/dim]", f"[bold]{value}[/bold]")
-    out().print(grid)
+    if preview is None or not can_show(out()):
+        out().print(Padding(grid, (1, 0)))
+        return
+    beside = Table.grid(padding=(0, 4))
+    beside.add_row(draw(preview, columns=32, lines=16), Padding(grid, (1, 0)))
+    out().print(Padding(beside, (1, 2)))

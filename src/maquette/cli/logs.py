@@ -47,5 +47,8 @@ def configure(settings: Settings, process: str) -> None:
     logging.getLogger("uvicorn").setLevel(
         logging.WARNING
     )  # it tells of addresses and keys to press: ours to tell
+    logging.getLogger("asyncpg").setLevel(
+        logging.ERROR
+    )  # a trace for each connection while the database restarts
     if settings.log_format == "text" and settings.log_level != "debug":
         logging.getLogger("maquette.access").setLevel(logging.WARNING)

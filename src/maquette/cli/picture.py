@@ -1,6 +1,5 @@
 """A picture in a terminal: two pixels a character cell, in true colour."""
 
-import io
 import os
 from pathlib import Path
 
@@ -19,15 +18,16 @@ def can_show(console: Console) -> bool:
     )
 
 
-def draw(image: Path | bytes, *, columns: int = 36) -> Text:
-    """Draw an image ``columns`` wide; what is transparent in it stays the terminal's background."""
+def draw(path: Path, *, columns: int = 36, lines: int = 18) -> Text:
+    """Draw an image within so many columns and lines; what is transparent stays the terminal's background."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(image) if isinstance(image, bytes) else image) as opened:
+    with Image.open(path) as opened:
         picture = opened.convert("RGBA")
     box = picture.getchannel("A").getbbox()
     picture = picture.crop(box) if box else picture
-    rows = max(2, round(columns * picture.height / picture.width / 2) * 2)
+    scale = min(columns / picture.width, 2 * lines / picture.height)
+    columns, rows = max(1, round(picture.width * scale)), max(1, round(picture.height * scale / 2)) * 2
     picture = picture.resize((columns, rows), Image.Resampling.LANCZOS)
     pixels = picture.load()
     assert pixels is not None
