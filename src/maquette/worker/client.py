@@ -119,6 +119,7 @@ class Client:
                     raise
                 logger.warning("%s; trying again in %.1f s", error, delay)
             retries += 1
+            payload = _encode(_marked(body))
             await asyncio.sleep(delay)
 
     async def _once(self, path: str, payload: bytes, answer: type[T], limits: aiohttp.ClientTimeout) -> T:
@@ -141,6 +142,15 @@ class Client:
             return msgspec.json.decode(body, type=answer)
         except msgspec.MsgspecError as error:
             raise Unavailable(f"POST /{path}: unreadable answer: {error}") from None
+
+
+def _marked(body: msgspec.Struct) -> msgspec.Struct:
+    """Tell the server that a claim was sent before, so that it looks for the answer that got lost."""
+    if isinstance(body, Claim):
+        return msgspec.structs.replace(body, retried=True)
+    if isinstance(body, OutcomesRequest) and body.claim is not None:
+        return msgspec.structs.replace(body, claim=msgspec.structs.replace(body.claim, retried=True))
+    return body
 
 
 def _problem(body: bytes) -> str:

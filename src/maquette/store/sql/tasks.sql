@@ -84,8 +84,8 @@ from unnest($1::uuid[], $2::text[]) as x(epoch, name)
 on conflict (epoch) do nothing
 
 -- name: expired
--- Lost worker: no row, an expired one, or a lease that two heartbeats in a row did not name although it was
--- given out before the earlier of them.
+-- Lost worker: no row, an expired one, a lease that two heartbeats in a row did not name although it was given
+-- out before the earlier of them, or one that a draining worker does not name: it has let go.
 select l.job_id, l.fence,
        case when l.deadline_at < clock_timestamp() then 'timeout' else 'lost_worker' end as error_class
 from leases l
@@ -95,6 +95,7 @@ where l.deadline_at < clock_timestamp()
    or w.expires_at < clock_timestamp()
    or (w.heard_before_at > l.leased_at + make_interval(secs => $2)
        and l.fence <> all (w.held) and l.fence <> all (w.held_before))
+   or (w.draining and w.heard_at > l.leased_at and l.fence <> all (w.held))
 order by l.job_id
 limit $1
 
