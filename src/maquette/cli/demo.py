@@ -158,13 +158,13 @@ def _running(data_dir: Path, log: Path) -> "Iterator[Installation]":
 
     log.unlink(missing_ok=True)
     begun = time.monotonic()
-    with err().status("starting PostgreSQL, API, maintenance and two workers …"):
+    with err().status("starting PostgreSQL, API, maintenance, 2 workers …"):
         installation = Installation(Settings(data_dir=data_dir, port=0), prepare=prepare, log=log)
         installation.start()
     try:
         started = time.monotonic() - begun
         err().print(
-            f"[green]✔[/green] PostgreSQL, API, maintenance and two workers run at {installation.access.url} "
+            f"[green]✔[/green] PostgreSQL, API, maintenance, 2 workers: {installation.access.url} "
             f"[dim]({started:.1f} s)[/dim]"
         )
         yield installation

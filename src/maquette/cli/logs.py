@@ -44,11 +44,11 @@ def configure(settings: Settings, process: str) -> None:
         text = f"%(asctime)s %(levelname)-7s {process}: %(message)s"
         handler.setFormatter(logging.Formatter(text, datefmt="%H:%M:%S"))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
-    logging.getLogger("uvicorn").setLevel(
-        logging.WARNING
-    )  # it tells of addresses and keys to press: ours to tell
-    logging.getLogger("asyncpg").setLevel(
-        logging.ERROR
-    )  # a trace for each connection while the database restarts
-    if settings.log_format == "text" and settings.log_level != "debug":
-        logging.getLogger("maquette.access").setLevel(logging.WARNING)
+    quiet = settings.log_format == "text" and settings.log_level != "debug"
+    levels = {
+        "uvicorn": logging.WARNING,  # it tells of addresses and keys to press: ours to tell
+        "asyncpg": logging.ERROR,  # a trace for each connection while the database restarts
+        "maquette.access": logging.WARNING if quiet else logging.NOTSET,
+    }
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)

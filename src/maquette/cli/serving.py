@@ -70,7 +70,6 @@ def _welcome(settings: Settings, url: str, api_key: str, project_id: str) -> Non
     facts = Table.grid(padding=(0, 2))
     rows = {
         "API": url,
-        "docs": f"{url}/docs",
         "key": api_key,
         "project": project_id,
         "data": str(settings.data_dir),
@@ -89,7 +88,7 @@ def serve() -> None:
     """Run the API."""
     from maquette import bootstrap
 
-    settings = _settings_of_process("api")
+    settings = _with_database(_settings_of_process("api"))
     with database_errors(settings):
         bootstrap.serve(settings)
 
@@ -98,7 +97,7 @@ def maintain() -> None:
     """Run the maintenance loops."""
     from maquette import bootstrap
 
-    settings = _settings_of_process("maintenance")
+    settings = _with_database(_settings_of_process("maintenance"))
     with database_errors(settings):
         bootstrap.maintain(settings)
 
@@ -148,12 +147,7 @@ def migrate(json: Json = False) -> None:
 
     from maquette.store.migrate import migrate as apply
 
-    settings = configuration.load()
-    if not settings.direct_url:
-        raise CommandError(
-            "There is no database to migrate: MAQUETTE_DATABASE_URL is not set.",
-            "`maquette up` migrates its embedded database by itself.",
-        )
+    settings = _with_database(configuration.load())
     with database_errors(settings):
         applied = asyncio.run(apply(settings.direct_url))
     if json:
@@ -191,6 +185,15 @@ def show_settings(
         print_table(("variable", "value", "what it does"), rows, fold=True)
 
 
+def _with_database(settings: Settings) -> Settings:
+    if not settings.direct_url:
+        raise CommandError(
+            "MAQUETTE_DATABASE_URL is not set: this command works on a database of yours.",
+            "`maquette up` brings its own and does all by itself.",
+        )
+    return settings
+
+
 def _settings_of_process(process: str) -> Settings:
     from maquette.supervisor.data_dir import with_secrets
 
@@ -204,17 +207,17 @@ def database_errors(settings: Settings) -> Iterator[None]:
     """Turn what a database can refuse with into an error that names the server, and never the password."""
     import asyncpg
 
-    from maquette.domain.errors import MaquetteError
+    from maquette.domain.errors import MaquetteError, Unavailable
 
     place = urlsplit(settings.direct_url)
     name = f"{place.hostname or 'the local socket'}{f':{place.port}' if place.port else ''}{place.path}"
+    advice = "Check MAQUETTE_DATABASE_URL and that the server runs."
     try:
         yield
+    except Unavailable as error:
+        raise CommandError(f"{error.message} It is {name}.", advice) from None
     except MaquetteError as error:
         raise CommandError(error.message) from None
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason = str(error) or type(error).__name__
-        raise CommandError(
-            f"The database at {name} cannot be used: {reason}.",
-            "Check MAQUETTE_DATABASE_URL and that the server runs.",
-        ) from error
+        raise CommandError(f"The database at {name} cannot be used: {reason}.", advice) from error
