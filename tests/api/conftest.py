@@ -18,15 +18,12 @@ from pydantic import BaseModel, ConfigDict
 from maquette.adapters.objects_local import LocalObjects
 from maquette.adapters.signing import SigningKey
 from maquette.api.app import build_app
-from maquette.services.deps import Deps, Limits
-from maquette.services.follow import Hub
+from maquette.bootstrap import open_deps
+from maquette.services.deps import Deps
 from maquette.services.ids import new_id
-from maquette.services.liveness import Workers
-from maquette.services.principals import KeyCache, make_key
-from maquette.services.transactor import Transactor
+from maquette.services.principals import make_key
 from maquette.settings import Settings
 from maquette.store import projects
-from maquette.store.database import Database
 
 BODY_BYTES_MAX = 20_000
 
@@ -52,12 +49,6 @@ class Live:
     project_id: str
     tokens: dict[str, str]
 
-    def client(self, token: str | None, base: str = "http://maquette.test") -> httpx.AsyncClient:
-        """Return a client with a key of its own; against a running server with its address."""
-        headers = {"authorization": f"Bearer {token}"} if token else {}
-        transport = httpx.ASGITransport(self.app) if base.endswith(".test") else None
-        return httpx.AsyncClient(transport=transport, base_url=base, headers=headers)
-
     async def brief(self, **more: Any) -> dict[str, Any]:
         """Submit a job as the user and return it."""
         body = {"project_id": self.project_id, "asset_type": "2D", "prompt": "a red fox", **more}
@@ -69,52 +60,42 @@ class Live:
 @pytest.fixture
 async def live(database_url: str, tmp_path: Path) -> AsyncIterator[Live]:
     """Give the API with everything real behind it, wired as ``bootstrap`` wires it."""
-    database = await Database.open(database_url, connections_max=6)
-    transactor, hub = Transactor(database), Hub(database)
-    deps = Deps(
-        database=database,
-        transactor=transactor,
-        objects=LocalObjects(tmp_path / "objects", keys=[SigningKey("k1", b"secret")]),
-        hub=hub,
-        keys=KeyCache(database),
-        workers=Workers(database, 15.0),
-        limits=Limits(
-            heartbeat_seconds=5,
-            lease_seconds=15,
-            attempt_seconds_max=900,
-            url_ttl_seconds=900,
-            upload_bytes_max=1_000_000,
-            open_jobs_max=20,
-        ),
+    settings = Settings(
+        database_url=database_url,
+        data_dir=tmp_path,
+        signing_key="signs the links of a test",
+        worker_token="opens the worker endpoints",
+        upload_bytes_max=1_000_000,
+        open_jobs_max=20,
     )
-    transactor.listen(hub.committed)
-    await transactor.start()
-    await hub.start()
-    tokens = {}
-    async with database.transaction() as connection:
-        for kind in ("operator", "worker"):
-            key = make_key(new_id())
-            tokens[kind] = key.text
+    async with open_deps(settings) as deps:
+        key = make_key(new_id())
+        async with deps.database.transaction() as connection:
             await projects.insert_key(
                 connection,
                 key.id,
                 project=None,
-                kind=kind,
-                name=kind,
-                subject=kind,
+                kind="operator",
+                name="operator",
+                subject="usr_operator",
                 secret_hash=key.secret_hash,
             )
-    app = build_app(deps, Settings())
-    live = Live(app, deps, *(httpx.AsyncClient() for _ in range(4)), "", tokens)
-    live.operator, live.worker = live.client(tokens["operator"]), live.client(tokens["worker"])
-    live.project_id = (await live.operator.post("/projects", json={"name": "Lighthouse"})).json()["id"]
-    made = await live.operator.post(f"/projects/{live.project_id}/keys", json={"name": "Ada"})
-    tokens["user"] = made.json()["key"]
-    live.user, live.nobody = live.client(tokens["user"]), live.client(None)
-    yield live
-    await hub.stop()
-    await transactor.stop()
-    await database.close()
+        tokens = {"operator": key.text, "worker": settings.worker_token}
+        app = build_app(deps, settings)
+        operator = client_of(app, tokens["operator"])
+        project_id = (await operator.post("/projects", json={"name": "Lighthouse"})).json()["id"]
+        made = await operator.post(f"/projects/{project_id}/keys", json={"name": "Ada"})
+        tokens["user"] = made.json()["key"]
+        user, worker, nobody = (client_of(app, tokens.get(kind)) for kind in ("user", "worker", "nobody"))
+        yield Live(app, deps, operator, user, worker, nobody, project_id, tokens)
+
+
+def client_of(app: FastAPI, token: str | None) -> httpx.AsyncClient:
+    """Return a client without network, with a key of its own or none."""
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://maquette.test", headers=headers
+    )
 
 
 class Echo(BaseModel):

@@ -5,7 +5,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from maquette.api.metrics import Metrics
 from maquette.api.openapi import problems, success, text
-from maquette.services import health
 
 
 def router(metrics: Metrics) -> APIRouter:
@@ -31,7 +30,7 @@ def router(metrics: Metrics) -> APIRouter:
     )
     async def get_readiness(request: Request) -> dict[str, str]:
         """Ask the database; 503 says what is missing. Send no traffic here until it is 200."""
-        await health.ready(request.app.state.deps)
+        await request.app.state.deps.ready()
         return {"status": "ready"}
 
     @routes.get(

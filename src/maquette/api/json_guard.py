@@ -28,7 +28,7 @@ _LONG_NUMBER = b"0" * 19
 
 
 def check_form(body: bytes) -> None:
-    """Refuse what is too deep, holds NUL, or an integer beyond 64 bits. Does not parse when nothing is suspicious.
+    """Refuse what is too deep or holds NUL, without parsing.
 
     38 kB of worker outcomes (100 of them) take 0.3 ms, their parsing 0.2 ms; a submission takes 12 µs.
     """
@@ -36,8 +36,6 @@ def check_form(body: bytes) -> None:
         raise MalformedJson(f"The body is nested more than {DEPTH_MAX} levels deep.")
     if b"\\u0000" in body and _NUL.search(body):
         raise MalformedJson("The body holds the character NUL (\\u0000), which cannot be stored.")
-    if _LONG_NUMBER in body.translate(_ZEROED_DIGITS):
-        _check_integers(decode(body))
 
 
 def decode(body: bytes) -> Any:
@@ -51,6 +49,8 @@ def decode(body: bytes) -> Any:
 def decode_as(body: bytes, kind: type[T]) -> T:
     """Return the body as a wire type. Errors: ``MalformedJson``, or ``Invalid`` that names the field."""
     check_form(body)
+    if _LONG_NUMBER in body.translate(_ZEROED_DIGITS):
+        check_integers(decode(body))
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
@@ -87,13 +87,14 @@ def depth(body: bytes) -> int:
     return deepest
 
 
-def _check_integers(value: Any) -> None:
+def check_integers(value: Any) -> None:
+    """Refuse integers beyond 64 bits, wherever they are: neither the driver nor msgspec can write them."""
     if isinstance(value, dict):
         for item in value.values():
-            _check_integers(item)
+            check_integers(item)
     elif isinstance(value, list):
         for item in value:
-            _check_integers(item)
+            check_integers(item)
     elif isinstance(value, int) and not INTEGER_MIN <= value <= INTEGER_MAX:
         raise MalformedJson("The body holds an integer of more than 64 bits.")
 

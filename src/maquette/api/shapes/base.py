@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from maquette.api.json_guard import check_integers
+from maquette.api.problems import MalformedJson
 from maquette.domain.idempotency import canonical
 
 METADATA_BYTES_MAX = 16 * 1024
@@ -16,7 +18,11 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def _small(value: dict[str, Any]) -> dict[str, Any]:
+def _storable(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        check_integers(value)
+    except MalformedJson as error:
+        raise PydanticCustomError("value_error", "holds an integer of more than 64 bits") from error
     if len(canonical(value)) > METADATA_BYTES_MAX:
         raise PydanticCustomError("too_long", f"may have {METADATA_BYTES_MAX} bytes as JSON at most")
     return value
@@ -36,7 +42,7 @@ def later(neutral: Any) -> BeforeValidator:
 
 Metadata = Annotated[
     dict[str, Any],
-    AfterValidator(_small),
+    AfterValidator(_storable),
     Field(description="Anything of yours, at most 16 KiB as JSON; comes back unchanged."),
 ]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}, description="RFC 3339, UTC.")]
