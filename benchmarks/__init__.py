@@ -1,0 +1,1 @@
+"""How fast the durable path is: ``make bench``. What is measured and how to read it: docs/PERFORMANCE.md."""

@@ -1,0 +1,228 @@
+"""The floor: the store's own functions called with rows that were prepared before, in batches as the product makes them.
+
+No HTTP, no decisions, no worker. Every job goes through the same statements as in ``services.batch``: the read
+of live leases, locks, facts, the library, the claim, what hand-outs look up, state, tasks, events. Two
+connections take turns at nothing: each has jobs of its own, so they never wait for each other.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+
+from benchmarks.work import MODEL, MODEL_VERSION, STEPS, file_of, outputs_of
+from maquette.domain.asset import AssetDraft, draft
+from maquette.domain.commands import Complete, Create, Start
+from maquette.domain.decision import Decision
+from maquette.domain.idempotency import canonical
+from maquette.domain.job import Artifact, Job, JobStatus, Lease, StepStatus, object_prefix
+from maquette.domain.lifecycle import decide
+from maquette.services.ids import new_id
+from maquette.store import assets, jobs, steps, tasks
+from maquette.store.database import Connection, connect
+from maquette.store.jobs import BriefRow
+from maquette.store.migrate import migrate
+
+CONNECTIONS = 2
+_EFFECTIVE = {
+    "params": {step: {"prompt": "a rusty robot courier, game-ready"} for step in STEPS},
+    "seeds": dict.fromkeys(STEPS, 42),
+}
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The rows of one transaction: some jobs' completions and the starts that follow them."""
+
+    before: dict[UUID, Job] = field(default_factory=dict)
+    after: dict[UUID, Job] = field(default_factory=dict)
+    completed: list[UUID] = field(default_factory=list)
+    started: list[UUID] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    drafts: list[AssetDraft] = field(default_factory=list)
+    claims: int = 0
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One connection's jobs: they have a service of their own, so that claims find them in order."""
+
+    service: str
+    created: list[Job]
+    batches: list[_Batch]
+
+
+async def measure(url: str, *, jobs_count: int, batch: int) -> float:
+    """Return bare steps a second in a fresh database ``floor`` of the server, in batches of ``batch`` completions."""
+    admin = await asyncpg.connect(url)
+    await admin.execute("drop database if exists floor")
+    await admin.execute("create database floor")
+    await admin.close()
+    floor_url = f"{url.rpartition('/')[0]}/floor"
+    await migrate(floor_url)
+    cohorts = max(1, jobs_count // (batch * CONNECTIONS))
+    lanes = [_lane(f"lane-{number}", cohorts, batch) for number in range(CONNECTIONS)]
+    connections = [await connect(floor_url) for _ in lanes]
+    try:
+        for connection, lane in zip(connections, lanes, strict=True):
+            await _record(connection, lane)
+        begun = time.perf_counter()
+        await asyncio.gather(*map(_run, connections, lanes))
+        seconds = time.perf_counter() - begun
+        expected = len(STEPS) * cohorts * batch * CONNECTIONS
+        if await connections[0].fetchval("select count(*) from steps where status = 'done'") != expected:
+            raise RuntimeError("The bare statements did not do what they stand for.")
+        return expected / seconds
+    finally:
+        for connection in connections:
+            await connection.close()
+
+
+async def _record(connection: Connection, lane: _Lane) -> None:
+    brief = BriefRow("usr_benchmark", "props/floor", "a prompt", 1, b"{}", canonical(_EFFECTIVE))
+    async with connection.transaction():
+        await jobs.insert(connection, [(job, brief) for job in lane.created])
+        fresh = {job.id: job for job in lane.created}
+        await tasks.move(connection, dict.fromkeys(fresh), fresh, lane.created[0].created_at)
+
+
+async def _run(connection: Connection, lane: _Lane) -> None:
+    for batch in lane.batches:
+        await _apply(connection, lane.service, batch)
+
+
+async def _apply(connection: Connection, service: str, batch: _Batch) -> None:
+    """Issue one batch's statements, in the order of ``services.batch.run``."""
+    decisions = batch.decisions
+    await tasks.live(connection, batch.completed)
+    async with connection.transaction():
+        await jobs.lock(connection, batch.completed)
+        records = [(item.job.project_id, item.record) for item in decisions if item.record]
+        if records:
+            await steps.insert_records(connection, records)
+            files = [
+                (item.job.project_id, place, file)
+                for item in decisions
+                for place, file in enumerate(item.artifacts)
+            ]
+            await steps.insert_artifacts(connection, files)
+        if batch.drafts:
+            done = [item.job for item in batch.drafts]
+            await steps.briefs(connection, [job.id for job in done])
+            await steps.current_records(connection, done)
+            await steps.all_artifacts(connection, done)
+            await assets.file_versions(connection, batch.drafts, new_id)
+        if batch.claims:
+            claimed = await tasks.claim(connection, [(service, step) for step in STEPS], batch.claims)
+            if {job.id for job in claimed} - set(batch.started):
+                raise RuntimeError("The claim found other jobs than those prepared.")
+        if batch.started:
+            await steps.upstream_artifacts(connection, [batch.after[key] for key in batch.started])
+            await steps.briefs(connection, batch.started)
+        await jobs.update(connection, [job for _, job in sorted(batch.after.items())])
+        await tasks.move(connection, batch.before, batch.after, decisions[0].events[0].time)
+        await steps.insert_events(connection, [event for item in decisions for event in item.events])
+
+
+def _lane(service: str, cohorts: int, size: int) -> _Lane:
+    """Decide everything beforehand: each cohort's last completions share a batch with the next one's first claims."""
+    lane = _Lane(service, [], [_Batch()])
+    for _ in range(cohorts):
+        cohort = [_new_job(service) for _ in range(size)]
+        lane.created += cohort
+        done: dict[UUID, list[Decision]] = {job.id: [] for job in cohort}
+        lane.batches[-1].claims = size
+        for step in STEPS:
+            batch = lane.batches[-1]
+            cohort = [_enter(batch, job, Start(_lease(service))).job for job in cohort]
+            batch.started += [job.id for job in cohort]
+            lane.batches.append(batch := _Batch())
+            batch.completed = [job.id for job in cohort]
+            ended = [_enter(batch, job, _complete(job, step)) for job in cohort]
+            for decision in ended:
+                done[decision.job.id].append(decision)
+            cohort = [decision.job for decision in ended]
+        lane.batches[-1].drafts = [_draft(job, done[job.id]) for job in cohort]
+    return lane
+
+
+def _enter(batch: _Batch, job: Job, command: Start | Complete) -> Decision:
+    decision = decide(job, command, datetime.now(UTC))
+    batch.before.setdefault(job.id, job)
+    batch.after[job.id] = decision.job
+    batch.decisions.append(decision)
+    return decision
+
+
+def _new_job(service: str) -> Job:
+    job = Job(
+        id=new_id(),
+        project_id=UUID(int=1),
+        asset_type="3D",
+        pipeline_version=1,
+        correlation_id="floor",
+        skipped=frozenset(),
+        gates=frozenset(),
+        status=JobStatus.QUEUED,
+        position=0,
+        step_status=StepStatus.PENDING,
+        revisions=(0,) * len(STEPS),
+        created_at=datetime.now(UTC),
+    )
+    return decide(None, Create(replace(job, service=service)), datetime.now(UTC)).job
+
+
+_fences = iter(range(1, 10**9))
+_EPOCH = new_id()
+
+
+def _lease(service: str) -> Lease:
+    now = datetime.now(UTC)
+    return Lease(
+        fence=next(_fences),
+        worker_epoch=_EPOCH,
+        claim_id=_EPOCH,
+        worker="floor:1",
+        service=service,
+        leased_at=now,
+        deadline_at=now + timedelta(seconds=600),
+        inputs_digest=bytes(32),
+    )
+
+
+def _complete(job: Job, step: str) -> Complete:
+    assert job.lease is not None
+    file = file_of(step)
+    artifact = Artifact(
+        id=new_id(),
+        job_id=job.id,
+        position=job.position,
+        revision=job.revision,
+        attempt=job.attempt,
+        step=step,
+        kind=file.kind,
+        name=file.name,
+        media_type=file.media_type,
+        bytes=file.bytes,
+        sha256=file.sha256,
+        key=object_prefix(job) + file.name,
+        attributes={},
+    )
+    metrics = {"duration": 0.000123, "gpu_type": "cpu", "cost_estimate": 0.0}
+    return Complete(job.lease.fence, (artifact,), outputs_of(step), metrics, MODEL, MODEL_VERSION)
+
+
+def _draft(job: Job, done: Sequence[Decision]) -> AssetDraft:
+    return draft(
+        job,
+        library_path=f"props/{job.id.hex}",
+        prompt="a rusty robot courier, game-ready",
+        style_version=1,
+        effective=_EFFECTIVE,
+        records=[item.record for item in done if item.record],
+        artifacts=[file for item in done for file in item.artifacts],
+    )

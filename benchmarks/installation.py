@@ -1,0 +1,158 @@
+"""What is measured: a durable embedded PostgreSQL, one API process and worker processes, all of our own starting."""
+
+import asyncio
+import dataclasses
+import os
+import secrets
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from benchmarks import sampling
+from maquette import bootstrap
+from maquette.settings import Settings, environment
+from maquette.store.migrate import migrate
+from maquette.supervisor.postgres import EmbeddedPostgres
+from maquette.supervisor.processes import Process, Program
+
+_READY_SECONDS_MAX = 30.0
+_STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """CPU seconds that each part has used so far."""
+
+    api: float
+    workers: float
+    postgres: float
+
+    def since(self, before: Self) -> "Usage":
+        return Usage(
+            self.api - before.api, self.workers - before.workers, self.postgres - before.postgres
+        )
+
+
+class Installation:
+    """Everything that runs for one benchmark, below one folder. Use it as a context manager."""
+
+    def __init__(self, folder: Path, *, profile: Path | None = None) -> None:
+        self.log = folder / "processes.log"
+        self._postgres = EmbeddedPostgres(folder / "postgres")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.settings = Settings(
+            data_dir=folder,
+            port=port,
+            url=f"http://127.0.0.1:{port}",
+            worker_token=secrets.token_urlsafe(24),
+            signing_key=secrets.token_urlsafe(24),
+        )
+        self.operator_key = ""
+        self._profile = {sampling.FOLDER_VARIABLE: str(profile.absolute())} if profile else {}
+        self._running: list[Process] = []
+        self._workers: list[Process] = []
+
+    def __enter__(self) -> Self:
+        self._postgres.start()
+        try:
+            self.settings = dataclasses.replace(self.settings, database_url=self._postgres.url)
+            asyncio.run(migrate(self.settings.direct_url))
+            self.operator_key = asyncio.run(bootstrap.provision(self.settings)).api_key
+            self._start("benchmarks.api")
+            self._await_api()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop(self._running[::-1])
+        self._postgres.stop()
+
+    @contextmanager
+    def workers(self, *, processes: int, each: int, capacity: int) -> Iterator[None]:
+        """Run worker processes with ``each`` workers of ``capacity`` tasks during the block."""
+        self._workers = [
+            self._start("benchmarks.workers", str(each), str(capacity)) for _ in range(processes)
+        ]
+        try:
+            yield
+        finally:
+            self._stop(self._workers)
+            self._workers = []
+
+    def usage(self) -> Usage:
+        """Read the CPU time used so far; all zero where there is no /proc."""
+        return Usage(
+            api=_cpu_seconds([self._running[0].pid]),
+            workers=_cpu_seconds([worker.pid for worker in self._workers]),
+            postgres=_cpu_seconds([self._postgres.pid, *_children(self._postgres.pid)]),
+        )
+
+    def api_megabytes(self) -> float:
+        """Read the API process's resident memory."""
+        try:
+            pages = Path(f"/proc/{self._running[0].pid}/statm").read_text(encoding="ascii").split()[1]
+        except FileNotFoundError:
+            return 0.0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def _start(self, module: str, *arguments: str) -> Process:
+        argv = (sys.executable, "-m", module, *arguments)
+        variables = {**environment(self.settings, os.environ), **self._profile}
+        with self.log.open("ab") as output:
+            process = Process(Program(module, argv, _STOP_SECONDS), variables, output)
+            process.start()
+        self._running.append(process)
+        return process
+
+    def _stop(self, processes: list[Process]) -> None:
+        for process in processes:
+            process.request_stop()
+        while not all([process.stopped() for process in processes]):  # noqa: C419 - each is to be looked at
+            time.sleep(0.02)
+        self._running = [process for process in self._running if process not in processes]
+
+    def _await_api(self) -> None:
+        deadline = time.monotonic() + _READY_SECONDS_MAX
+        while time.monotonic() < deadline and self._running[0].pid is not None:
+            try:
+                with urllib.request.urlopen(f"{self.settings.url}/readyz", timeout=2.0):
+                    return
+            except (OSError, urllib.error.URLError):
+                time.sleep(0.05)
+        raise RuntimeError(f"The API did not become ready:\n{self.log.read_text(encoding='utf-8')[-2000:]}")
+
+
+def _children(parent: int | None) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        fields = _stat(stat)
+        if fields and int(fields[1]) == parent:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def _cpu_seconds(pids: list[int | None]) -> float:
+    """Add up user and system time, that of children which have ended included."""
+    ticks = 0
+    for pid in pids:
+        ticks += sum(map(int, _stat(Path(f"/proc/{pid}/stat"))[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(path: Path) -> list[str]:
+    """Return the fields after the name, from the state on; none when the process is gone."""
+    try:
+        return path.read_text(encoding="utf-8").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
