@@ -126,7 +126,7 @@ def worker(
         await Worker(
             settings.url or (state.url if state else settings.local_url),
             settings.worker_token,
-            "studio",
+            roles.SERVICE,
             handlers,
             capacity=slots or slots_set,
             workdir=settings.data_dir / "work",
