@@ -36,5 +36,5 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
         app.include_router(noun.router)
     app.include_router(health.router(metrics))
     if isinstance(deps.objects, files.SignedObjects):
-        app.include_router(files.router(deps.objects))
+        app.include_router(files.router)
     return app
