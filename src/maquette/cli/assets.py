@@ -47,7 +47,12 @@ def list_assets(
         )
         for asset in assets
     ]
-    print_table(("asset", "type", "version", "status", "age", "library path"), rows, right=("age", "version"))
+    print_table(
+        ("asset", "type", "version", "status", "age", "library path"),
+        rows,
+        elastic="library path",
+        right=("age", "version"),
+    )
 
 
 @app.command()

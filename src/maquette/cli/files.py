@@ -40,4 +40,6 @@ def print_files(files: Iterable[Mapping[str, Any]]) -> None:
         (item["name"], item["role"], item["media_type"], f"{item['bytes']:,}", item["sha256"][:12])
         for item in files
     ]
-    print_table(("name", "role", "media type", "bytes", "sha256"), rows, right=("bytes",))
+    print_table(
+        ("name", "role", "media type", "bytes", "sha256"), rows, elastic="media type", right=("bytes",)
+    )

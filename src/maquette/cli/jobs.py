@@ -133,12 +133,11 @@ def list_jobs(
             job["status"].replace("_", " "),
             job["current_step"] or "",
             age(job["created_at"], now),
-            job["asset_type"],
             (job.get("inputs") or {}).get("prompt", ""),
         )
         for job in jobs
     ]
-    print_table(("job", "status", "step", "age", "type", "brief"), rows, right=("age",))
+    print_table(("job", "status", "step", "age", "brief"), rows, elastic="brief", right=("age",))
 
 
 @app.command()
@@ -304,7 +303,7 @@ def _watch_live(follower: Any) -> None:
             elif follower.job["status"] == "awaiting_review":
                 view.note = Text.assemble(
                     ("your decision:  ", "yellow"),
-                    f"maquette job review {follower.job['id']} approved | rejected",
+                    f"maquette job review {follower.job['id']} approved",
                 )
             if follower.ended:
                 view.note = Text()

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,43 +43,55 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def print_fields(rows: Iterable[tuple[str, Any]]) -> None:
-    """Print names and values in two columns; empty values are left out."""
-    from rich.table import Table
+def print_fields(rows: Iterable[tuple[str, Any]], *, indent: str = "") -> None:
+    """Print names and values in two columns; empty values are left out.
+
+    Long values are left to the terminal to wrap, so that a key is copied whole.
+    """
     from rich.text import Text
 
-    table = Table.grid(padding=(0, 2))
-    for name, value in rows:
-        if value not in (None, "", [], {}):
-            table.add_row(Text(name, style="dim"), Text(str(value), overflow="fold"))
-    out().print(table)
+    shown = [(name, plain(value)) for name, value in rows]
+    shown = [(name, text) for name, text in shown if text]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, text in shown:
+        out().print(Text.assemble(indent, (f"{name:<{width}}  ", "dim"), text), soft_wrap=True)
+
+
+def plain(value: Any) -> str:
+    """Write a JSON value for people: lists with commas, objects as names and values."""
+    if isinstance(value, Mapping):
+        inner = ((name, plain(part)) for name, part in value.items())
+        return ", ".join(f"{name}: {text}" for name, text in inner if text)
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(part) for part in value)
+    return "" if value is None else str(value)
 
 
 def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = (), fold: bool = False
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, elastic: str, right: Sequence[str] = ()
 ) -> None:
     """Print rows under column names; columns in ``right`` hold numbers.
 
-    The first column holds what is copied and is never cut. What does not fit is cut in the others, or with
-    ``fold`` goes on in the next line.
+    Where the terminal is narrow, the ``elastic`` column alone gives way: the others hold what is copied.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    shown = list(rows)
-    table = Table(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(
-            column,
-            justify="right" if column in right else "left",
-            no_wrap=not fold or column == columns[0],
-            overflow="fold" if fold else "ellipsis",
-            min_width=max((len(str(row[0])) for row in shown), default=0) if column == columns[0] else None,
-        )
+    shown = [[str(value) for value in row] for row in rows]
+    widths = {name: max(len(name), *(len(row[at]) for row in shown), 0) for at, name in enumerate(columns)}
+    gaps = 2 * (len(columns) - 1)
+    room = out().width - gaps - sum(width for name, width in widths.items() if name != elastic)
+    widths[elastic] = max(8, min(widths[elastic], room))
+    table = Table(
+        box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, show_edge=False, padding=(0, 1, 0, 0)
+    )
+    for name, width in widths.items():
+        justify: Literal["left", "right"] = "right" if name in right else "left"
+        table.add_column(name, justify=justify, width=width, no_wrap=True, overflow="ellipsis")
     for row in shown:
-        table.add_row(*(Text(str(value)) for value in row))
-    out().print(table)
+        table.add_row(*(Text(value) for value in row))
+    out().print(table, crop=False)  # a terminal too narrow even so wraps by itself
 
 
 def age(moment: str, now: datetime) -> str:

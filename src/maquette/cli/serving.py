@@ -10,7 +10,7 @@ import typer
 
 from maquette import settings as configuration
 from maquette.cli.logs import configure
-from maquette.cli.output import CommandError, err, out, print_json, print_table
+from maquette.cli.output import CommandError, err, out, print_fields, print_json
 from maquette.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,23 +64,11 @@ def up(json: Json = False) -> None:
 
 
 def _welcome(settings: Settings, url: str, api_key: str, project_id: str) -> None:
-    from rich.panel import Panel
-    from rich.table import Table
-
-    facts = Table.grid(padding=(0, 2))
-    rows = {
-        "API": url,
-        "key": api_key,
-        "project": project_id,
-        "data": str(settings.data_dir),
-    }
-    for name, value in rows.items():
-        facts.add_row(f"[dim]{name}[/dim]", value)
+    out().print("[bold green]✔ Maquette is up[/bold green]")
+    rows = [("API", url), ("key", api_key), ("project", project_id), ("data", settings.data_dir)]
+    print_fields(rows, indent="  ")
     out().print(
-        Panel(facts, title=" Maquette is up ", title_align="left", border_style="green", expand=False)
-    )
-    out().print(
-        '[dim]Try[/dim]  maquette job submit "a rusty robot courier" --watch   [dim]Ctrl-C stops everything[/dim]'
+        '\n  [dim]try[/dim]  maquette job submit "a rusty robot courier" --watch\n  [dim]Ctrl-C stops everything[/dim]'
     )
 
 
@@ -181,8 +169,7 @@ def show_settings(
     if json:
         print_json(values)
     else:
-        rows = [(info.variable, values[info.variable], info.help) for info in configuration.documented()]
-        print_table(("variable", "value", "what it does"), rows, fold=True)
+        print_fields((variable, value or "(not set)") for variable, value in values.items())
 
 
 def _with_database(settings: Settings) -> Settings:
