@@ -1,8 +1,10 @@
 """The API without services behind it: enough for everything that happens before a service is called."""
 
 import asyncio
+import hashlib
 import logging
 import socket
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from maquette.settings import Settings
 from maquette.store import projects
 
 BODY_BYTES_MAX = 20_000
+EPOCH = str(uuid.uuid4())
 
 
 @dataclass
@@ -55,6 +58,48 @@ class Live:
         response = await self.user.post("/jobs", json=body)
         assert response.status_code == 201, response.text
         return dict(response.json())
+
+    def claim(self, **more: Any) -> dict[str, Any]:
+        """Return the body of a claim."""
+        return {
+            "claim_id": str(uuid.uuid4()),
+            "worker_epoch": EPOCH,
+            "worker": "test",
+            "services": ["studio"],
+            **more,
+        }
+
+    async def work(self, data: bytes = b"pixels", **outputs: Any) -> dict[str, Any]:
+        """Claim one task over HTTP, upload a file, report success; return the task."""
+        [task] = (await self.worker.post("/worker/claims", json=self.claim())).json()["tasks"]
+        held = {"task_id": task["task_id"], "fence": task["fence"]}
+        file = {
+            "name": f"{task['step']}.png",
+            "media_type": "image/png",
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        granted = await self.worker.post("/worker/uploads", json={"uploads": [{**held, **file}]})
+        [grant] = granted.json()["grants"]
+        sent = await self.nobody.put(grant["url"], content=data, headers=grant["headers"])
+        assert sent.status_code == 204, sent.text
+        made = {
+            "text_to_image": {"seed": 1, "prompt_used": "p", "negative_prompt_used": ""},
+            "refine": {"operations": []},
+            "export": {"files": [], "engine_notes": {}},
+        }[task["step"]]
+        outcome = {
+            **held,
+            "status": "succeeded",
+            "artifacts": [{**file, "kind": "image", "attributes": {"width": 1}}],
+            "outputs": {**made, **outputs},
+            "metrics": {"duration": 0.5, "cost_estimate": 0.25},
+            "model": "test",
+            "model_version": "1",
+        }
+        answered = await self.worker.post("/worker/outcomes", json={"outcomes": [outcome]})
+        assert [item["verdict"] for item in answered.json()["verdicts"]] == ["applied"], answered.text
+        return dict(task)
 
 
 @pytest.fixture
