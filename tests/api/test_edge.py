@@ -56,8 +56,9 @@ async def test_the_log_has_one_line_a_request(client: httpx.AsyncClient, access_
     assert "secret" not in str(access_lines())
 
 
-async def test_metrics_count_by_template(client: httpx.AsyncClient, skeleton: Any) -> None:
+async def test_metrics_count_by_template(fresh_app: FastAPI, skeleton: Any) -> None:
     """However many names and methods clients invent, the number of series stays small."""
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(fresh_app), base_url="http://maquette.test")
     skeleton.fails_with = RuntimeError("x")
     for number in range(5):
         await client.get(f"/echo/{number}")
@@ -80,12 +81,12 @@ async def test_metrics_count_by_template(client: httpx.AsyncClient, skeleton: An
 
 
 async def test_half_an_answer_does_not_look_whole(
-    app: FastAPI, serve: Callable[[FastAPI], AbstractAsyncContextManager[str]]
+    fresh_app: FastAPI, serve: Callable[[FastAPI], AbstractAsyncContextManager[str]]
 ) -> None:
     """A failure after the response began cuts the connection, so that the client notices."""
     from fastapi.responses import StreamingResponse
 
-    @app.get("/half", tags=["test"])
+    @fresh_app.get("/half", tags=["test"])
     async def half() -> StreamingResponse:
         async def body() -> Any:
             yield b"some"
@@ -94,7 +95,7 @@ async def test_half_an_answer_does_not_look_whole(
 
         return StreamingResponse(body())
 
-    async with serve(app) as base, httpx.AsyncClient(base_url=base) as client:
+    async with serve(fresh_app) as base, httpx.AsyncClient(base_url=base) as client:
         with pytest.raises(httpx.RemoteProtocolError):
             await client.get("/half")
         assert (await client.get("/healthz")).status_code == 200

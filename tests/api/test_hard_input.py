@@ -92,7 +92,7 @@ TEXT = st.text(alphabet='[]{}"\\a🤖', max_size=4)
 @given(
     st.recursive(TEXT, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4))
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_depth_is_that_of_the_parsed_value(value: object) -> None:
     """The count on bytes equals the depth of the value, whatever its strings hold."""
 
@@ -106,7 +106,7 @@ def test_depth_is_that_of_the_parsed_value(value: object) -> None:
 
 
 @given(st.binary(max_size=60) | st.text(alphabet='[]{}",:\\u0d8c1eE.-NaI ', max_size=60).map(str.encode))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_any_bytes_are_taken_or_refused(body: bytes) -> None:
     """No input makes the guard itself fail, and what it takes PostgreSQL can store."""
     try:
