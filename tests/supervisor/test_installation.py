@@ -135,14 +135,15 @@ def test_a_process_that_keeps_ending_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_signal_asks_to_stop(tmp_path: Path) -> None:
-    """SIGTERM ends the waiting at once, and leaving stops everything."""
+    """SIGTERM ends the waiting at once, and leaving stops everything and handles signals as before."""
+    handler = signal.getsignal(signal.SIGTERM)
     with installation(tmp_path) as it:
         os.kill(os.getpid(), signal.SIGTERM)
         before = time.monotonic()
         it.tend(60.0)
         assert it.stop_requested
         assert time.monotonic() - before < 5.0
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == handler
 
 
 def test_a_taken_port_is_an_error(tmp_path: Path) -> None:

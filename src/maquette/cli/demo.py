@@ -206,5 +206,5 @@ def _summary(asset: Mapping[str, Any], preview: Path | None) -> None:
         out().print(Padding(grid, (1, 0)))
         return
     beside = Table.grid(padding=(0, 4))
-    beside.add_row(draw(preview, columns=32, lines=16), Padding(grid, (1, 0)))
+    beside.add_row(draw(preview, columns=40, lines=20), Padding(grid, (1, 0)))
     out().print(Padding(beside, (1, 2)))

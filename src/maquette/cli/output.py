@@ -91,7 +91,7 @@ def print_table(
         table.add_column(name, justify=justify, width=width, no_wrap=True, overflow="ellipsis")
     for row in shown:
         table.add_row(*(Text(value) for value in row))
-    out().print(table, crop=False)  # a terminal too narrow even so wraps by itself
+    out().print(table)
 
 
 def age(moment: str, now: datetime) -> str:
