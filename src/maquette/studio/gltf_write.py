@@ -18,7 +18,9 @@ _GLB, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
 _COMPONENT = {"f4": 5126, "u4": 5125, "u2": 5123, "u1": 5121}
 _VERTICES, _INDICES = 34962, 34963
 _OPAQUE_ALPHA = 250
-_PNG_LEVEL = 6  # fixed, for equal bytes; 9 took three times as long for 2 % less on baked atlases
+_PNG_LEVEL = (
+    4  # fixed, for equal bytes; on a baked 1024 atlas: 4 0.19 s 854 kB, 6 0.45 s 817 kB, 9 3.5 s 771 kB
+)
 
 
 def write_glb(scene: Scene) -> bytes:
