@@ -77,7 +77,7 @@ def noted(tmp_path: Path, what: str) -> list[tuple[str, int]]:
     return [(name, int(pid)) for kind, name, pid in map(str.split, lines) if kind == what]
 
 
-def tend_until(it: Installation, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def tend_until(it: Installation, condition: Callable[[], bool], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -181,7 +181,7 @@ def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
         assert up.stdout.readline() == "ready\n"
         pids = [pid for _, pid in noted(tmp_path, "start")]
         up.kill()
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 20.0
     while alive := [pid for pid in pids if _runs(pid)]:
         assert time.monotonic() < deadline, f"still alive: {alive}"
         time.sleep(0.02)

@@ -48,7 +48,7 @@ def home() -> Iterator[Path]:
         shutil.rmtree(parent)
 
 
-def wait_until_gone(pids: list[int], seconds: float = 10.0) -> bool:
+def wait_until_gone(pids: list[int], seconds: float = 30.0) -> bool:
     """Whether all processes end within the time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -60,7 +60,7 @@ def programs(settings: Settings) -> list[Program]:
     def maquette(*arguments: str) -> tuple[str, ...]:
         return (sys.executable, "-m", "maquette", *arguments)
 
-    drain_seconds = settings.drain_seconds + 5.0
+    drain_seconds = settings.drain_seconds + 12.0  # and the worker's own time to report what it drained
     return [
         Program("api", maquette("serve"), 10.0),
         Program("maintenance", maquette("maintain"), 10.0),
