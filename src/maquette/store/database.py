@@ -46,6 +46,13 @@ async def connect(url: str) -> Connection:
     return connection
 
 
+async def _leave_as_it_is(_connection: Connection) -> None:
+    """Replace the driver's ``RESET ALL`` on each return to the pool, a round trip for every read.
+
+    Nothing here outlives a transaction on a connection: settings and locks are transaction-scoped.
+    """
+
+
 class Database:
     """A pool for short reads and administrative writes."""
 
@@ -58,7 +65,12 @@ class Database:
         """Open the pool; ``Unavailable`` when the server cannot be reached."""
         try:
             pool = await asyncpg.create_pool(
-                url, min_size=1, max_size=connections_max, server_settings=_SETTINGS, timeout=10
+                url,
+                min_size=1,
+                max_size=connections_max,
+                server_settings=_SETTINGS,
+                reset=_leave_as_it_is,
+                timeout=10,
             )
         except CONNECTION_ERRORS as error:
             raise Unavailable("The database is away.", retry_after_seconds=1) from error

@@ -1,8 +1,9 @@
 """Jobs: locked loading and set-based saving. A batch's worth of rows goes through each function at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -38,13 +39,14 @@ def mask(positions: Iterable[int]) -> int:
     return sum(1 << position for position in positions)
 
 
+@lru_cache(maxsize=256)
 def positions(bits: int) -> frozenset[int]:
     """Return the bits' positions."""
     return frozenset(position for position in range(bits.bit_length()) if bits >> position & 1)
 
 
-def job_from(row: Mapping[str, Any]) -> Job:
-    """Return the job in a row, without its lease."""
+def job_from(row: Mapping[str, Any], lease: Lease | None = None) -> Job:
+    """Return the job in a row; its lease comes from another table."""
     return Job(
         id=row["id"],
         project_id=row["project_id"],
@@ -68,6 +70,7 @@ def job_from(row: Mapping[str, Any]) -> Job:
         finished_at=row["finished_at"],
         error=decode(row["error"]) if row["error"] is not None else None,
         asset_id=row["asset_id"],
+        lease=lease,
     )
 
 
@@ -89,12 +92,10 @@ def lease_from(row: Mapping[str, Any]) -> Lease:
 async def lock(connection: Connection, ids: Sequence[UUID]) -> Locked:
     """Lock jobs in order of id and return them with their leases; ids without a job are left out."""
     rows = await connection.fetch(_SQL["lock"], ids) if ids else []
-    jobs = {row["id"]: job_from(row) for row in rows}
-    leases = await connection.fetch(_SQL["leases"], ids)
-    for row in leases:
-        if row["job_id"] in jobs:
-            jobs[row["job_id"]] = replace(jobs[row["job_id"]], lease=lease_from(row))
-    return Locked(jobs, leases[0]["now"], leases[0]["xid"])
+    found = await connection.fetch(_SQL["leases"], ids)
+    leases = {row["job_id"]: lease_from(row) for row in found if row["job_id"] is not None}
+    jobs = {row["id"]: job_from(row, leases.get(row["id"])) for row in rows}
+    return Locked(jobs, found[0]["now"], found[0]["xid"])
 
 
 async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) -> None:
