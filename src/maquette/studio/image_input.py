@@ -30,11 +30,9 @@ def read_images(context: Context) -> list[tuple[Input, Image.Image]]:
 def open_image(item: Input) -> Image.Image:
     """Decode one input to upright RGBA. Raises ``StudioInputError`` for what is no picture, or a blank or absurd one."""
     try:
-        image: Image.Image = Image.open(item.path, formats=_FORMATS)
-        refusal = _refusal(item.name, image.size)
-        if refusal is None:
-            image.load()
-            image = ImageOps.exif_transpose(_eight_bit(image)).convert("RGBA")
+        with Image.open(item.path, formats=_FORMATS) as opened:  # a picture that ends early would stay open
+            refusal = _refusal(item.name, opened.size)
+            image = opened if refusal else ImageOps.exif_transpose(_eight_bit(opened)).convert("RGBA")
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise StudioInputError(
             "image_undecodable", f"{item.name} is no PNG, JPEG or WebP image that can be decoded."
