@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 
@@ -227,7 +227,6 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document; it does not depend on any setting or server."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder), signing_key="only to build the document")
-        document: dict[str, Any] = build_app(
-            SimpleNamespace(objects=local_objects(settings)), settings
-        ).openapi()
+        parts = cast("Deps", SimpleNamespace(objects=local_objects(settings)))
+        document: dict[str, Any] = build_app(parts, settings).openapi()
     return document
