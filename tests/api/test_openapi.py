@@ -1,11 +1,18 @@
 """The document: valid 3.1, complete, and its examples are what they are examples of."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from maquette import wire
+from maquette.api.shapes import assets, base, jobs, projects
+from maquette.api.shapes.base import Shape
+
+SHAPES = (jobs, assets, projects, base)
 METHODS = {"get", "put", "post", "delete", "patch", "head", "options"}
 
 
@@ -78,7 +85,7 @@ def test_every_operation_shows_success_and_problems(document: dict[str, Any]) ->
         for status in good:
             if status not in {"204", "302", "304"}:
                 [content] = responses[status]["content"].values()
-                assert "example" in content, where
+                assert "example" in content or "example" in content["examples"], where
                 assert content.get("schema"), where
         bad = {status for status in responses if status >= "400"}
         assert "500" in bad, where
@@ -95,6 +102,27 @@ def test_all_but_files_and_health_need_a_key(document: dict[str, Any]) -> None:
         open_to_all = path.startswith("/files/") or path in {"/healthz", "/readyz", "/metrics"}
         assert ("security" in operation) != open_to_all, path
         assert ("401" in operation["responses"]) != open_to_all, path
+
+
+def test_every_example_is_what_it_is_an_example_of(document: dict[str, Any]) -> None:
+    """Answers' examples are whole values of their shape, nulls included; requests' examples are accepted."""
+    shown = document["components"]["examples"]
+    for name, example in shown.items():
+        assert name in document["components"]["schemas"], name
+        text = json.dumps(example["value"])
+        if name.startswith("Worker"):
+            msgspec.json.decode(text, type=getattr(wire, name.removeprefix("Worker")), strict=True)
+        else:
+            [shape] = [vars(module)[name] for module in SHAPES if name in vars(module)]
+            assert (
+                shape.model_validate_json(text).model_dump(exclude_unset=True).keys()
+                == example["value"].keys()
+            )
+    for module in SHAPES:
+        for shape in vars(module).values():
+            if isinstance(shape, type) and issubclass(shape, Shape):
+                for example in shape.model_config.get("json_schema_extra", {}).get("examples", []):
+                    shape.model_validate_json(json.dumps(example))
 
 
 def test_the_root_path_is_the_server(skeleton: Any) -> None:

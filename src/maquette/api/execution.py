@@ -14,8 +14,7 @@ from starlette.requests import ClientDisconnect
 from maquette import wire
 from maquette.api import json_guard
 from maquette.api.call import Caller
-from maquette.api.openapi import problems, success, wire_schema
-from maquette.api.shapes import examples
+from maquette.api.openapi import problems, success, wire_content
 from maquette.services import execution
 
 router = APIRouter(prefix="/worker", tags=["worker"])
@@ -44,9 +43,8 @@ async def _while_connected(request: Request, work: Awaitable[T]) -> T:
             working.cancel()
 
 
-def _operation(body: type[msgspec.Struct], example: Any) -> dict[str, Any]:
-    content = {"application/json": {"schema": wire_schema(body), "example": example}}
-    return {"requestBody": {"required": True, "content": content}}
+def _operation(body: type[msgspec.Struct]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {"application/json": wire_content(body)}}}
 
 
 @router.post(
@@ -54,8 +52,8 @@ def _operation(body: type[msgspec.Struct], example: Any) -> dict[str, Any]:
     operation_id="claim_tasks",
     summary="Ask for work",
     response_class=Response,
-    responses=success(wire.ClaimAnswer, examples.CLAIM_ANSWER, "Leased tasks, or none") | _PROBLEMS,
-    openapi_extra=_operation(wire.Claim, examples.CLAIM),
+    responses=success(wire.ClaimAnswer, "Leased tasks, or none") | _PROBLEMS,
+    openapi_extra=_operation(wire.Claim),
 )
 async def claim_tasks(request: Request, call: Caller) -> Response:
     """Lease ready tasks; with none, wait up to 30 s for one. The same `claim_id` replays a lost answer."""
@@ -69,9 +67,8 @@ async def claim_tasks(request: Request, call: Caller) -> Response:
     operation_id="beat",
     summary="Prove to be alive",
     response_class=Response,
-    responses=success(wire.HeartbeatAnswer, examples.HEARTBEAT_ANSWER, "What became of each lease")
-    | _PROBLEMS,
-    openapi_extra=_operation(wire.Heartbeat, examples.HEARTBEAT),
+    responses=success(wire.HeartbeatAnswer, "What became of each lease") | _PROBLEMS,
+    openapi_extra=_operation(wire.Heartbeat),
 )
 async def beat(request: Request, call: Caller) -> Response:
     """Keep the process's leases and tell how far each attempt is. A lease missing twice is given away."""
@@ -84,9 +81,8 @@ async def beat(request: Request, call: Caller) -> Response:
     operation_id="report_outcomes",
     summary="Report how attempts ended, and ask for more work",
     response_class=Response,
-    responses=success(wire.OutcomesAnswer, examples.OUTCOMES_ANSWER, "A verdict for each outcome")
-    | _PROBLEMS,
-    openapi_extra=_operation(wire.OutcomesRequest, examples.OUTCOMES),
+    responses=success(wire.OutcomesAnswer, "A verdict for each outcome") | _PROBLEMS,
+    openapi_extra=_operation(wire.OutcomesRequest),
 )
 async def report_outcomes(request: Request, call: Caller) -> Response:
     """Apply outcomes and lease more work in one transaction. Sending an outcome again is safe."""
@@ -99,8 +95,8 @@ async def report_outcomes(request: Request, call: Caller) -> Response:
     operation_id="grant_uploads",
     summary="Ask for links to upload an attempt's files",
     response_class=Response,
-    responses=success(wire.UploadsAnswer, examples.UPLOADS_ANSWER, "A link for each file") | _PROBLEMS,
-    openapi_extra=_operation(wire.UploadsRequest, examples.UPLOADS),
+    responses=success(wire.UploadsAnswer, "A link for each file") | _PROBLEMS,
+    openapi_extra=_operation(wire.UploadsRequest),
 )
 async def grant_uploads(request: Request, call: Caller) -> Response:
     """Links are for exactly the announced bytes, below the attempt's own folder, create-only."""

@@ -5,6 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from maquette.api.metrics import Metrics
 from maquette.api.openapi import problems, success, text
+from maquette.api.shapes.base import State
 
 
 def router(metrics: Metrics) -> APIRouter:
@@ -15,7 +16,7 @@ def router(metrics: Metrics) -> APIRouter:
         "/healthz",
         operation_id="get_health",
         summary="Is the process alive",
-        responses=success(dict[str, str], {"status": "ok"}, "It answers"),
+        responses=success(State, "It answers"),
     )
     async def get_health() -> dict[str, str]:
         """Answer without asking anything else: a failure means that the process should be replaced."""
@@ -25,8 +26,7 @@ def router(metrics: Metrics) -> APIRouter:
         "/readyz",
         operation_id="get_readiness",
         summary="Can the process do its work",
-        responses=success(dict[str, str], {"status": "ready"}, "The database is reachable and migrated")
-        | problems(503),
+        responses=success(State, "The database is reachable and migrated") | problems(503),
     )
     async def get_readiness(request: Request) -> dict[str, str]:
         """Ask the database; 503 says what is missing. Send no traffic here until it is 200."""

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from maquette import wire
 from maquette.api import problems as documents
+from maquette.api.shapes.examples import EXAMPLES
 from maquette.domain.errors import (
     Conflict,
     Detail,
@@ -135,16 +136,14 @@ def problems(*statuses: int) -> Responses:
     }
 
 
-def success(
-    model: Any, example: Any, description: str, *, status: int = 200, headers: tuple[str, ...] = ()
-) -> Responses:
-    """Return the ``responses`` entry of a JSON success: a shape or a wire type, and its example."""
-    content: dict[str, Any] = {"example": example}
-    entry: dict[str, Any] = {"description": description, "content": {"application/json": content}}
-    if isinstance(model, type) and issubclass(model, msgspec.Struct):
-        content["schema"] = wire_schema(model)
+def success(model: type, description: str, *, status: int = 200, headers: tuple[str, ...] = ()) -> Responses:
+    """Return the ``responses`` entry of a JSON success: a shape or a wire type, with its example."""
+    entry: dict[str, Any] = {"description": description}
+    if issubclass(model, msgspec.Struct):
+        entry["content"] = {"application/json": wire_content(model)}
     else:
         entry["model"] = model
+        entry["content"] = {"application/json": {"examples": _example(model.__name__)}}
     if headers:
         entry["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
     return {status: entry}
@@ -167,9 +166,17 @@ def text(media_type: str, example: str, description: str, *, status: int = 200) 
     return {status: {"description": description, "content": content}}
 
 
-def wire_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """Return a reference to a wire type; the document defines all of them."""
-    return {"$ref": _WIRE_TEMPLATE.format(name=kind.__name__)}
+def wire_content(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return a body that is a wire type, with its example."""
+    return {
+        "schema": {"$ref": _WIRE_TEMPLATE.format(name=kind.__name__)},
+        "examples": _example(f"Worker{kind.__name__}"),
+    }
+
+
+def _example(name: str) -> dict[str, Any]:
+    # By reference, because the framework drops every null inside of an example.
+    return {"example": {"$ref": f"#/components/examples/{name}"}}
 
 
 def install(app: FastAPI, root_path: str) -> None:
@@ -202,6 +209,7 @@ def _document(app: FastAPI, root_path: str) -> dict[str, Any]:
     _, wired = msgspec.json.schema_components(_WIRE_TYPES, ref_template=_WIRE_TEMPLATE)
     schemas.update({f"Worker{name}": schema for name, schema in wired.items()})
     components["securitySchemes"] = _SCHEMES
+    components["examples"] = {name: {"value": example} for name, example in EXAMPLES.items()}
     for item in found["paths"].values():
         for operation in item.values():
             if operation["tags"][0] not in {"files", "health"}:

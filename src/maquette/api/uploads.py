@@ -8,7 +8,6 @@ from maquette.api.call import Caller, answer
 from maquette.api.openapi import problems, success
 from maquette.api.present import at_seconds, moment
 from maquette.api.shapes import projects as shapes
-from maquette.api.shapes.examples import UPLOAD
 from maquette.domain import typeid
 from maquette.services import uploads
 
@@ -21,7 +20,7 @@ router = APIRouter(prefix="/uploads", tags=["uploads"])
     summary="Announce a file",
     status_code=HTTPStatus.CREATED,
     response_class=Response,
-    responses=success(shapes.Upload, UPLOAD, "The request to send the file with", status=201)
+    responses=success(shapes.Upload, "The request to send the file with", status=201)
     | problems(401, 403, 404, 413, 415, 422, 503),
 )
 async def create_upload(body: shapes.UploadRequest, call: Caller) -> Response:

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from maquette.api.shapes.base import Shape, Timestamp
-from maquette.api.shapes.examples import ASSET
 
 
 class AssetFile(Shape):
@@ -24,8 +23,6 @@ class AssetFile(Shape):
 
 class Asset(Shape):
     """A library entry at one of its versions."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [ASSET]})
 
     id: str
     project_id: str

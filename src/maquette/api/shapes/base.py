@@ -46,3 +46,9 @@ Metadata = Annotated[
     Field(description="Anything of yours, at most 16 KiB as JSON; comes back unchanged."),
 ]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}, description="RFC 3339, UTC.")]
+
+
+class State(Shape):
+    """How the process is."""
+
+    status: str

@@ -221,3 +221,26 @@ UPLOADS_ANSWER: Example = {
         }
     ]
 }
+
+#: What the document shows of each type that is answered (``Worker…``: of the wire), and of the wire's requests.
+EXAMPLES: Example = {
+    "Job": JOB,
+    "JobPage": {"items": [JOB], "next_cursor": None},
+    "Asset": ASSET,
+    "AssetPage": {"items": [ASSET], "next_cursor": None},
+    "Lineage": {"asset_id": ASSET["id"], "version": 2, "lineage": ASSET["lineage"]},
+    "Project": PROJECT,
+    "ProjectPage": {"items": [PROJECT], "next_cursor": None},
+    "NewKey": {**KEY, "key": "mq_…_…"},
+    "KeyPage": {"items": [KEY], "next_cursor": None},
+    "Upload": UPLOAD,
+    "State": {"status": "ok"},
+    "WorkerClaim": CLAIM,
+    "WorkerClaimAnswer": CLAIM_ANSWER,
+    "WorkerHeartbeat": HEARTBEAT,
+    "WorkerHeartbeatAnswer": HEARTBEAT_ANSWER,
+    "WorkerOutcomesRequest": OUTCOMES,
+    "WorkerOutcomesAnswer": OUTCOMES_ANSWER,
+    "WorkerUploadsRequest": UPLOADS,
+    "WorkerUploadsAnswer": UPLOADS_ANSWER,
+}

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from maquette.api.shapes.base import Metadata, Shape, Timestamp, later
-from maquette.api.shapes.examples import JOB, REVIEW, SUBMISSION
+from maquette.api.shapes.examples import REVIEW, SUBMISSION
 from maquette.domain.brief import PROMPT_MAX, SEED_MAX
 from maquette.domain.job import JobStatus, StepStatus
 
@@ -147,8 +147,6 @@ class JobUrls(Shape):
 
 class Job(Shape):
     """One run of a pipeline for one brief. ``steps`` are the current revisions in order."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [JOB]})
 
     id: str
     project_id: str

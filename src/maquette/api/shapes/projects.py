@@ -7,7 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from maquette.api.shapes.base import Shape, Timestamp
-from maquette.api.shapes.examples import KEY, PROJECT, UPLOAD, UPLOAD_REQUEST
+from maquette.api.shapes.examples import PROJECT, UPLOAD, UPLOAD_REQUEST
 from maquette.domain.style import KEYWORD_LENGTH_MAX, KEYWORDS_MAX, PALETTE_MAX
 
 
@@ -59,6 +59,8 @@ class StyleBody(Shape):
 class Style(StyleBody):
     """A version of the style DNA."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [PROJECT["style"]]})
+
     version: int
 
 
@@ -73,13 +75,13 @@ class GatesBody(Shape):
 class Gates(GatesBody):
     """A version of the gates."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [PROJECT["gates"]]})
+
     version: int
 
 
 class Project(Shape):
     """A tenant with the newest version of its context."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [PROJECT]})
 
     id: str
     name: str
@@ -109,8 +111,6 @@ class KeyCreation(Shape):
 class Key(Shape):
     """An API key without its secret."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [KEY]})
-
     id: str
     project_id: str
     name: str
@@ -122,8 +122,6 @@ class Key(Shape):
 
 class NewKey(Key):
     """A key with its text, which is shown this once."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{**KEY, "key": "mq_…_…"}]})
 
     key: str
 
