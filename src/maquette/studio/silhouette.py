@@ -24,6 +24,7 @@ _LEG_MIN, _LEG_MAX = 0.08, 0.62
 _ARM_MIN = 0.12
 _LIKE = 2.6
 """Left and right may differ by this factor in width or length and still be a pair."""
+_TOUCHING = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,48 +209,80 @@ def _arms(mask: Mask, axis: float, top: int, crotch: int, legs: Mask) -> tuple[L
     torso = float(inside[int(top + 0.45 * (crotch - top)) : crotch, near].max(initial=0.0))
     if torso < 2:
         return None
-    core = inside > 0.62 * torso
-    trunk = ndimage.distance_transform_edt(~core) <= 0.62 * torso + 0.5
-    labels, _ = ndimage.label(upper & ~trunk, np.ones((3, 3)))
-    found: dict[int, tuple[int, Mask]] = {}
+    trunk = _trunk(inside, 0.62 * torso, near)
+    residue = upper & ~trunk
+    limbs = []
+    for side in (1, -1):
+        half = residue & ((np.arange(mask.shape[1]) - axis) * side > 0.3 * torso)
+        part = _largest_part(half, _ARM_MIN * height, (top + 0.12 * height, crotch + 0.25 * height))
+        limb = None if part is None else _arm_joints(part, trunk, axis)
+        if limb is None:
+            return None
+        limbs.append(limb)
+    (left, left_length, left_width), (right, right_length, right_width) = limbs
+    return (left, right, (left_width + right_width) / 2) if _alike(left_length, right_length) else None
+
+
+def _largest_part(mask: Mask, extent_min: float, rows: tuple[float, float]) -> Mask | None:
+    """Find the largest connected part that is long enough and has its middle within the rows."""
+    labels, _ = ndimage.label(mask)
+    best: Mask | None = None
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
-        part = labels == label
+        part: Mask = labels == label
         extent = max(box[0].stop - box[0].start, box[1].stop - box[1].start)
-        center = np.argwhere(part).mean(axis=0)
-        if extent < _ARM_MIN * height or not top + 0.12 * height < center[0] < crotch + 0.25 * height:
-            continue
-        side = 1 if center[1] > axis else -1
-        if abs(center[1] - axis) > 0.6 * torso and part.sum() > (found[side][0] if side in found else 0):
-            found[side] = (int(part.sum()), part)
-    if len(found) < 2:
-        return None
-    limbs = {side: _arm_joints(part, upper & ~part, axis) for side, (_, part) in found.items()}
-    (left, left_size), (right, right_size) = limbs[1], limbs[-1]
-    if not _alike(left_size, right_size):
-        return None
-    areas = [found[side][0] for side in (1, -1)]
-    return left, right, sum(areas) / max(left_size + right_size, 1.0)
+        middle = float(np.argwhere(part)[:, 0].mean())
+        if extent >= extent_min and rows[0] < middle < rows[1] and (best is None or part.sum() > best.sum()):
+            best = part
+    return best
 
 
-def _arm_joints(part: Mask, rest: Mask, axis: float) -> tuple[Limb, float]:
-    """Follow an arm from where it leaves the body to its tip: joints at shares of its length, and the length."""
-    gap = ndimage.distance_transform_edt(~rest)
-    roots = np.argwhere(part & (gap <= gap[part].min() + 1.0))  # parts of a box man need not touch
+def _arm_joints(part: Mask, trunk: Mask, axis: float) -> tuple[Limb, float, float] | None:
+    """Follow an arm from the body to its free end: joints at shares of its length, length and width in pixels.
+
+    None when it comes back to the body, as the posts of a chair's back do.
+    """
+    gap = ndimage.distance_transform_edt(~trunk)
+    contact = part & (gap <= gap[part].min() + 1.0)  # parts of a box man need not touch
+    inside = ndimage.distance_transform_edt(part)
     # A hanging arm is near the body all along: its root is the upper end.
-    thickness = 2 * float(ndimage.distance_transform_edt(part).max())
-    roots = roots[roots[:, 0] <= roots[:, 0].min() + max(3.0, thickness)]
-    distance = MCP_Geometric(np.where(part, 1.0, np.inf)).find_costs(roots.tolist())[0]
-    distance = np.where(part, distance, np.inf)
-    length = float(distance[np.isfinite(distance)].max())
+    upper = np.argwhere(contact)[:, 0].min() + max(3.0, 2 * float(inside.max()))
+    contact[int(upper) + 1 :] = False
+    reach = _reach(part, contact)
+    width = 2 * float(inside[reach <= 0.25 * reach[np.isfinite(reach)].max()].max())
+    # Follow the arm, not the staff it holds.
+    arm = part & _covered(inside > 0.22 * width, 0.22 * width)
+    if (arm & contact).any():
+        reach = _reach(arm, arm & contact)
+    length = float(reach[np.isfinite(reach)].max())
+    if (gap[np.isfinite(reach) & (reach > 0.9 * length)] <= _TOUCHING).any():
+        return None
 
     def at(share: float) -> tuple[float, float]:
-        band = np.abs(distance - share * length) <= max(1.5, 0.05 * length)
+        band = np.abs(reach - share * length) <= max(1.5, 0.05 * length)
         row, column = np.argwhere(band).mean(axis=0)
         return float(row), float(column)
 
     root_row, root_column = at(0.05)
     shoulder = (root_row, root_column - 0.2 * (root_column - axis))
-    return Limb((shoulder, at(0.47), at(0.80), at(0.98))), length
+    return Limb((shoulder, at(0.47), at(0.80), at(0.98))), length, width
+
+
+def _reach(part: Mask, start: Mask) -> Floats:
+    """Length of the shortest way inside a part from any pixel of its start, infinite elsewhere."""
+    costs = MCP_Geometric(np.where(part, 1.0, np.inf)).find_costs(np.argwhere(start).tolist())[0]
+    return np.where(part, costs, np.inf)
+
+
+def _trunk(inside: Floats, radius: float, near: slice) -> Mask:
+    """Find what a disc of that radius covers, where it lies on the axis: torso and head, but no shield or wing."""
+    labels, _ = ndimage.label(inside > radius)
+    return _covered(np.isin(labels, np.setdiff1d(labels[:, near], 0)), radius)
+
+
+def _covered(core: Mask, radius: float) -> Mask:
+    """Everything within a disc about the core's pixels, with a pixel's rim."""
+    covered: Mask = ndimage.distance_transform_edt(~core) <= radius + 1.0
+    return covered
 
 
 def _leg_joints(leg: Mask, crotch: int) -> Limb:
