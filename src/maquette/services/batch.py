@@ -16,7 +16,7 @@ from maquette.domain.errors import IdempotencyMismatch, NotFound, QuotaExceeded
 from maquette.domain.events import Event, EventType
 from maquette.domain.job import Artifact
 from maquette.domain.typeid import encode as typeid
-from maquette.services.dispatch import hand_out, serve
+from maquette.services.dispatch import serve
 from maquette.services.ids import new_id
 from maquette.services.orders import Batch, Fences, NewJob, Order, Replayed, Slot
 from maquette.store import assets, jobs, steps, tasks
@@ -43,7 +43,6 @@ async def run(
     await _file_assets(connection, batch)
     await _create(connection, batch, [(slot, order, order.new) for slot, order in orders if order.new])
     await serve(connection, batch, wishes, parked, fences)
-    await hand_out(connection, batch)
     await _write_state(connection, batch)
     return batch
 

@@ -1,7 +1,6 @@
 """Leasing tasks to workers inside a batch, and looking up what each leased step reads."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,7 +8,7 @@ from maquette.domain.commands import Start
 from maquette.domain.idempotency import inputs_digest
 from maquette.domain.job import Job, Lease
 from maquette.domain.pipeline import choose_inputs
-from maquette.services.orders import Batch, Fences, Handout, Slot
+from maquette.services.orders import Batch, Fences, Handout, Slot, Wish
 from maquette.store import steps, tasks
 from maquette.store.database import Connection
 
@@ -76,49 +75,44 @@ def _replay(batch: Batch, wishes: Sequence[Slot], given: dict[Slot, list[Job]]) 
 
 
 async def _start(connection: Connection, batch: Batch, given: dict[Slot, list[Job]], fences: Fences) -> None:
+    """Lease the jobs to the wishes they were given to, and look up what each step reads: its digest is pinned."""
     served = [(slot, slot.wish, job) for slot, found in given.items() for job in found if slot.wish]
-    fresh = [(slot, wish, job) for slot, wish, job in served if job.lease is None]
-    numbers = await fences.take(connection, len(fresh)) if fresh else []
-    for (slot, wish, job), fence in zip(fresh, numbers, strict=True):
-        lease = Lease(
-            fence=fence,
-            worker_epoch=wish.worker_epoch,
-            claim_id=wish.claim_id,
-            worker=wish.worker,
-            service=job.service,
-            leased_at=batch.now,
-            deadline_at=batch.now
-            + timedelta(seconds=min(job.spec.deadline_seconds, wish.deadline_seconds_max)),
-        )
-        if batch.fold(slot, job.id, Start(lease)):
-            batch.started.append((slot, job.id))
-    batch.started += [(slot, job.id) for slot, _, job in served if job.lease is not None]
-    for slot in given:
-        batch.handouts[slot] = []
-
-
-async def hand_out(connection: Connection, batch: Batch) -> None:
-    """Look up what the leased steps read, and pin its digest in the lease."""
-    if not batch.started:
+    batch.handouts.update({slot: [] for slot in given})
+    if not served:
         return
-    leased = [batch.after[key] for _, key in batch.started]
-    upstream = await steps.upstream_artifacts(connection, leased)
-    briefs = await steps.briefs(connection, [job.id for job in leased])
-    for slot, key in batch.started:
-        job = batch.after[key]
-        if job.lease is None:
-            continue
-        inputs = choose_inputs(job.spec, upstream[key])
-        params = briefs[key].effective["params"][job.spec.name]
-        seed = briefs[key].effective["seeds"][job.spec.name]
-        digest = inputs_digest(
-            project_id=job.project_id,
-            asset_type=job.asset_type,
-            step=job.spec.name,
-            params=params,
-            seed=seed,
-            upstream=[item.sha256 for item in inputs],
-        )
-        lease = replace(job.lease, inputs_digest=digest)
-        batch.after[key] = replace(job, lease=lease)
-        batch.handouts[slot].append(Handout(batch.after[key], lease, tuple(inputs), params, seed))
+    found = [job for _, _, job in served]
+    upstream = await steps.upstream_artifacts(connection, found)
+    briefs = await steps.briefs(connection, [job.id for job in found])
+    numbers = iter(await fences.take(connection, sum(job.lease is None for job in found)))
+    for slot, wish, job in served:
+        effective, step = briefs[job.id].effective, job.spec
+        inputs = tuple(choose_inputs(step, upstream[job.id]))
+        params, seed = effective["params"][step.name], effective["seeds"][step.name]
+        lease = job.lease
+        if lease is None:
+            digest = inputs_digest(
+                project_id=job.project_id,
+                asset_type=job.asset_type,
+                step=step.name,
+                params=params,
+                seed=seed,
+                upstream=[item.sha256 for item in inputs],
+            )
+            lease = _lease(batch, wish, job, next(numbers), digest)
+            if not batch.fold(slot, job.id, Start(lease)):
+                continue
+        batch.handouts[slot].append(Handout(batch.after[job.id], lease, inputs, params, seed))
+
+
+def _lease(batch: Batch, wish: Wish, job: Job, fence: int, digest: bytes) -> Lease:
+    seconds = min(job.spec.deadline_seconds, wish.deadline_seconds_max)
+    return Lease(
+        fence=fence,
+        worker_epoch=wish.worker_epoch,
+        claim_id=wish.claim_id,
+        worker=wish.worker,
+        service=job.service,
+        leased_at=batch.now,
+        deadline_at=batch.now + timedelta(seconds=seconds),
+        inputs_digest=digest,
+    )

@@ -90,7 +90,6 @@ class Batch:
     new: dict[UUID, NewJob] = field(default_factory=dict)
     verdicts: dict[Slot, Verdict] = field(default_factory=dict)
     handouts: dict[Slot, list[Handout]] = field(default_factory=dict)
-    started: list[tuple[Slot, UUID]] = field(default_factory=list)
 
     def fold(self, slot: Slot, job_id: UUID, command: Command) -> bool:
         """Apply a command to what the ones before it left; a refusal concerns this slot alone."""
@@ -110,8 +109,8 @@ class Batch:
 
     @property
     def changed(self) -> dict[UUID, Job]:
-        """Jobs that are not what they were."""
-        return {key: job for key, job in self.after.items() if job != self.before[key]}
+        """Jobs that are not what they were: values are never changed in place, so another value is another object."""
+        return {key: job for key, job in self.after.items() if job is not self.before[key]}
 
     @property
     def newly_ready(self) -> list[Job]:
