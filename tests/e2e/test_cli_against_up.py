@@ -1,0 +1,87 @@
+"""The commands, as a person or a script uses them in the directory of a running `maquette up`."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from story import SMALL_2D
+from up_process import Up, until
+
+Command = Callable[..., tuple[int, list[Any]]]
+
+
+@pytest.fixture
+def maquette(up: Up, tmp_path: Path) -> Command:
+    """Runs a command with `--json` and returns exit status and the lines it printed, parsed."""
+
+    def run(*arguments: str) -> tuple[int, list[Any]]:
+        done = subprocess.run(
+            [sys.executable, "-m", "maquette", *arguments, "--json"],
+            env={**up.environment, "MAQUETTE_PORT": ""},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert lines or done.returncode, done.stderr
+        return done.returncode, lines
+
+    return run
+
+
+_PARAMS = [
+    f"--param={step}.{name}={value}" for step, values in SMALL_2D.items() for name, value in values.items()
+]
+
+
+def test_a_job_from_the_command_line(maquette: Command, tmp_path: Path) -> None:
+    """Submit, show, review, watch, list; then find the asset and take its files, each one verified."""
+    brief = ["a red fox", "--type=2D", "--seed=5", "--library-path=animals/fox", *_PARAMS]
+    status, [job] = maquette("job", "submit", *brief, "--idempotency-key=fox")
+    assert status == 0
+    assert job["status"] in {"queued", "running"}
+    assert maquette("job", "submit", *brief, "--idempotency-key=fox")[1][0]["id"] == job["id"]
+
+    def gate(step: str) -> bool:
+        _, [shown] = maquette("job", "show", job["id"])
+        return bool(shown["status"] == "awaiting_review" and shown["current_step"] == step)
+
+    until(lambda: gate("text_to_image"), "the first gate", 60)
+    status, [decided] = maquette("job", "review", job["id"], "approved", "--notes=fine")
+    assert (status, decided["user_decisions"][0]["notes"]) == (0, "fine")
+    until(lambda: gate("refine"), "the second gate", 60)
+    assert maquette("job", "review", job["id"], "approved")[0] == 0
+    status, told = maquette("job", "watch", job["id"])
+    assert (status, told[-1]["status"]) == (0, "succeeded")
+    events = told[:-1]
+    assert [int(event["sequence"]) for event in events] == list(range(1, len(events) + 1))
+    assert events[-1]["type"] == "JobSucceeded"
+    _, [listed] = maquette("job", "list")
+    assert job["id"] in {item["id"] for item in listed["items"]}
+    _, [assets] = maquette("asset", "list", "--path=animals")
+    [asset] = assets["items"]
+    assert asset["library_path"] == "animals/fox"
+    _, [shown] = maquette("asset", "show", asset["id"])
+    status, [pulled] = maquette("asset", "pull", asset["id"], "--output=taken")
+    assert status == 0
+    taken = {Path(path).name: (tmp_path / path).read_bytes() for path in pulled["files"]}
+    assert {name: hashlib.sha256(data).hexdigest() for name, data in taken.items()} == {
+        file["name"]: file["sha256"] for file in shown["files"]
+    }
+
+
+def test_a_canceled_job_is_a_failed_watch(maquette: Command) -> None:
+    """`watch` ends as the job does: what was given up is status 1; what is wrong is told with advice."""
+    _, [job] = maquette("job", "submit", "a red fox", "--type=2D", *_PARAMS)
+    status, [canceled] = maquette("job", "cancel", job["id"])
+    assert (status, canceled["status"]) == (0, "canceled")
+    status, told = maquette("job", "watch", job["id"])
+    assert (status, told[-1]["status"]) == (1, "canceled")
+    assert maquette("job", "show", "job_00000000000000000000000000")[0] != 0
