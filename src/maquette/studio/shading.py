@@ -12,7 +12,7 @@ _HORIZON = np.array([0.50, 0.49, 0.48], np.float32)
 _GROUND = np.array([0.30, 0.27, 0.25], np.float32)
 
 
-_AMBIENT, _DIFFUSE, _HIGHLIGHT, _MIRROR = 0.85, 0.38, 0.35, 1.5
+_AMBIENT, _DIFFUSE, _HIGHLIGHT, _MIRROR = 0.80, 0.34, 0.32, 1.5
 """Shares of each kind of light, balanced by eye so that a grey card facing the key comes out as painted."""
 
 
