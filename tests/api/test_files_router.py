@@ -1,5 +1,6 @@
 """Signed links over HTTP: ranges, conditions, headers, and uploads that are exactly what was announced."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -303,6 +304,20 @@ async def test_a_refused_upload_gets_its_answer_from_a_real_server(
                     assert (await response.json(content_type=None))["status"] == expected
         async with session.get("/healthz") as response:
             assert response.status == 200
+
+
+async def test_a_refused_sender_that_stalls_is_not_waited_for(
+    app: FastAPI, serve: Callable[[FastAPI], AbstractAsyncContextManager[str]]
+) -> None:
+    """Who announces a body and sends none gets the refusal after a second, and the connection ends."""
+    async with serve(app) as base:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(base.rpartition(":")[2]))
+        writer.write(b"PUT /files/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b"connection: close" in answer
 
 
 async def test_a_sender_that_vanishes_leaves_nothing(

@@ -132,6 +132,22 @@ async def test_the_frameworks_own_errors_are_problems(
     assert ("allow" in response.headers) == (status == 405)
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/projects", "GET, POST"),
+        ("/projects/prj_1", "GET, PATCH"),
+        ("/files/a/b/c.png", "GET, HEAD, PUT"),
+        ("/openapi.json", "GET, HEAD"),
+    ],
+)
+async def test_a_405_lists_all_methods(client: httpx.AsyncClient, path: str, allowed: str) -> None:
+    """Not only those of the first route that matches."""
+    response = await client.delete(path)
+    assert response.status_code == 405
+    assert sorted(response.headers["allow"].split(", ")) == allowed.split(", ")
+
+
 async def test_validation_names_fields_and_echoes_nothing(client: httpx.AsyncClient) -> None:
     """All wrong fields are named, at most twenty; the values that were sent do not come back."""
     response = await client.post("/echo", json={"text": 5, "number": "secret-value", "x" * 900: 1})

@@ -1,5 +1,7 @@
 """What stands between the network and a handler that reads a body: size, type, and sound JSON."""
 
+import asyncio
+import contextlib
 import math
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,6 +14,7 @@ from maquette.domain.errors import MaquetteError, TooLarge
 WORKER_BODY_BYTES_MAX = 16 * 1024 * 1024
 #: What is still read of a body that was refused, so that the sender gets to see why.
 _DRAIN_BYTES_MAX = 8 * 1024 * 1024
+_DRAIN_SECONDS_MAX = 1.0
 _READING_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -86,10 +89,14 @@ class _Body:
         A server that answers and closes while its client still sends resets the connection, and the client
         never sees the answer.
         """
+        if not self._unread:
+            return True
         self._bytes_max = math.inf
         stop = self._bytes + self._drained_bytes_max
-        while self._unread and self._bytes < stop:
-            await self.receive()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS_MAX):
+                while self._unread and self._bytes < stop:
+                    await self.receive()
         return not self._unread
 
 

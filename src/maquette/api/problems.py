@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from maquette.api.allow import allowed_methods
 from maquette.domain.errors import (
     Conflict,
     Detail,
@@ -148,7 +149,11 @@ def install(app: FastAPI) -> None:
 
     async def on_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return respond(_from_http(error), request.scope, error.headers)
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+            headers["allow"] = allowed_methods(app, path) or headers["allow"]
+        return respond(_from_http(error), request.scope, headers)
 
     app.add_exception_handler(MaquetteError, on_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
