@@ -93,12 +93,13 @@ def test_the_key_light_casts_shadows() -> None:
 
 def test_normal_and_roughness_maps_change_the_light() -> None:
     """A normal map that leans to the key light brightens a face; a metal mirrors instead of scattering."""
-    flat = cube(normal=Image.new("RGB", (8, 8), (128, 128, 255)))
-    leaning = cube(normal=Image.new("RGB", (8, 8), (60, 190, 190)))
+    grey = {"base_color_factor": (0.25, 0.25, 0.25, 1.0)}
+    flat = cube(**grey, normal=Image.new("RGB", (8, 8), (128, 128, 255)))
+    leaning = cube(**grey, normal=Image.new("RGB", (8, 8), (60, 190, 190)))
     camera = framing(flat, 0.0, 0.0)
     middle = (slice(40, 56), slice(40, 56))
     assert pixels(leaning, camera=camera)[middle].mean() > pixels(flat, camera=camera)[middle].mean() + 4
-    metal = cube(metallic_factor=1.0, roughness_factor=0.2)
+    metal = cube(**grey, metallic_factor=1.0, roughness_factor=0.2)
     assert np.abs(pixels(metal, camera=camera)[middle] - pixels(flat, camera=camera)[middle]).mean() > 4
 
 

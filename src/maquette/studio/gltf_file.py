@@ -24,8 +24,8 @@ _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _EXTENSIONS = frozenset(
     {
         "KHR_mesh_quantization",
-    "KHR_texture_transform",
-    "EXT_texture_webp",
+        "KHR_texture_transform",
+        "EXT_texture_webp",
         "KHR_materials_unlit",
         "KHR_materials_emissive_strength",
         "KHR_materials_ior",
