@@ -1,5 +1,6 @@
 """image_to_3d: a picture's silhouette lifted to a watertight, textured mesh. Depth is inferred from the outline, not seen."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,12 +67,13 @@ def _run(context: Context) -> Result:
     )
 
 
-def lifted_scene(image: Image.Image, resolution: int, depth: float, progress: object = None) -> Lifted:
+def lifted_scene(
+    image: Image.Image, resolution: int, depth: float, say: Callable[[float, str], None]
+) -> Lifted:
     """Lift a picture. Opaque ones are freed from a plain background first; without one the whole frame becomes a panel.
 
     Raises ``StudioInputError`` when the picture shows nothing.
     """
-    say = progress if callable(progress) else lambda _value, _message: None
     image = _bounded(image)
     alpha = _alpha(image)
     shape = outline(alpha, resolution)

@@ -113,15 +113,13 @@ class Kit:
     stuff: Stuff = Stuff()
     colour: RGB | None = None
     """The colour word for the body."""
-    finishes: Mapping[str, str] | None = None
-    """Finishes a subject prefers for its slots."""
 
     def material(self, paint: str) -> Material:
         """Resolve ``slot`` or ``slot:finish``; ``slot+`` and ``slot-`` are a lighter and a darker shade of it."""
         name, _, asked = paint.partition(":")
         slot = name.rstrip("+-")
         role, own = SLOTS[slot]
-        finish = FINISHES[asked or (self.finishes or {}).get(slot) or own]
+        finish = FINISHES[asked or own]
         colour = self.palette[role]
         if slot in self.body:
             colour, finish = self._body(colour, finish)

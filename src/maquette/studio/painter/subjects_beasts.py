@@ -40,6 +40,8 @@ def sitting(s: Sketch) -> None:
     s.pair("feet", "second:fur", ellipse(w * 0.98, -0.94, 0.19, 0.07), bevel=0.07)
     s.pair("legs", "main:fur", capsule((0.12, -0.3), (0.13, -0.88), 0.1, 0.09), bevel=0.09)
     s.pair("feet", "second:fur", ellipse(0.14, -0.93, 0.12, 0.075), bevel=0.07)
+    if s.option("mane"):
+        s.add("mane", "accent:fur", circle(0, 0.38, 0.55).wavy(0.05, 22), bevel=0.2)
     _animal_ears(s, ears)
     head = ellipse(0, 0.4, 0.36, 0.31)
     if ears in {"cat", "fox"}:

@@ -37,6 +37,14 @@ def shield(s: Sketch) -> None:
             5,
         )
     )
+    if kind == "round":
+        for i in range(4):
+            s.add(
+                "spikes",
+                "metal+",
+                polygon([(-0.26, 0.86), (0.26, 0.86), (0.0, 1.35)], 0.01).turned(i * math.pi / 2),
+                bevel=0.08,
+            )
     s.add("rim", "metal", outline, bevel=0.08)
     s.add("body", "main", outline.grown(-0.1), bevel=0.1)
     s.add("body", "second", outline.grown(-0.1) & box(0, 0, 0.13, 1.2, 0.0), bevel=0.06, line=0.007)

@@ -21,12 +21,10 @@ from maquette.studio.painter.sketch import Anchors, Sketch
 def book(s: Sketch) -> None:
     """Draw a thick closed tome, standing with its spine to the left, ribbon hanging out."""
     s.anchors = Anchors((0.0, 0.85, 0.5), (0.05, 0.1, 0.35), (0.0, 0.0, 0.62), 0.4, -0.4, (), -0.85)
-    s.add(
-        "ribbon",
-        "accent:cloth",
-        polygon([(0.12, -0.7), (0.26, -0.7), (0.26, -1.06), (0.19, -0.98), (0.12, -1.06)], 0.0),
-        bevel=0.03,
-    )
+    quill = smooth([(0.16, 0.7), (0.2, 0.98), (0.4, 1.22), (0.42, 0.95), (0.26, 0.7)], 5)
+    s.add("quill", "accent:fur", quill, bevel=0.06)
+    tails = [(0.12, -0.7), (0.26, -0.7), (0.26, -1.24), (0.19, -1.15), (0.12, -1.24)]
+    s.add("ribbon", "accent:cloth", polygon(tails), bevel=0.03)
     s.add("pages", "cream:wood_across", box(0.06, 0.0, 0.58, 0.78, 0.02), bevel=0.05)
     s.add(
         "body",
@@ -298,6 +296,8 @@ def drum(s: Sketch) -> None:
 def camera(s: Sketch) -> None:
     """Draw a box camera with one lens."""
     s.anchors = Anchors((0.0, 0.6, 0.3), (0.0, 0.0, 0.3), (0.0, 0.0, 0.8), 0.3, -0.4, (), -0.6)
+    strap = [(-0.86, 0.4), (-1.0, 0.85), (-0.5, 1.25), (0.5, 1.25), (1.0, 0.85), (0.86, 0.4)]
+    s.add("strap", "leather", stroke(strap, 0.06), bevel=0.05)
     s.add("top", "metal", polygon([(-0.36, 0.4), (0.36, 0.4), (0.24, 0.72), (-0.24, 0.72)], 0.03), bevel=0.08)
     s.add("button", "red", box(-0.64, 0.52, 0.13, 0.08, 0.04), bevel=0.05)
     s.add("button", "metal", box(0.66, 0.5, 0.15, 0.07, 0.03), bevel=0.05)

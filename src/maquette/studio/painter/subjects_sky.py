@@ -47,6 +47,8 @@ def ice_cream(s: Sketch) -> None:
 
 def burger(s: Sketch) -> None:
     """Draw bun, salad, cheese, patty."""
+    s.add("flag", "wood:timber", capsule((0, 0.6), (0, 1.3), 0.022), bevel=0.02)
+    s.add("flag", "red:cloth", polygon([(0.01, 1.3), (0.42, 1.18), (0.01, 1.04)], 0.01), bevel=0.03)
     s.add("body", "main:leather", box(0, -0.6, 0.78, 0.18, 0.14), bevel=0.16)
     s.add("patty", "wood--:stone", box(0, -0.32, 0.84, 0.13, 0.1), bevel=0.1)
     s.add(
@@ -125,10 +127,10 @@ def crystals(s: Sketch) -> None:
 def rock(s: Sketch) -> None:
     """Draw a boulder."""
     points = []
-    for i in range(9):
-        a = i * 2 * math.pi / 9
-        r = s.between(0.72, 1.0)
-        points.append((r * math.cos(a), 0.72 * r * math.sin(a)))
+    for i in range(7):
+        a = 0.3 + i * 2 * math.pi / 7
+        r = s.between(0.5, 1.0)
+        points.append((r * math.cos(a), 0.72 * r * math.sin(a) - 0.15 * (math.sin(a) < 0)))
     s.add("body", "stone", polygon(points, 0.05), bevel=0.35)
     for _ in range(3):
         x, y = s.rng.uniform(-0.5, 0.3), s.rng.uniform(-0.3, 0.3)

@@ -62,43 +62,27 @@ def crate(s: Sketch) -> None:
 
 
 def chest(s: Sketch) -> None:
-    """Draw a treasure chest, lid ajar on gold."""
-    s.anchors = Anchors((0.0, 0.72, 0.6), (0.0, -0.1, 0.4), (0.0, -0.2, 0.85), 0.2, -0.4, (), -0.75)
-    lid = ellipse(0, 0.2, 0.9, 0.52) & above(0.24)
+    """Draw a treasure chest, lid ajar on gold, on four feet."""
+    s.anchors = Anchors((0.0, 0.85, 0.6), (0.0, -0.1, 0.4), (0.0, -0.2, 0.85), 0.2, -0.4, (), -0.85)
+    lid = ellipse(0, 0.34, 0.96, 0.54) & above(0.36)
+    s.pair("handles", "metal", ring(0.76, -0.22, 0.17, 0.035), bevel=0.03)
     s.add("lid", "wood:wood_across", lid, bevel=0.2)
-    for x in (-0.78, 0.0, 0.78):
-        s.add("bands", "metal", lid.grown(0.015) & box(x, 0.4, 0.09, 0.5, 0.0), bevel=0.06)
+    for x in (-0.8, 0.0, 0.8):
+        s.add("bands", "metal", lid.grown(0.015) & box(x, 0.5, 0.09, 0.5, 0.0), bevel=0.06)
     for i in range(9):
-        s.add(
-            "coins",
-            "gold",
-            ellipse(-0.68 + 0.17 * i, 0.15 + 0.035 * ((i * 7) % 3), 0.13, 0.09),
-            bevel=0.05,
-            line=0.008,
-        )
-    s.add(
-        "coins",
-        "accent:crystal",
-        polygon([(0.26, 0.2), (0.36, 0.3), (0.46, 0.2), (0.36, 0.08)], 0.01),
-        bevel=0.06,
-    )
-    s.add(
-        "body",
-        "wood:wood_across",
-        polygon([(-0.88, 0.1), (0.88, 0.1), (0.78, -0.68), (-0.78, -0.68)], 0.02),
-        bevel=0.08,
-    )
-    s.add("bands", "metal", box(0, 0.07, 0.92, 0.055, 0.03), bevel=0.04)
-    for x in (-0.76, 0.0, 0.76):
-        s.add("bands", "metal", box(x * 0.98, -0.28, 0.085, 0.42, 0.02), bevel=0.04)
+        coin_y = 0.19 + 0.035 * ((i * 7) % 3)
+        s.add("coins", "gold", ellipse(-0.64 + 0.16 * i, coin_y, 0.14, 0.15), bevel=0.05, line=0.008)
+    gem = polygon([(0.26, 0.24), (0.36, 0.36), (0.46, 0.24), (0.36, 0.1)], 0.01)
+    s.add("coins", "accent:crystal", gem, bevel=0.06)
+    s.pair("feet", "metal", box(0.5, -0.76, 0.1, 0.09, 0.03), bevel=0.05)
+    front = polygon([(-0.76, 0.1), (0.76, 0.1), (0.62, -0.68), (-0.62, -0.68)], 0.02)
+    s.add("body", "wood:wood_across", front, bevel=0.08)
+    s.add("bands", "metal", box(0, 0.07, 0.8, 0.055, 0.03), bevel=0.04)
+    for x in (-0.6, 0.0, 0.6):
+        s.add("bands", "metal", box(x, -0.3, 0.08, 0.42, 0.02) & front.grown(0.015), bevel=0.04)
     s.add("lock", "gold", box(0, -0.06, 0.15, 0.16, 0.05), bevel=0.05)
-    s.add(
-        "lock",
-        "shade",
-        circle(0, -0.03, 0.04) | polygon([(-0.02, -0.04), (0.02, -0.04), (0.034, -0.14), (-0.034, -0.14)]),
-        bevel=0.02,
-        line=0.004,
-    )
+    hole = circle(0, -0.03, 0.04) | polygon([(-0.02, -0.04), (0.02, -0.04), (0.034, -0.14), (-0.034, -0.14)])
+    s.add("lock", "shade", hole, bevel=0.02, line=0.004)
 
 
 def potion(s: Sketch) -> None:
@@ -159,7 +143,7 @@ def vase(s: Sketch) -> None:
     s.anchors = Anchors((0.0, 0.9, 0.3), (0.0, 0.1, 0.4), (0.0, 0.0, 0.55), 0.3, -0.4, (), -0.9)
     body = profile(hs, ws)
     if s.option("handles"):
-        s.pair("handles", "main", ring(0.46, 0.45, 0.22, 0.05), bevel=0.05)
+        s.pair("handles", "main", ring(0.56, 0.42, 0.3, 0.055), bevel=0.05)
     s.add("body", "main", body, bevel=0.5)
     for y, paint in ((0.2, "second"), (-0.12, "second"), (0.6, "accent")):
         s.add(

@@ -274,8 +274,8 @@ def octopus(s: Sketch) -> None:
 
 def starfish(s: Sketch) -> None:
     """Draw five arms."""
-    s.add("body", "main", star(0, 0, 0.9, 0.42, 5).grown(0.09), bevel=0.2)
+    s.add("body", "main", star(0, 0, 0.9, 0.3, 5, math.pi / 5).grown(0.11), bevel=0.2)
     for i in range(5):
-        a = math.pi / 2 + i * 2 * math.pi / 5
+        a = math.pi * 0.7 + i * 2 * math.pi / 5
         for r in (0.25, 0.45, 0.65):
             s.add("spots", "second", circle(r * math.cos(a), r * math.sin(a), 0.05), bevel=0.04, line=0.005)

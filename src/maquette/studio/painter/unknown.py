@@ -11,7 +11,8 @@ import numpy as np
 from maquette.studio.painter.shapes import Shape, box, capsule, circle, ellipse, polygon, ring, star
 from maquette.studio.painter.sketch import Anchors, Sketch
 
-_PAINTS = ("main", "second", "main-", "accent", "main+")
+_PAINTS = ("main", "main-", "second", "main+")
+"""By falling size, so that the body's colour stays the first to be seen."""
 
 
 def relic(s: Sketch) -> None:
@@ -36,8 +37,14 @@ def relic(s: Sketch) -> None:
         -0.9,
     )
     _limbs(s, masses)
+    by_size = sorted(range(len(masses)), key=lambda i: -masses[i][1] * masses[i][2])
     for i, (cy, w, h) in enumerate(masses):
-        s.add("body", _PAINTS[i % 3], _mass(g, cy, w, h), bevel=min(w, h) * float(g.uniform(0.25, 0.9)))
+        s.add(
+            "body",
+            _PAINTS[by_size.index(i)],
+            _mass(g, cy, w, h),
+            bevel=min(w, h) * float(g.uniform(0.25, 0.9)),
+        )
     _ornament(s, y)
     cy, w, h = masses[core]
     if g.random() < 0.5:
