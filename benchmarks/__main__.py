@@ -36,13 +36,13 @@ def measured(house: Installation, *, jobs: int, only_steps: bool) -> list[Row]:
     submissions = asyncio.run(measure.submit(house, projects, jobs))
     with house.workers(processes=2, each=1, capacity=100):
         batched = asyncio.run(measure.run_steps(house, jobs))
-    rows = _steps_rows(house, "2 workers × 100 tasks a claim", batched, jobs)
+    rows = _steps_rows(house, "100 tasks a claim, 2 workers", batched, jobs)
     if only_steps:
         return rows
     asyncio.run(measure.submit(house, projects, jobs // 4))
     with house.workers(processes=2, each=32, capacity=1):
         single = asyncio.run(measure.run_steps(house, jobs // 4))
-    rows += _steps_rows(house, "64 workers × 1 task a claim", single, jobs // 4)
+    rows += _steps_rows(house, "1 task a claim, 64 workers", single, jobs // 4)
     idle = asyncio.run(measure.hand_off(house, projects[0], 60))
     latencies = submissions.latencies
     return [
@@ -50,7 +50,7 @@ def measured(house: Installation, *, jobs: int, only_steps: bool) -> list[Row]:
         Row("POST /jobs, 64 clients", "jobs/s", submissions.rate),
         Row("POST /jobs, 64 clients: p50", "ms", latencies.p50),
         Row("POST /jobs, 64 clients: p99", "ms", latencies.p99),
-        limited("POST /jobs, 64 clients: p99 over p50", "×", latencies.p99 / latencies.p50, at_most=4),
+        limited("POST /jobs, 64 clients: p99 over p50", "times", latencies.p99 / latencies.p50, at_most=4),
         limited("idle hand-off, outcome sent → next claim returned: p50", "ms", idle.p50, at_most=5),
         limited("idle hand-off, outcome sent → next claim returned: p99", "ms", idle.p99, at_most=25),
         limited("API process, resident", "MB", house.api_megabytes(), at_most=150),

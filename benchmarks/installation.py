@@ -35,9 +35,7 @@ class Usage:
     postgres: float
 
     def since(self, before: Self) -> "Usage":
-        return Usage(
-            self.api - before.api, self.workers - before.workers, self.postgres - before.postgres
-        )
+        return Usage(self.api - before.api, self.workers - before.workers, self.postgres - before.postgres)
 
 
 class Installation:

@@ -98,23 +98,21 @@ async def run_steps(house: Installation, jobs: int) -> Steps:
     """Wait until the submitted jobs are done and return how fast that went, by the database's own times."""
     connection = await asyncpg.connect(house.settings.database_url)
     try:
-        before = house.usage()
-        wal = await connection.fetchval("select pg_current_wal_lsn()")
-        start = await connection.fetchval("select clock_timestamp()")
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while await connection.fetchval("select exists (select from jobs where finished_at is null)"):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{jobs} jobs were not done after {_PATIENCE_SECONDS:.0f} s.")
-            await asyncio.sleep(0.1)
+        await _until(connection, "select exists (select from leases)")
+        before = house.usage()  # from here on: what the workers' start took is no cost of a step
+        start = await connection.fetchrow(
+            "select min(leased_at) as at, pg_current_wal_lsn() as wal from leases"
+        )
+        await _until(connection, "select not exists (select from jobs where finished_at is null)")
+        usage = house.usage().since(before)
         row = await connection.fetchrow(
             "select count(*) as steps, count(distinct finished_at) as batches,"
             " extract(epoch from max(finished_at) - min(started_at))::float as seconds,"
             " pg_wal_lsn_diff(pg_current_wal_lsn(), $2)::bigint as wal"
-            " from steps where started_at > $1 and status = 'done'",
-            start,
-            wal,
+            " from steps where started_at >= $1 and status = 'done'",
+            start["at"],
+            start["wal"],
         )
-        usage = house.usage().since(before)
     finally:
         await connection.close()
     if row["steps"] != 7 * jobs:
@@ -122,6 +120,14 @@ async def run_steps(house: Installation, jobs: int) -> Steps:
     return Steps(
         row["steps"] / row["seconds"], row["steps"] / row["batches"], row["steps"], usage, row["wal"]
     )
+
+
+async def _until(connection: asyncpg.Connection, condition: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not await connection.fetchval(condition):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Not so after {_PATIENCE_SECONDS:.0f} s: {condition}")
+        await asyncio.sleep(0.05)
 
 
 async def hand_off(house: Installation, project: str, jobs: int) -> Latencies:

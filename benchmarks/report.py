@@ -53,7 +53,7 @@ def show(rows: list[Row]) -> None:
             row.target or "",
             {True: "yes", False: "[bold red]no[/]", None: ""}[row.holds],
         )
-    Console(width=None).print(table)
+    Console(width=150).print(table)
 
 
 def _figure(value: float) -> str:

@@ -1,13 +1,15 @@
 """A worker process: the product's SDK with handlers that do nothing. ``python -m benchmarks.workers COUNT CAPACITY``.
 
-Files are left out: the stages of an attempt that download, hash and upload them are replaced. Everything else
-(claims, leases, heartbeats, the handlers' contract, outcomes) is the SDK's.
+Files are left out: the stages of an attempt that download, hash and upload them are replaced, and so nothing is
+cleared away but the handler's own folder. Everything else (claims, leases, heartbeats, the handlers' contract,
+outcomes) is the SDK's.
 """
 
 import asyncio
 import dataclasses
 import functools
 import sys
+from pathlib import Path
 from unittest import mock
 
 from benchmarks.sampling import sampled
@@ -15,7 +17,9 @@ from benchmarks.work import MODEL, MODEL_VERSION, SERVICE, STEPS, file_of, outpu
 from maquette import settings
 from maquette.worker import Context, Result, Succeeded, Worker, execution
 from maquette.worker.execution import Attempt, Equipment
+from maquette.worker.folders import Folders
 
+_discard = Folders.discard
 _FILES = {step: (file_of(step),) for step in STEPS}
 
 
@@ -30,6 +34,11 @@ async def _skip(attempt: Attempt, _: Equipment) -> Attempt:
 
 async def _declare(attempt: Attempt, _: Equipment) -> Attempt:
     return dataclasses.replace(attempt, files=_FILES[attempt.task.step])
+
+
+async def _discard_own(folders: Folders, path: Path, *, reuse: bool) -> None:
+    if reuse:  # all but the folder of downloads, which was never made
+        await _discard(folders, path, reuse=reuse)
 
 
 async def run(count: int, capacity: int) -> None:
@@ -53,6 +62,7 @@ def main() -> None:
     count, capacity = map(int, sys.argv[1:3])
     with (
         mock.patch.multiple(execution, download=_skip, collect=_declare, upload=_skip),
+        mock.patch.object(Folders, "discard", _discard_own),
         sampled("worker"),
     ):
         asyncio.run(run(count, capacity))
