@@ -13,51 +13,51 @@ SERVICE = "studio"
 
 def text_to_image(context: Context) -> Result:
     """Paint concept images of the brief."""
-    from maquette.studio import text_to_image as step
+    from maquette.studio.text_to_image import text_to_image as step
 
-    return step.text_to_image(context)
+    return step(context)
 
 
 def refine(context: Context) -> Result:
     """Enlarge, denoise and sharpen images."""
-    from maquette.studio import refine as step
+    from maquette.studio.refine import refine as step
 
-    return step.refine(context)
+    return step(context)
 
 
 def image_to_3d(context: Context) -> Result:
     """Lift an image into a textured, watertight mesh."""
-    from maquette.studio import image_to_3d as step
+    from maquette.studio.image_to_3d import image_to_3d as step
 
-    return step.image_to_3d(context)
+    return step(context)
 
 
 def retopo(context: Context) -> Result:
     """Reduce a mesh to its polygon budget, unwrap it and bake its textures."""
-    from maquette.studio import retopo as step
+    from maquette.studio.retopo import retopo as step
 
-    return step.retopo(context)
+    return step(context)
 
 
 def rig(context: Context) -> Result:
     """Fit a skeleton into a mesh and bind it."""
-    from maquette.studio import rig as step
+    from maquette.studio.rig import rig as step
 
-    return step.rig(context)
+    return step(context)
 
 
 def anim(context: Context) -> Result:
     """Animate a rigged mesh."""
-    from maquette.studio import anim as step
+    from maquette.studio.anim import anim as step
 
-    return step.anim(context)
+    return step(context)
 
 
 def export(context: Context) -> Result:
     """Write the finished files."""
-    from maquette.studio import export as step
+    from maquette.studio.export import export as step
 
-    return step.export(context)
+    return step(context)
 
 
 GENERATION: Mapping[str, Handler] = {
