@@ -91,6 +91,8 @@ async def _command(deps: Deps, outcome: wire.Outcome, job: Job | None) -> tuple[
 
 
 def _printable(text: str, length_max: int) -> str:
+    if len(text) <= length_max and text.isprintable():
+        return text
     return "".join(ch if ch.isprintable() or ch == "\n" else " " for ch in text[:length_max])
 
 

@@ -20,13 +20,13 @@ async def file_versions(
     Drafts of one path take consecutive numbers: a statement touches a row once, so they go in rounds.
     """
     filed: dict[UUID, tuple[UUID, int]] = {}
-    waiting = list(drafts)
+    waiting = {item.job.id: item for item in drafts}
     while waiting:
         round_: dict[tuple[UUID, str], AssetDraft] = {}
-        for item in waiting:
+        for item in waiting.values():
             round_.setdefault((item.job.project_id, item.library_path), item)
-        waiting = [item for item in waiting if item not in round_.values()]
         filed |= await _reserve(connection, round_, new_id)
+        waiting = {key: item for key, item in waiting.items() if key not in filed}
     await _insert_versions(connection, drafts, filed)
     return filed
 
