@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from maquette.domain import errors, lifecycle_page
+from maquette.domain import errors, lifecycle_page, parameters_page
 from maquette.domain.events import EventType
 
 ROOT = Path(__file__).parent.parent
@@ -68,6 +68,11 @@ def test_every_named_statement_is_used() -> None:
 def test_the_lifecycle_page_is_the_table() -> None:
     """docs/lifecycle.md is made from the transition table (`make docs`)."""
     assert (ROOT / "docs" / "lifecycle.md").read_text() == lifecycle_page.render()
+
+
+def test_the_parameters_page_is_the_table() -> None:
+    """docs/parameters.md is made from the parameter tables (`make docs`)."""
+    assert (ROOT / "docs" / "parameters.md").read_text() == parameters_page.render()
 
 
 def test_every_event_is_documented() -> None:
