@@ -60,8 +60,14 @@ def project(
         [(tile * pitch + _GUTTER + at[:, 0]) / (pitch * len(tiles)), (_GUTTER + at[:, 1]) / rows], 1
     )
     padded = [np.pad(tile_, ((_GUTTER, _GUTTER), (_GUTTER, _GUTTER), (0, 0)), "edge") for tile_ in tiles]
-    atlas = Image.fromarray((np.clip(np.concatenate(padded, 1), 0, 1) * 255 + 0.5).astype(np.uint8))
+    joined = (np.clip(np.concatenate(padded, 1), 0, 1) * 255 + 0.5).astype(np.uint8)
+    atlas = Image.fromarray(joined).resize(_powers_of_two(joined.shape), Image.Resampling.LANCZOS)
     return Textured(source, inverse.reshape(-1, 3), uv, atlas)
+
+
+def _powers_of_two(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Width and height as older engines want them, never smaller than what there is."""
+    return 1 << (shape[1] - 1).bit_length(), 1 << (shape[0] - 1).bit_length()
 
 
 def _cropped(image: Image.Image, alpha: Pixels, shape: Outline) -> tuple[Pixels, Pixels, float]:
