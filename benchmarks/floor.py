@@ -23,7 +23,7 @@ from maquette.domain.job import Artifact, Job, JobStatus, Lease, StepStatus, obj
 from maquette.domain.lifecycle import decide
 from maquette.services.ids import new_id
 from maquette.store import assets, jobs, steps, tasks
-from maquette.store.database import Connection, connect
+from maquette.store.database import Connection, Database
 from maquette.store.jobs import BriefRow
 from maquette.store.migrate import migrate
 
@@ -66,33 +66,35 @@ async def measure(url: str, *, jobs_count: int, batch: int) -> float:
     await migrate(floor_url)
     cohorts = max(1, jobs_count // (batch * CONNECTIONS))
     lanes = [_lane(f"lane-{number}", cohorts, batch) for number in range(CONNECTIONS)]
-    connections = [await connect(floor_url) for _ in lanes]
+    database = await Database.open(floor_url, connections_max=CONNECTIONS)
     try:
-        for connection, lane in zip(connections, lanes, strict=True):
-            await _record(connection, lane)
+        for lane in lanes:
+            await _record(database, lane)
         begun = time.perf_counter()
-        await asyncio.gather(*map(_run, connections, lanes))
+        await asyncio.gather(*(_run(database, lane) for lane in lanes))
         seconds = time.perf_counter() - begun
         expected = len(STEPS) * cohorts * batch * CONNECTIONS
-        if await connections[0].fetchval("select count(*) from steps where status = 'done'") != expected:
-            raise RuntimeError("The bare statements did not do what they stand for.")
-        return expected / seconds
+        async with database.connection() as connection:
+            done = await connection.fetchval("select count(*) from steps where status = 'done'")
     finally:
-        for connection in connections:
-            await connection.close()
+        await database.close()
+    if done != expected:
+        raise RuntimeError(f"The bare statements made {done} steps instead of {expected}.")
+    return expected / seconds
 
 
-async def _record(connection: Connection, lane: _Lane) -> None:
+async def _record(database: Database, lane: _Lane) -> None:
     brief = BriefRow("usr_benchmark", "props/floor", "a prompt", 1, b"{}", canonical(_EFFECTIVE))
-    async with connection.transaction():
+    async with database.transaction() as connection:
         await jobs.insert(connection, [(job, brief) for job in lane.created])
         fresh = {job.id: job for job in lane.created}
         await tasks.move(connection, dict.fromkeys(fresh), fresh, lane.created[0].created_at)
 
 
-async def _run(connection: Connection, lane: _Lane) -> None:
-    for batch in lane.batches:
-        await _apply(connection, lane.service, batch)
+async def _run(database: Database, lane: _Lane) -> None:
+    async with database.connection() as connection:
+        for batch in lane.batches:
+            await _apply(connection, lane.service, batch)
 
 
 async def _apply(connection: Connection, service: str, batch: _Batch) -> None:
