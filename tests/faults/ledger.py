@@ -1,0 +1,77 @@
+"""What must hold of a job once it has ended, whatever happened on the way: read from the rows themselves."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+#: Each statement returns the violations of the sentence that names it; `$1` is a list of jobs.
+LAWS = {
+    "no task is left": """
+        select job_id, 'ready' as place from ready where job_id = any($1)
+        union all select job_id, 'delayed' from delayed where job_id = any($1)
+        union all select job_id, 'leased' from leases where job_id = any($1)""",
+    "sequences have no gap and end with the job's": """
+        select j.id, j.sequence, count(o.sequence) as events, max(o.sequence) as last
+        from jobs j left join outbox o on o.job_id = j.id where j.id = any($1)
+        group by j.id, j.sequence
+        having count(o.sequence) <> j.sequence or max(o.sequence) <> j.sequence or min(o.sequence) <> 1""",
+    "every attempt has a number of its own, from 1 on, and the winner has the last": """
+        select job_id, position, revision, array_agg(attempt order by attempt) as numbers from (
+            select job_id, position, revision, attempt, fence from attempts where job_id = any($1)
+            union select job_id, position, revision, attempt, fence from steps where job_id = any($1)
+        ) tried group by job_id, position, revision
+        having array_agg(attempt order by attempt) <> array(select generate_series(1, count(tried.attempt))::smallint)
+            or not exists (select from steps s where (s.job_id, s.position, s.revision)
+                           = (tried.job_id, tried.position, tried.revision) and s.attempt = max(tried.attempt))""",
+    "an attempt that lost did not win": """
+        select s.job_id, s.fence from steps s join attempts a on a.job_id = s.job_id and a.fence = s.fence
+        where s.job_id = any($1) and s.status <> 'failed'""",
+    "every artifact is of the winning attempt": """
+        select a.id, a.step, a.attempt, s.attempt as won from artifacts a
+        left join steps s on (s.job_id, s.position, s.revision) = (a.job_id, a.position, a.revision)
+        where a.job_id = any($1) and a.position >= 0 and a.attempt is distinct from s.attempt""",
+    "no artifact is there twice": """
+        select job_id, position, revision, name from artifacts where job_id = any($1)
+        group by job_id, position, revision, name having count(*) > 1""",
+    "a job that succeeded has one asset version, any other none": """
+        select j.id, j.status, count(v.job_id) as versions
+        from jobs j left join asset_versions v on v.job_id = j.id where j.id = any($1)
+        group by j.id, j.status having count(v.job_id) <> case when j.status = 'succeeded' then 1 else 0 end""",
+    "versions have no gap": """
+        select a.id, a.latest, array_agg(v.version order by v.version) as versions
+        from assets a join asset_versions v on v.asset_id = a.id
+        where a.id in (select asset_id from asset_versions where job_id = any($1)) group by a.id, a.latest
+        having array_agg(v.version order by v.version) <> array(select generate_series(1, a.latest))""",
+    "a version's files are the current artifacts of its job": """
+        select f.asset_id, f.version, f.artifact_id from asset_files f
+        join asset_versions v on (v.asset_id, v.version) = (f.asset_id, f.version)
+        left join artifacts a on a.id = f.artifact_id and a.job_id = v.job_id
+        where v.job_id = any($1) and a.id is null""",
+    "nobody decided twice about a revision": """
+        select job_id, position, revision from user_decisions
+        where job_id = any($1) and verdict <> 'paused'
+        group by job_id, position, revision having count(*) > 1""",
+}
+
+
+async def violations(connection: asyncpg.Connection, jobs: Sequence[uuid.UUID]) -> dict[str, list[Any]]:
+    """Return what is wrong with these jobs, by the law that it breaks."""
+    found = {law: await connection.fetch(statement, list(jobs)) for law, statement in LAWS.items()}
+    return {law: [dict(row) for row in rows] for law, rows in found.items() if rows}
+
+
+def assert_lawful(database_url: str, jobs: Sequence[uuid.UUID]) -> None:
+    """Hold jobs that have ended to every law."""
+
+    async def look() -> dict[str, list[Any]]:
+        connection = await asyncpg.connect(database_url)
+        try:
+            return await violations(connection, jobs)
+        finally:
+            await connection.close()
+
+    found = asyncio.run(look())
+    assert not found, found
