@@ -8,9 +8,9 @@ import numpy as np
 from maquette.studio.geometry import vertex_normals
 from maquette.studio.scene import Floats, Ints
 
-_SAMPLES_MIN = 6000
+_SAMPLES_MIN = 4000
 _LEVELS_MAX = 4
-_RAYS = 64
+_RAYS = 48
 _BATCH = 4096
 _REACH = 0.5
 """Occluders farther than this share of the bounding box's diagonal do not count; nearer ones fade in."""
@@ -40,7 +40,7 @@ class Occlusion:
 
 
 def measure_occlusion(positions: Floats, triangles: Ints) -> Occlusion:
-    """Cast 64 cosine-distributed rays from each of at least 6,000 places of a welded mesh. The same bytes every run.
+    """Cast 48 cosine-distributed rays from each of at least 4,000 places of a welded mesh. The same bytes every run.
 
     (libigl's own routine draws from a process-wide random state, so a second call gives other numbers.)
     """

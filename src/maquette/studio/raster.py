@@ -64,11 +64,11 @@ def visible_faces(
     return faces
 
 
-def coverage(points: Floats, triangles: Ints, size: tuple[int, int]) -> NDArray[np.int32]:
+def coverage(points: Floats, triangles: Ints, size: tuple[int, int]) -> Ints:
     """Count the triangles that cover each pixel centre: flat (height * width)."""
-    count = np.zeros(size[0] * size[1], np.int32)
+    count = np.zeros(size[0] * size[1], np.int64)
     for pixels, _ in _fragments(points, triangles, size, cull=False):
-        np.add.at(count, pixels, 1)
+        count += np.bincount(pixels, minlength=len(count))
     return count
 
 

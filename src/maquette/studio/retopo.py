@@ -43,8 +43,7 @@ def _retopo(context: Context) -> Succeeded:
     if not len(triangles):
         raise StudioInputError("mesh_has_no_faces", "Every triangle of the mesh is degenerate.")
     context.progress(0.2, "unwrapping")
-    atlas = unwrap(positions, triangles, size)
-    measures = atlas.measures(positions, size)
+    atlas, measures = unwrap(positions, triangles, size)
     context.progress(0.35, "measuring occlusion")
     occlusion = measure_occlusion(positions, triangles)
     cut = positions[atlas.source]

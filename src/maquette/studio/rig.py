@@ -81,12 +81,10 @@ def _welded(mesh: Mesh) -> tuple[Ints, Floats, Ints]:
 
 
 def _scale(context: Context, positions: Floats, *, biped: bool) -> float:
-    height = float(np.ptp(positions[:, 1]))
-    wanted = number(context, "height_meters", _BIPED_METERS if biped else 0.0, 0.0, 100.0)
-    if wanted == 0.0 and not biped:
+    if context.params.get("height_meters") is None and not biped:
         return 1.0
-    if wanted < 0.01:
-        raise StudioInputError("parameter_invalid", "height_meters must lie between 0.01 and 100.")
+    wanted = number(context, "height_meters", _BIPED_METERS, 0.01, 100.0)
+    height = float(np.ptp(positions[:, 1]))
     if height < _HEIGHT_MIN * float(np.ptp(positions, axis=0).max()):
         raise StudioInputError(
             "mesh_has_no_height", "The mesh is flat on the ground: it cannot be scaled to a height."

@@ -155,7 +155,7 @@ def _mirror_axis(mask: Mask) -> float:
         # Of equal axes the one nearest to the middle, so that boxes are not split at an end.
         if score > best or (score == best and abs(double / 2 - middle) < abs(axis - middle)):
             best, axis = score, double / 2
-    return axis
+    return axis + 0.5  # of the pixel, not of its left edge
 
 
 def _runs(row: Mask) -> list[tuple[int, int]]:
@@ -260,7 +260,7 @@ def _arm_joints(part: Mask, trunk: Mask, axis: float) -> tuple[Limb, float, floa
     def at(share: float) -> tuple[float, float]:
         band = np.abs(reach - share * length) <= max(1.5, 0.05 * length)
         row, column = np.argwhere(band).mean(axis=0)
-        return float(row), float(column)
+        return float(row) + 0.5, float(column) + 0.5
 
     root_row, root_column = at(0.05)
     shoulder = (root_row, root_column - 0.2 * (root_column - axis))

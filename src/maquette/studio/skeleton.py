@@ -14,7 +14,7 @@ _Joint = tuple[str, str, Floats, Floats]
 
 
 def biped_bones(view: View, body: Body) -> tuple[Bone, ...]:
-    """Root on the ground, spine and head on the mirror axis, limbs through the landmarks, all at mid-thickness."""
+    """Put the root at the origin, spine and head on the mirror axis, limbs through the landmarks, all at mid-thickness."""
     height = body.ground - body.top
     hips_row = body.crotch - 0.10 * (body.crotch - body.neck)
 
@@ -22,12 +22,10 @@ def biped_bones(view: View, body: Body) -> tuple[Bone, ...]:
         """Take a point on the axis, from the hips (0) to the neck (1)."""
         return view.point(hips_row + share * (body.neck - hips_row), view.axis)
 
-    ground = view.point(body.ground, view.axis)
-    ground[2] = center(0.0)[2]
     crown = view.point(body.top + 0.04 * height, view.axis, center(1.0)[2])
     nape = center(1.0) + 0.12 * (crown - center(1.0))
     joints: list[_Joint] = [
-        ("root", "", ground, ground + 0.15 * height * view.metres * _FORWARD),
+        ("root", "", np.zeros(3), 0.15 * height * view.metres * _FORWARD),
         ("hips", "root", center(0.0), center(0.22)),
         ("spine", "hips", center(0.22), center(0.55)),
         ("chest", "spine", center(0.55), center(0.94)),

@@ -111,7 +111,9 @@ def _diffused(positions: Floats, triangles: Ints, distance: Floats) -> Floats:
     """Solve (L + H M) w = H M p for heat that flows in from the nearest bone as 1/d² and along the surface."""
     count = len(positions)
     laplacian, mass = _cotangent_laplacian(positions, triangles)
-    closest = distance.argmin(axis=1)
+    # Where two bones are equally near their common joint is: a heel belongs to the foot, so the later bone wins.
+    near = distance <= distance.min(axis=1, keepdims=True) + 1e-9
+    closest = distance.shape[1] - 1 - near[:, ::-1].argmax(axis=1)
     inflow = mass / (distance[np.arange(count), closest] + 0.5 / _VOXELS) ** 2
     sources = np.zeros(distance.shape)
     sources[np.arange(count), closest] = inflow

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import xatlas
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from maquette.studio.raster import coverage
 from maquette.studio.scene import Floats, Ints
@@ -29,7 +31,13 @@ class Atlas:
     """(m, 3), in the order of the uncut triangles."""
     uv: Floats
     """(n, 2) in [0, 1], v down."""
-    islands: int
+
+    @property
+    def islands(self) -> int:
+        """Connected pieces, counted on the result: xatlas may leave a chart in two that touch in a point."""
+        edges = np.concatenate([self.triangles[:, [0, 1]], self.triangles[:, [1, 2]]]).T
+        graph = coo_matrix((np.ones(edges.shape[1]), (edges[0], edges[1])), (len(self.uv),) * 2)
+        return int(connected_components(graph, directed=False)[0])
 
     def measures(self, positions: Floats, texture_size: int) -> dict[str, float]:
         """``overlap`` and ``coverage`` as fractions, ``texel_density`` in texels per metre; positions are uncut."""
@@ -44,16 +52,18 @@ class Atlas:
         }
 
 
-def unwrap(positions: Floats, triangles: Ints, texture_size: int) -> Atlas:
-    """Cut and flatten a welded mesh so that no two places share a texel.
+def unwrap(positions: Floats, triangles: Ints, texture_size: int) -> tuple[Atlas, dict[str, float]]:
+    """Cut and flatten a welded mesh so that no two places share a texel; the atlas and its measures.
 
     The gutter between islands is at least two texels wide at ``texture_size``. Should the charts overlap (folded or
     self-touching input), every triangle gets a cell of its own: wasteful, but right.
     """
     atlas = _charts(positions, triangles, texture_size)
-    if atlas.measures(positions, texture_size)["overlap"] > _OVERLAP_MAX:
-        return _cells(triangles, texture_size)
-    return atlas
+    measures = atlas.measures(positions, texture_size)
+    if measures["overlap"] > _OVERLAP_MAX:
+        atlas = _cells(triangles, texture_size)
+        measures = atlas.measures(positions, texture_size)
+    return atlas, measures
 
 
 def _charts(positions: Floats, triangles: Ints, texture_size: int) -> Atlas:
@@ -75,7 +85,6 @@ def _charts(positions: Floats, triangles: Ints, texture_size: int) -> Atlas:
         source=source.astype(np.int64),
         triangles=faces.astype(np.int64).reshape(-1, 3),
         uv=np.clip(uv.astype(np.float64), 0.0, 1.0),
-        islands=int(packer.chart_count),
     )
 
 
@@ -95,7 +104,6 @@ def _cells(triangles: Ints, texture_size: int) -> Atlas:
         source=triangles.reshape(-1),
         triangles=np.arange(3 * count).reshape(-1, 3),
         uv=uv.reshape(-1, 2),
-        islands=count,
     )
 
 
