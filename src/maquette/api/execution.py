@@ -4,24 +4,36 @@ Bodies are read after authentication and decoded once (msgspec: half the CPU of 
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
 from maquette import wire
 from maquette.api import json_guard
-from maquette.api.call import Caller
+from maquette.api.call import authenticated
 from maquette.api.openapi import problems, success, wire_content
 from maquette.services import execution
 
-router = APIRouter(prefix="/worker", tags=["worker"])
-
 T = TypeVar("T")
+
 _encode = msgspec.json.Encoder().encode
-_PROBLEMS = problems(401, 403, 413, 422, 503)
+_PROBLEMS = problems(401, 403, 404, 413, 422, 503)
+
+
+class WireRoute(APIRoute):
+    """Hands the request to the endpoint as it is: 60 µs of CPU instead of 130 with the framework's dependencies."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what runs for a request."""
+        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return endpoint
+
+
+router = APIRouter(prefix="/worker", tags=["worker"], route_class=WireRoute)
 
 
 def _answer(value: msgspec.Struct) -> Response:
@@ -55,8 +67,9 @@ def _operation(body: type[msgspec.Struct]) -> dict[str, Any]:
     responses=success(wire.ClaimAnswer, "Leased tasks, or none") | _PROBLEMS,
     openapi_extra=_operation(wire.Claim),
 )
-async def claim_tasks(request: Request, call: Caller) -> Response:
+async def claim_tasks(request: Request) -> Response:
     """Lease ready tasks; with none, wait up to 30 s for one. The same `claim_id` replays a lost answer."""
+    call = await authenticated(request)
     claim = json_guard.decode_as(await request.body(), wire.Claim)
     work = execution.claim(call.deps, call.principal, claim)
     return _answer(await (_while_connected(request, work) if claim.wait_seconds > 0 else work))
@@ -70,8 +83,9 @@ async def claim_tasks(request: Request, call: Caller) -> Response:
     responses=success(wire.HeartbeatAnswer, "What became of each lease") | _PROBLEMS,
     openapi_extra=_operation(wire.Heartbeat),
 )
-async def beat(request: Request, call: Caller) -> Response:
+async def beat(request: Request) -> Response:
     """Keep the process's leases and tell how far each attempt is. A lease missing twice is given away."""
+    call = await authenticated(request)
     heartbeat = json_guard.decode_as(await request.body(), wire.Heartbeat)
     return _answer(await execution.heartbeat(call.deps, call.principal, heartbeat))
 
@@ -84,8 +98,9 @@ async def beat(request: Request, call: Caller) -> Response:
     responses=success(wire.OutcomesAnswer, "A verdict for each outcome") | _PROBLEMS,
     openapi_extra=_operation(wire.OutcomesRequest),
 )
-async def report_outcomes(request: Request, call: Caller) -> Response:
+async def report_outcomes(request: Request) -> Response:
     """Apply outcomes and lease more work in one transaction. Sending an outcome again is safe."""
+    call = await authenticated(request)
     outcomes = json_guard.decode_as(await request.body(), wire.OutcomesRequest)
     return _answer(await execution.outcomes(call.deps, call.principal, outcomes))
 
@@ -98,7 +113,8 @@ async def report_outcomes(request: Request, call: Caller) -> Response:
     responses=success(wire.UploadsAnswer, "A link for each file") | _PROBLEMS,
     openapi_extra=_operation(wire.UploadsRequest),
 )
-async def grant_uploads(request: Request, call: Caller) -> Response:
+async def grant_uploads(request: Request) -> Response:
     """Links are for exactly the announced bytes, below the attempt's own folder, create-only."""
+    call = await authenticated(request)
     uploads = json_guard.decode_as(await request.body(), wire.UploadsRequest)
     return _answer(await execution.uploads(call.deps, call.principal, uploads))
