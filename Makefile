@@ -44,6 +44,9 @@ docs: setup ## Write the pages that are made from code
 	$(BIN)/python -c 'from maquette.domain.parameters_page import render; print(render(), end="")' > docs/parameters.md
 	$(BIN)/maquette settings --markdown > docs/settings.md
 
+bench: setup ## Durable steps/s beside the same statements bare, and the other speeds that are promised
+	$(BIN)/python -m benchmarks
+
 lock: ## Renew requirements/all.txt (needs uv)
 	uv export --quiet --format requirements-txt --all-extras --all-groups --no-emit-project --no-annotate --no-header --output-file requirements/all.txt
 	rm -f uv.lock
