@@ -1,4 +1,4 @@
-"""text_to_image: nouns decide shapes, words and palette decide colours, seeds decide variants. About 20 s."""
+"""text_to_image: nouns decide shapes, words and palette decide colours, seeds decide variants. About 12 s on an idle machine."""
 
 import colorsys
 import hashlib

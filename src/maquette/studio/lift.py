@@ -68,7 +68,7 @@ def _lathe(shape: Outline, depth: float) -> tuple[Field, int]:
 def _continued(squared: Grid, shape: Outline) -> Grid:
     """Squared heights continued below zero outside, as steep as they rise inside: the outline then lies where it was drawn.
 
-    With a fixed slope outside, the surface was pulled half a cell outwards and showed the grid's steps.
+    With one fixed slope outside, the surface was pulled outwards and showed the grid's steps.
     """
     nearest = ndimage.distance_transform_edt(~shape.mask, return_distances=False, return_indices=True)
     slope = (squared / np.maximum(shape.distance, 0.35))[tuple(nearest)]

@@ -60,7 +60,7 @@ class Traits:
 
     @property
     def profile(self) -> str:
-        """``slab``, ``plate``, ``lathe`` or ``round``. The limits were set on the painter's 170 subjects."""
+        """``slab``, ``plate``, ``lathe`` or ``round``. The limits were set on the painter's own subjects."""
         if (
             self.symmetry > 0.92
             and self.single_run > 0.94
@@ -78,7 +78,8 @@ class Traits:
     def both_sides_alike(self) -> bool:
         """Whether the back may show the front again: boxes, turned things, side views, thin things; not faces."""
         side_view = (self.symmetry < 0.66 and self.legged < 0.5) or self.aspect > 1.3
-        return self.profile != "round" or side_view or self.thickness < 0.075
+        vessel = self.symmetry > 0.92 and self.single_run > 0.94
+        return self.profile != "round" or side_view or vessel or self.thickness < 0.075
 
 
 def outline(alpha: NDArray[np.float32], resolution: int) -> Outline:

@@ -53,7 +53,7 @@ _PEOPLE = (
     _subject(human, "knight paladin crusader guard soldier templar", "main metal", "helmet,shield,sword", "primary=b8323a accent=c83a34", build="broad", wear="armour"),
     _subject(human, "wizard mage sorcerer warlock magician merlin", "main", "beard,wizard hat,staff", "primary=3f4fa8 hair=dcdcd8", wear="robe", hair="long", beard="long"),
     _subject(human, "witch sorceress enchantress", "main", "wizard hat,staff", "primary=4b3566 hair=6a3a78 skin=b9c98a", wear="dress", hair="long", build="slim"),
-    _subject(human, "courier messenger postman mailman mail carrier deliverer", "main", "cap,bag", "primary=3f6f9c accent=b8463c", hair="short"),
+    _subject(human, "courier messenger postman mailman mail carrier deliverer", "main", "cap,bag", "primary=3f6f9c", hair="short"),
     _subject(human, "pirate buccaneer corsair captain", "main", "tricorn,eyepatch,sword", "primary=8c2f39", wear="coat", hair="long"),
     _subject(human, "ninja assassin thief rogue shinobi", "main", "mask,scarf", "primary=3c3c50 accent=b8323a", wear="suit", build="lean", hair="bald"),
     _subject(human, "astronaut cosmonaut spaceman", "main", "space helmet", "primary=e8e9ee secondary=9aa4b4", wear="space", build="broad", hair="bald"),

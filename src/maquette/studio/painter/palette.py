@@ -26,14 +26,19 @@ SCHEMES: tuple[tuple[str, str, str], ...] = (
 )
 """Primary, secondary and accent for subjects without a natural colour; the variant picks."""
 
+COOL = (SCHEMES[0], SCHEMES[1], SCHEMES[5])
+"""For rusty things: orange-brown shows best on teal, blue and olive."""
+
 TINTED = ("dark", "metal", "gold", "skin", "hair", "wood", "leather", "leaf", "stone", "cream", "soil", "red")
 """Roles that move towards a given palette without leaving what they are."""
 
 
-def base(natural: Mapping[str, str], rng: np.random.Generator) -> dict[str, RGB]:
+def base(
+    natural: Mapping[str, str], rng: np.random.Generator, schemes: Sequence[tuple[str, str, str]] = SCHEMES
+) -> dict[str, RGB]:
     """Give a subject's own colours over a scheme, each a little off so that variants differ."""
     roles = dict(BASE)
-    scheme = SCHEMES[int(rng.integers(len(SCHEMES)))]
+    scheme = schemes[int(rng.integers(len(schemes)))]
     if "primary" not in natural:
         roles.update(zip(("primary", "secondary", "accent"), map(parse, scheme), strict=True))
     roles.update({role: parse(code) for role, code in natural.items() if role in roles})

@@ -73,7 +73,8 @@ def _kit(brief: Brief, rng: np.random.Generator, colours: Sequence[RGB]) -> Kit:
             **natural,
             **{k: v for k, v in role.colours.items() if k == "accent" or (subject and subject.draw is human)},
         }
-    roles = palette.base(natural, rng)
+    schemes = palette.COOL if "rust" in brief.stuff.weather else palette.SCHEMES
+    roles = palette.base(natural, rng, schemes)
     roles = palette.with_palette(roles, colours, rng)
     if len(brief.colours) > 1:
         roles["secondary"] = brief.colours[1]
