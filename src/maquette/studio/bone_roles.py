@@ -7,22 +7,8 @@ from itertools import pairwise
 from maquette.studio.scene import Bone
 
 _SIDES = {"l": "L", "left": "L", "lft": "L", "r": "R", "right": "R", "rgt": "R"}
-_NOISE = {
-    "mixamorig",
-    "bip",
-    "j",
-    "def",
-    "org",
-    "valvebiped",
-    "bone",
-    "jnt",
-    "joint",
-    "b",
-    "cc",
-    "base",
-    "rig",
-    "sk",
-}
+_NOISE = re.compile("mixamorig|bip|j|c|def|org|valvebiped|bone|jnt|joint|b|cc|base|rig|sk")
+"""Prefixes of rigs and exporters."""
 _CENTRAL = (
     ("hips", r"hips?|pelvis"),
     ("spine", r"spine|abdomen|waist|torso|chest|upperchest|ribs?"),
@@ -82,7 +68,7 @@ def _plain(name: str) -> tuple[str, str]:
     """Lower-case letters of the name without prefix, side and number; and the side, L, R or none."""
     last = re.split(r"[:|]", name)[-1]
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", last)
-    words = [word for word in re.split(r"[^a-z]+", spaced.lower()) if word and word not in _NOISE]
+    words = [word for word in re.split(r"[^a-z]+", spaced.lower()) if word and not _NOISE.fullmatch(word)]
     side = next((_SIDES[word] for word in words if word in _SIDES), "")
     joined = "".join(word for word in words if word not in _SIDES)
     if not side:

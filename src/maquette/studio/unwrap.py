@@ -14,7 +14,7 @@ from maquette.studio.scene import Floats, Ints
 _PACK_SIZE = 1024
 """Charts are packed at this size whatever the texture's: packing time grows with the square."""
 _GUTTER_TEXELS = 2
-_MEASURE_SIZE = 2048
+_MEASURE_SIZE = 1024
 _OVERLAP_MAX = 0.005
 _CHART_FACES = 1500
 """Charts of a dense mesh are kept to about this many faces: 50,000 triangles take 8 s instead of 39 s."""
