@@ -32,7 +32,8 @@ from maquette.ports import SignedRequest, StoredObject
 CHUNK_BYTES = 256 * 1024
 KEY_LENGTH_MAX = 700
 STAGING_SECONDS_MAX = 3600
-_SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}", re.ASCII)
+_SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
+_KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -127,7 +128,7 @@ class LocalObjects:
         The expiry is rounded up to a multiple of half the time, so that equal requests within that
         window give the same URL, and a browser finds the file in its cache.
         """
-        self._folder(key)
+        _check(key)
         expires_at = self._expiry(ttl_seconds)
         url = self._signer.read_url(key, ReadGrant(media_type, filename, disposition, expires_at))
         return SignedRequest("GET", url, {}, expires_at)
@@ -136,7 +137,7 @@ class LocalObjects:
         self, key: str, *, media_type: str, bytes_: int, sha256: str, ttl_seconds: int
     ) -> SignedRequest:
         """Grant storing exactly these bytes under one key, create-only."""
-        self._folder(key)
+        _check(key)
         if bytes_ > self._bytes_max:
             raise TooLarge(f"An object may have {self._bytes_max} bytes at most; this one has {bytes_}.")
         expires_at = self._expiry(ttl_seconds)
@@ -160,14 +161,8 @@ class LocalObjects:
         return math.ceil((self._now() + ttl_seconds) / window) * window
 
     def _folder(self, key: str) -> Path:
-        segments = key.split("/")
-        if len(key) > KEY_LENGTH_MAX or not all(map(_SEGMENT.fullmatch, segments)):
-            raise Invalid.field(
-                ("key",),
-                f"At most {KEY_LENGTH_MAX} characters were expected: segments of letters, digits, '.', '_' "
-                "and '-', none of them empty or starting with a dot.",
-            )
-        return self._objects.joinpath(*segments[:-1], segments[-1] + "~")
+        _check(key)
+        return self._objects / f"{key}~"
 
     def _delete(self, target: Path) -> None:
         # Moved away first, so that no reader ever finds half an object.
@@ -186,6 +181,15 @@ class LocalObjects:
                     shutil.rmtree(stage)
                     swept += 1
         return swept
+
+
+def _check(key: str) -> None:
+    if len(key) > KEY_LENGTH_MAX or not _KEY.fullmatch(key):
+        raise Invalid.field(
+            ("key",),
+            f"At most {KEY_LENGTH_MAX} characters were expected: segments of letters, digits, '.', '_' "
+            "and '-', none of them empty or starting with a dot.",
+        )
 
 
 async def _verified(data: AsyncIterator[bytes], path: Path | None, wanted: StoredObject) -> None:

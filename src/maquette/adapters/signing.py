@@ -6,15 +6,15 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote
 
 from maquette.domain.errors import Forbidden
 
 Disposition = Literal["inline", "attachment"]
 
 _VERSION = "maquette-files-v1"
-_READ_FIELDS = frozenset({"kid", "expires", "type", "name", "as", "signature"})
-_WRITE_FIELDS = frozenset({"kid", "expires", "type", "bytes", "sha256", "signature"})
+_READ_FIELDS = ["kid", "expires", "type", "name", "as"]
+_WRITE_FIELDS = ["kid", "expires", "type", "bytes", "sha256"]
 _QUERY_LENGTH_MAX = 2048
 _NOT_VALID = "This link is incomplete or was altered. Ask for a new one."
 
@@ -60,12 +60,12 @@ class UrlSigner:
     def read_url(self, key: str, grant: ReadGrant) -> str:
         """Return the URL that lets its holder GET or HEAD one object."""
         fields = {"type": grant.media_type, "name": grant.filename, "as": grant.disposition}
-        return self._url("GET", key, fields, grant.expires_at)
+        return self._url("GET", key, grant.expires_at, fields)
 
     def write_url(self, key: str, grant: WriteGrant) -> str:
         """Return the URL that lets its holder PUT one object, create-only."""
         fields = {"type": grant.media_type, "bytes": str(grant.bytes), "sha256": grant.sha256}
-        return self._url("PUT", key, fields, grant.expires_at)
+        return self._url("PUT", key, grant.expires_at, fields)
 
     def verify_read(self, key: str, query: str, *, now: float) -> ReadGrant:
         """Return what the query grants; ``Forbidden`` when altered, incomplete, expired or for another method."""
@@ -78,13 +78,14 @@ class UrlSigner:
         fields = self._verified("PUT", key, query, _WRITE_FIELDS, now)
         return WriteGrant(fields["type"], int(fields["bytes"]), fields["sha256"], int(fields["expires"]))
 
-    def _url(self, method: str, key: str, fields: Mapping[str, str], expires_at: int) -> str:
-        signed = {"kid": self._newest.kid, "expires": str(expires_at), **fields}
-        signature = _signature(self._newest.secret, method, key, signed)
-        return f"{self._base_url}/files/{quote(key)}?{urlencode({**signed, 'signature': signature})}"
+    def _url(self, method: str, key: str, expires_at: int, fields: Mapping[str, str]) -> str:
+        """Put the signature behind the query that it signs. Keys need no quoting: their grammar sees to that."""
+        query = _query({"kid": self._newest.kid, "expires": str(expires_at), **fields})
+        signature = _signature(self._newest.secret, method, key, query)
+        return f"{self._base_url}/files/{key}?{query}&signature={signature}"
 
     def _verified(
-        self, method: str, key: str, query: str, expected: frozenset[str], now: float
+        self, method: str, key: str, query: str, expected: Sequence[str], now: float
     ) -> dict[str, str]:
         if len(query) > _QUERY_LENGTH_MAX:
             raise Forbidden(_NOT_VALID)
@@ -92,25 +93,28 @@ class UrlSigner:
             pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True, errors="strict")
         except ValueError:  # no "=", or bytes that are no UTF-8
             raise Forbidden(_NOT_VALID) from None
-        fields = dict(pairs)
-        if len(fields) != len(pairs) or fields.keys() != expected:
+        given = dict(pairs)
+        if len(given) != len(pairs) or given.keys() != {*expected, "signature"}:
             raise Forbidden(_NOT_VALID)
-        given = fields.pop("signature")
-        secret = self._secrets.get(fields["kid"])
-        # The comparison wants ASCII; whatever is not cannot be a signature of ours.
-        if secret is None or not given.isascii():
+        secret, signature = self._secrets.get(given["kid"]), given["signature"]
+        # The comparison wants ASCII; what is not cannot be a signature of ours.
+        if secret is None or not signature.isascii():
             raise Forbidden(_NOT_VALID)
-        if not hmac.compare_digest(given, _signature(secret, method, key, fields)):
+        # Written anew: clients and proxies may order and quote a query differently without meaning anything else.
+        fields = {name: given[name] for name in expected}
+        if not hmac.compare_digest(signature, _signature(secret, method, key, _query(fields))):
             raise Forbidden(_NOT_VALID)
         if now >= int(fields["expires"]):
             raise Forbidden("This link has expired. Ask for a new one.")
         return fields
 
 
-def _signature(secret: bytes, method: str, key: str, fields: Mapping[str, str]) -> str:
-    """Sign method, key and fields; each part is preceded by its length, so that none can run into the next."""
-    parts = [_VERSION, method, key]
-    for name in sorted(fields):
-        parts += [name, fields[name]]
-    message = b"".join(b"%d:%b" % (len(part), part) for part in (text.encode() for text in parts))
+def _query(fields: Mapping[str, str]) -> str:
+    # urlencode() takes three times as long, and a job's page signs a link for each of its files.
+    return "&".join([f"{name}={quote(value, safe='')}" for name, value in fields.items()])
+
+
+def _signature(secret: bytes, method: str, key: str, query: str) -> str:
+    """Sign method, key and quoted query. None of them, when signed, has a line break in it."""
+    message = f"{_VERSION}\n{method}\n{key}\n{query}".encode()
     return base64.urlsafe_b64encode(hmac.digest(secret, message, hashlib.sha256)).rstrip(b"=").decode()
