@@ -76,7 +76,7 @@ def _steps_rows(house: Installation, name: str, run: Steps, jobs: int) -> list[R
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--jobs", type=int, default=4000, help="7-step jobs of the largest run")
+    parser.add_argument("--jobs", type=int, default=2000, help="7-step jobs of the largest run")
     parser.add_argument("--only-steps", action="store_true", help="nothing but durable steps in batches")
     parser.add_argument("--output", type=Path, default=_RESULTS, help="where to write the results as JSON")
     parser.add_argument("--profile", type=Path, help="folder for a page on each process's CPU time")
