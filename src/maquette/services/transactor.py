@@ -31,6 +31,8 @@ BATCH_MAX = 200
 QUEUE_MAX = 10_000
 CONTENTION_TRIES_MAX = 8
 POLL_SECONDS = 0.25
+#: How long a stop waits for the batches under way; a server's shutdown must end.
+STOP_SECONDS_MAX = 5.0
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 Listener = Callable[[Sequence[Job]], None]
@@ -77,28 +79,41 @@ class Transactor:
         self._parked: dict[_Work, None] = {}
         self._arrived = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
+        self._poller: asyncio.Task[None] | None = None
+        self._stopping = False
         self._listeners: list[Listener] = []
         self._groups = 0
-        self._unserved = False
-        """A commit made tasks ready while every waiting wish was in another lane's batch."""
+        self._busy = 0
+        """Lanes with a batch under way."""
+        self._missed: list[tuple[str, str]] = []
+        """Tasks that a commit made ready while wishes for them may have been in another lane's batch."""
         self.counters = Counters()
 
     async def start(self) -> None:
         """Start the lanes."""
         self._loops = [asyncio.create_task(self._drive(lane)) for lane in self._lanes]
-        self._loops.append(asyncio.create_task(self._poll()))
+        self._poller = asyncio.create_task(self._poll())
 
     async def stop(self) -> None:
-        """Refuse what waits and close the lanes; batches under way finish first."""
-        for work in [*self._queue, *self._parked]:
-            _refuse(work, Unavailable("The server is stopping.", retry_after_seconds=1))
-        self._queue.clear()
-        self._parked.clear()
+        """Refuse what waits and what comes from now on; batches under way finish first, if they do so soon."""
+        self._stopping = True
+        self._let_go()
+        self._arrived.set()
+        if self._poller is not None:
+            self._poller.cancel()
+            await asyncio.wait([self._poller, *self._loops], timeout=STOP_SECONDS_MAX)
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        self._let_go()  # the wishes that a batch had in its hands
         for lane in self._lanes:
             await lane.session.close()
+
+    def _let_go(self) -> None:
+        for work in [*self._queue, *self._parked]:
+            _refuse(work, _stopped())
+        self._queue.clear()
+        self._parked.clear()
 
     def listen(self, listener: Listener) -> None:
         """Call ``listener`` with the changed jobs after every commit of this process."""
@@ -125,6 +140,8 @@ class Transactor:
 
         A wish alone may wait for a first task. Refusals are returned, not raised.
         """
+        if self._stopping:
+            raise _stopped()
         if len(self._queue) >= QUEUE_MAX:
             raise Unavailable("Too many requests are waiting.", retry_after_seconds=1)
         self._groups += 1
@@ -147,54 +164,58 @@ class Transactor:
         self._arrived.set()
 
     async def _drive(self, lane: _Lane) -> None:
-        while True:
-            while not self._queue:
+        while not self._stopping:
+            if not self._queue:
                 self._arrived.clear()
                 await self._arrived.wait()
-            works: list[_Work] = []
-            size = 0
-            while self._queue and size < BATCH_MAX:
-                work = self._queue.popleft()
-                if not work.future.done():
-                    works.append(work)
-                    size += len(work.slots)
+                continue
+            works = self._gather()
+            self._busy += 1
             try:
                 await self._settle(lane, [slot for work in works for slot in work.slots])
-            except MaquetteError as error:
-                for work in works:
-                    _refuse(work, error)
             except asyncio.CancelledError:
                 for work in works:
-                    _refuse(work, Unavailable("The server is stopping.", retry_after_seconds=1))
+                    _refuse(work, _stopped())
                 raise
-            except Exception:  # noqa: BLE001 - the lane must outlive any batch; the callers are told
-                _LOG.exception("A batch failed for a reason nobody foresaw.")
-                for work in works:
-                    _refuse(work, Unavailable("The change could not be made.", retry_after_seconds=1))
+            finally:
+                self._busy -= 1
             for work in works:
                 self._finish(work)
+            if not self._busy:
+                self._missed.clear()
+
+    def _gather(self) -> list[_Work]:
+        works: list[_Work] = []
+        size = 0
+        while self._queue and size < BATCH_MAX:
+            work = self._queue.popleft()
+            if not work.future.done():
+                works.append(work)
+                size += len(work.slots)
+        return works
 
     def _finish(self, work: _Work) -> None:
         if work.future.done():
             return
-        wish = work.pure_wish
-        if wish is not None and not wish.handouts and time.monotonic() < work.wait_until:
-            if self._unserved:
-                self._unserved = False
-                self._enqueue(work)
-            else:
-                self._parked[work] = None
-        else:
+        refused = next((slot.verdict for slot in work.slots if isinstance(slot.verdict, Unavailable)), None)
+        slot = work.pure_wish
+        if refused is not None:
+            _refuse(work, refused)
+        elif slot is None or slot.handouts or time.monotonic() >= work.wait_until:
             work.future.set_result(work.slots)
+        elif (missed := next((pair for pair in self._missed if _wants(slot, pair)), None)) is not None:
+            self._missed.remove(missed)
+            self._enqueue(work)
+        else:
+            self._parked[work] = None
 
     async def _settle(self, lane: _Lane, slots: list[Slot]) -> None:
-        """Give every slot its result; ``Unavailable`` when the database is away and nothing was written."""
+        """Give every slot its result. ``Unavailable`` in a slot means that nothing of it was written."""
         tries = 0
         while slots:
             volunteers = [(work, slot) for work in self._parked if (slot := work.pure_wish)]
             for work, _ in volunteers:
                 del self._parked[work]
-            result: Batch | None = None
             try:
                 result = await lane.session.transaction(
                     partial(
@@ -205,29 +226,36 @@ class Transactor:
                         floor=lane.floor,
                     )
                 )
-            except Contention:
-                self.counters.contentions += 1
-                tries += 1
-                if tries >= CONTENTION_TRIES_MAX:
-                    raise Unavailable("Too much contention.", retry_after_seconds=1) from None
-                await asyncio.sleep(random.random() * 0.01 * 2**tries)  # noqa: S311 - jitter, no secret
-                continue
-            except BadData as error:
-                if len(slots) == 1:
-                    _LOG.warning("The database refused a command: %s", error, exc_info=error)
-                    slots[0].verdict = Invalid("The command holds a value that cannot be stored.")
-                    return
-                self.counters.bisections += 1
-                middle = len(slots) // 2
-                await self._settle(lane, slots[:middle])
-                slots = slots[middle:]
-                continue
-            finally:
-                if result is not None:
-                    self._record(lane, result, [*slots, *(slot for _, slot in volunteers)])
+            except BaseException as error:
+                # A crash may undo what an uncommitted transaction drew from a sequence: never use those fences.
+                lane.fences = Fences()
                 for work, _ in volunteers:
                     self._finish(work)
-            return
+                if not isinstance(error, Exception):
+                    raise
+                tries += 1
+                slots = await self._after(error, lane, slots, tries)
+            else:
+                self._record(lane, result, [*slots, *(slot for _, slot in volunteers)])
+                for work, _ in volunteers:
+                    self._finish(work)
+                return
+
+    async def _after(self, error: Exception, lane: _Lane, slots: list[Slot], tries: int) -> list[Slot]:
+        """Return what is to be tried again after a transaction failed; the others have their verdict then."""
+        if isinstance(error, Contention) and tries < CONTENTION_TRIES_MAX:
+            self.counters.contentions += 1
+            await asyncio.sleep(random.random() * 0.01 * 2**tries)  # noqa: S311 - jitter, no secret
+            return slots
+        if len(slots) == 1 or isinstance(error, Contention | MaquetteError):
+            verdict = _blame(error)
+            for slot in slots:
+                slot.verdict = verdict
+            return []
+        self.counters.bisections += 1
+        middle = len(slots) // 2
+        await self._settle(lane, slots[:middle])
+        return slots[middle:]
 
     def _record(self, lane: _Lane, result: Batch, slots: list[Slot]) -> None:
         lane.floor = result.now
@@ -236,10 +264,20 @@ class Transactor:
         for slot in slots:
             slot.verdict = result.verdicts.get(slot)
             slot.handouts = result.handouts.get(slot, [])
-        self._unserved = self._unserved or bool(result.newly_ready)
+        self._tell([(job.service, job.spec.name) for job in result.newly_ready])
         changed = list(result.changed.values())
         for listener in self._listeners:
             listener(changed)
+
+    def _tell(self, ready: list[tuple[str, str]]) -> None:
+        """Let wishes look again that were parked, or are in another lane's batch, while these became ready."""
+        for pair in ready:
+            found = next((work for work in self._parked if _wants(work.pure_wish, pair)), None)
+            if found is not None:
+                del self._parked[found]
+                self._enqueue(found)
+            elif self._busy > 1:
+                self._missed.append(pair)
 
     async def _poll(self) -> None:
         """Serve parked wishes whose time is over, and those that another process's commit made work for."""
@@ -257,14 +295,37 @@ class Transactor:
                 _LOG.exception("Looking for work for waiting workers failed.")
 
     async def _wake_parked(self) -> None:
-        wishes = {slot.wish.pairs: work for work in self._parked if (slot := work.pure_wish) and slot.wish}
-        for pairs, work in wishes.items():
+        groups: dict[tuple[tuple[str, str], ...], list[_Work]] = {}
+        for work in self._parked:
+            if (slot := work.pure_wish) and slot.wish:
+                groups.setdefault(slot.wish.pairs, []).append(work)
+        for pairs, works in groups.items():
             async with self._database.connection() as connection:
-                found = await tasks.waiting(connection, pairs)
-            if found and work in self._parked:
-                # One is enough: it takes what it can, and the next poll wakes the next.
+                found = await tasks.waiting(connection, pairs, len(works))
+            for work in [work for work in works if work in self._parked][:found]:
                 del self._parked[work]
                 self._enqueue(work)
+
+
+def _wants(slot: Slot | None, pair: tuple[str, str]) -> bool:
+    return slot is not None and slot.wish is not None and pair in slot.wish.pairs
+
+
+def _stopped() -> Unavailable:
+    return Unavailable("The server is stopping.", retry_after_seconds=1)
+
+
+def _blame(error: Exception) -> MaquetteError:
+    """Return what the callers are told of a transaction that failed for good."""
+    if isinstance(error, MaquetteError):
+        return error
+    if isinstance(error, Contention):
+        return Unavailable("Too much contention.", retry_after_seconds=1)
+    if isinstance(error, BadData):
+        _LOG.warning("The database refused a command: %s", error, exc_info=error)
+        return Invalid("The command holds a value that cannot be stored.")
+    _LOG.error("A command failed for a reason nobody foresaw.", exc_info=error)
+    return Unavailable("The change could not be made.", retry_after_seconds=1)
 
 
 def _refuse(work: _Work, error: MaquetteError) -> None:

@@ -18,6 +18,7 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 CONNECTION_ERRORS = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a statement that meets a connection on which the server just said goodbye
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -37,10 +38,12 @@ def statements(noun: str) -> Mapping[str, str]:
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
 
 
-async def connect(url: str) -> Connection:
+async def connect(url: str, *, statement_seconds_max: float) -> Connection:
     """Open one connection for a long-lived owner (a transactor's lane)."""
     try:
-        connection: Connection = await asyncpg.connect(url, server_settings=_SETTINGS, timeout=10)
+        connection: Connection = await asyncpg.connect(
+            url, server_settings=_SETTINGS, timeout=10, command_timeout=statement_seconds_max
+        )
     except CONNECTION_ERRORS as error:
         raise Unavailable("The database is away.", retry_after_seconds=1) from error
     return connection

@@ -1,6 +1,7 @@
 """One connection of a long-lived owner: transactions that reconnect, and that know how they ended."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol, TypeVar
@@ -9,6 +10,8 @@ import asyncpg
 
 from maquette.domain.errors import Unavailable
 from maquette.store.database import CONNECTION_ERRORS, Connection, connect
+
+_LOG = logging.getLogger(__name__)
 
 
 class KnowsTransaction(Protocol):
@@ -27,6 +30,13 @@ class BadData(Exception):
 
 class Contention(Exception):
     """A deadlock or serialisation failure: nothing was written, trying again may succeed."""
+
+
+#: Longer than any statement of a batch takes. A server that fell silent, or a lock that nobody gives back, would
+#: else hold a lane for good.
+STATEMENT_SECONDS_MAX = 30.0
+#: SQLSTATE classes in which a value is at fault: data exception, integrity violation, program limit exceeded.
+_BAD_DATA = ("22", "23", "54")
 
 
 class Session:
@@ -55,12 +65,20 @@ class Session:
             asyncpg.DeadlockDetectedError,
             asyncpg.SerializationError,
             asyncpg.LockNotAvailableError,
+            asyncpg.InvalidCachedStatementError,
         ) as error:
             raise Contention(str(error)) from error
         except CONNECTION_ERRORS as error:
             await self.close()
             raise Unavailable("The database is away.", retry_after_seconds=1) from error
-        except (asyncpg.PostgresError, asyncpg.DataError, ValueError, TypeError, OverflowError) as error:
+        except asyncpg.PostgresError as error:
+            if (error.sqlstate or "").startswith(_BAD_DATA):
+                raise BadData(f"{type(error).__name__}: {error}") from error
+            # A full disk, a read-only replica, a canceled statement: no fault of any command.
+            _LOG.warning("A transaction failed: %s: %s", type(error).__name__, error)
+            await self.close()
+            raise Unavailable("The database cannot do this now.", retry_after_seconds=1) from error
+        except (ValueError, TypeError, OverflowError) as error:
             raise BadData(f"{type(error).__name__}: {error}") from error
         try:
             await transaction.commit()
@@ -78,7 +96,7 @@ class Session:
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._url)
+            self._connection = await connect(self._url, statement_seconds_max=STATEMENT_SECONDS_MAX)
         return self._connection
 
     async def _committed(self, xid: str) -> bool:

@@ -29,11 +29,11 @@ async def claim(connection: Connection, pairs: Sequence[tuple[str, str]], limit:
     return [job_from(row) for row in rows]
 
 
-async def waiting(connection: Connection, pairs: Sequence[tuple[str, str]]) -> bool:
-    """Return whether any task of the pairs is ready."""
-    return bool(
+async def waiting(connection: Connection, pairs: Sequence[tuple[str, str]], limit: int) -> int:
+    """Return how many tasks of the pairs are ready, counted up to ``limit``."""
+    return int(
         await connection.fetchval(
-            _SQL["waiting"], [service for service, _ in pairs], [step for _, step in pairs]
+            _SQL["waiting"], [service for service, _ in pairs], [step for _, step in pairs], limit
         )
     )
 
