@@ -56,6 +56,15 @@ async def test_the_log_has_one_line_a_request(client: httpx.AsyncClient, access_
     assert "secret" not in str(access_lines())
 
 
+async def test_a_path_cannot_forge_a_line(
+    client: httpx.AsyncClient, access_lines: Lines, caplog: Any
+) -> None:
+    """A line break in the path does not begin a line of its own in the log."""
+    await client.get("/echo/a%0A10:00:00%20INFO%20forged")
+    assert access_lines()[-1]["path"] == "/echo/a%0A10%3A00%3A00%20INFO%20forged"
+    assert all("\n" not in record.getMessage() for record in caplog.records)
+
+
 async def test_metrics_count_by_template(fresh_app: FastAPI, skeleton: Any) -> None:
     """However many names and methods clients invent, the number of series stays small."""
     client = httpx.AsyncClient(transport=httpx.ASGITransport(fresh_app), base_url="http://maquette.test")

@@ -14,7 +14,7 @@ from maquette.domain.errors import Invalid, NotFound
 from maquette.domain.principal import Principal
 from maquette.services.deps import Deps
 
-LIMIT_DEFAULT, LIMIT_MAX = 50, 100
+LIMIT_MAX = 100
 
 _encode = msgspec.json.Encoder().encode
 

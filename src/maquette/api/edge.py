@@ -7,6 +7,7 @@ import logging
 import re
 import secrets
 import time
+from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +17,7 @@ from maquette.api.problems import HeadersTooLarge, InternalError, respond
 from maquette.domain.errors import Invalid, MaquetteError
 
 HEAD_BYTES_MAX = 32 * 1024
+PATH_LENGTH_MAX = 500
 REQUEST_ID, CORRELATION_ID = b"x-request-id", b"x-correlation-id"
 #: What nginx writes for a client that left before its answer; nobody is sent it.
 CLIENT_CLOSED_REQUEST = 499
@@ -89,16 +91,18 @@ class Edge:
         self._metrics.observe(route, scope["method"], status, seconds)
         if access_log.isEnabledFor(logging.INFO):
             # The path alone: the query of a signed URL is a secret, and so is the Authorization header.
+            # Quoted, so that no line break in it makes a second line.
+            path = quote(scope["path"][:PATH_LENGTH_MAX])
             fields = {
                 "method": scope["method"],
-                "path": scope["path"],
+                "path": path,
                 "route": route,
                 "status": status,
                 "duration_ms": round(seconds * 1000, 2),
                 "client": (scope.get("client") or ("",))[0],
                 **{name: scope["state"][name] for name in ("request_id", "correlation_id")},
             }
-            access_log.info("%s %s %d", scope["method"], scope["path"], status, extra={"fields": fields})
+            access_log.info("%s %s %d", scope["method"], path, status, extra={"fields": fields})
 
 
 def _refusal(scope: Scope) -> MaquetteError | None:

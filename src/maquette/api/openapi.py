@@ -214,10 +214,8 @@ def _document(app: FastAPI, root_path: str) -> dict[str, Any]:
         for operation in item.values():
             if operation["tags"][0] not in {"files", "health"}:
                 operation["security"] = [{"key": []}]
-            for status, entry in problems(422, 500).items():
-                # 422 where the framework found something to validate, 500 everywhere.
-                if status == 500 or str(status) in operation["responses"]:
-                    operation["responses"].setdefault(str(status), entry)
-                    if "HTTPValidationError" in str(operation["responses"][str(status)]):
-                        operation["responses"][str(status)] = entry
+            responses = operation["responses"]
+            responses["500"] = problems(500)[500]
+            if "422" in responses:  # ours, or the framework's where it found something to validate
+                responses["422"] = problems(422)[422]
     return found
