@@ -28,7 +28,6 @@ from maquette.ports import ObjectStore
 from maquette.services.deps import Deps, Limits
 from maquette.services.follow import Hub
 from maquette.services.ids import new_id
-from maquette.services.liveness import Workers
 from maquette.services.principals import KeyCache, make_key
 from maquette.services.transactor import Transactor
 from maquette.settings import Settings
@@ -74,7 +73,6 @@ async def open_deps(settings: Settings, objects: ObjectStore | None = None) -> A
         objects=objects or local_objects(settings),
         hub=hub,
         keys=KeyCache(database, settings.worker_token),
-        workers=Workers(database, settings.lease_seconds),
         limits=Limits(
             heartbeat_seconds=settings.heartbeat_seconds,
             lease_seconds=settings.lease_seconds,
@@ -145,7 +143,7 @@ def maintain(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         async with open_deps(settings) as deps:
-            sweepers = [Sweeper(deps.database, deps.transactor).run()]
+            sweepers = [Sweeper(deps.database, deps.transactor, settings.lease_seconds).run()]
             if isinstance(deps.objects, LocalObjects):
                 sweepers.append(StagingSweeper(deps.objects).run())
             loops = [asyncio.create_task(sweeper) for sweeper in sweepers]

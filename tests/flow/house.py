@@ -9,6 +9,7 @@ from typing import Any
 from maquette import wire
 from maquette.domain.principal import Principal
 from maquette.domain.typeid import encode
+from maquette.maintenance.sweeper import Sweeper
 from maquette.services import execution, jobs, reviews
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
@@ -125,6 +126,9 @@ class House:
         answer = await self.report(await self.succeeded(task))
         assert [item.verdict for item in answer.verdicts] == ["applied"], answer
         return task
+
+    def sweeper(self) -> Sweeper:
+        return Sweeper(self.deps.database, self.deps.transactor, self.deps.limits.lease_seconds)
 
     async def view(self, job_id: Any) -> JobView:
         return await jobs.get(self.deps, self.user, job_id)

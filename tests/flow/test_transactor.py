@@ -20,7 +20,6 @@ from maquette.domain.errors import (
     StaleReview,
 )
 from maquette.domain.job import Job, JobStatus, Place
-from maquette.maintenance.sweeper import Sweeper
 from maquette.services import assets, execution, jobs, reviews
 from maquette.services.ids import new_id
 from maquette.services.orders import NewJob, Order
@@ -62,8 +61,8 @@ async def test_a_zombie_is_told_stale(house: House) -> None:
     [task] = await house.claim()
     outcome = await house.succeeded(task)
     async with house.deps.database.connection() as connection:
-        await connection.execute("update workers set expires_at = now() - interval '1 second'")
-    assert await Sweeper(house.deps.database, house.deps.transactor).run_once() == 1
+        await connection.execute("update leases set leased_at = now() - interval '1 minute'")
+    assert await house.sweeper().run_once() == 1
     [again] = await house.claim()
     assert (again.attempt, again.fence > 0) == (2, True)
     answer = await house.report(outcome)
@@ -205,7 +204,7 @@ async def test_a_lease_its_worker_never_heard_of_goes_back(house: House) -> None
     """Missing from two heartbeats in a row means that the claim's answer got lost for good."""
     await house.submit("2D")
     [_] = await house.claim()
-    sweeper = Sweeper(house.deps.database, house.deps.transactor)
+    sweeper = house.sweeper()
     beat = wire.Heartbeat(worker_epoch=house.epoch, worker="test", held=[])
     async with house.deps.database.connection() as connection:
         await connection.execute("update leases set leased_at = leased_at - interval '10 seconds'")
@@ -228,7 +227,7 @@ async def test_a_lease_that_heartbeats_name_is_kept(house: House) -> None:
             house.deps, WORKER, wire.Heartbeat(worker_epoch=house.epoch, worker="test", held=[held])
         )
         assert [item.verdict for item in answer.verdicts] == ["held"]
-    assert await Sweeper(house.deps.database, house.deps.transactor).run_once() == 0
+    assert await house.sweeper().run_once() == 0
     progress = (await house.view(view.job.id)).progress
     assert (progress.value, progress.message) == (0.5, "half")
 
@@ -239,12 +238,12 @@ async def test_a_hung_worker_loses_its_lease_at_the_deadline(house: House) -> No
     await house.claim()
     async with house.deps.database.connection() as connection:
         await connection.execute("update leases set deadline_at = now() - interval '1 second'")
-    await Sweeper(house.deps.database, house.deps.transactor).run_once()
+    await house.sweeper().run_once()
     job = (await house.view(view.job.id)).job
     assert job.place is Place.DELAYED
     async with house.deps.database.connection() as connection:
         await connection.execute("update jobs set retry_at = now(); update delayed set due_at = now()")
-    await Sweeper(house.deps.database, house.deps.transactor).run_once()
+    await house.sweeper().run_once()
     assert (await house.view(view.job.id)).job.place is Place.READY
 
 

@@ -25,7 +25,10 @@ class StagingSweeper:
     async def run(self) -> None:
         """Sweep every ten minutes until canceled."""
         while True:
-            await self.run_once()
+            try:
+                await self.run_once()
+            except Exception:  # noqa: BLE001 - a full disk is no reason to end the process's other loops
+                _LOG.exception("Sweeping unfinished uploads failed.")
             await asyncio.sleep(INTERVAL_SECONDS)
 
     async def run_once(self) -> int:

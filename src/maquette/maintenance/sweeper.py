@@ -10,6 +10,7 @@ import random
 
 from maquette.domain.commands import Expire, RetryDue
 from maquette.domain.errors import MaquetteError
+from maquette.domain.job import Job
 from maquette.services.orders import Order
 from maquette.services.transactor import Transactor
 from maquette.store import tasks
@@ -25,26 +26,34 @@ DELIVERY_GRACE_SECONDS = 2.0
 class Sweeper:
     """``run()`` over ``run_once()``."""
 
-    def __init__(self, database: Database, transactor: Transactor) -> None:
+    def __init__(self, database: Database, transactor: Transactor, lease_seconds: float) -> None:
         self._database = database
         self._transactor = transactor
+        self._lease_seconds = lease_seconds
 
     async def run(self) -> None:
         """Sweep until canceled; the database being away is waited out."""
         while True:
+            done = 0
             try:
                 done = await self.run_once()
             except MaquetteError as error:
                 _LOG.warning("Sweeping failed: %s", error)
-                done = 0
+            except Exception:  # noqa: BLE001 - retries and lost workers of everybody hang on this loop
+                _LOG.exception("Sweeping failed.")
             if done < BATCH_MAX:
                 # Replicas that started together drift apart.
                 await asyncio.sleep(INTERVAL_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - no secret
 
     async def run_once(self) -> int:
-        """Do what is due now; return how many commands that took."""
+        """Do what is due now; return how many commands were applied."""
         async with self._database.connection() as connection:
-            expired = await tasks.expired(connection, BATCH_MAX, DELIVERY_GRACE_SECONDS)
+            expired = await tasks.expired(
+                connection,
+                BATCH_MAX,
+                grace_seconds=DELIVERY_GRACE_SECONDS,
+                lease_seconds=self._lease_seconds,
+            )
             due = await tasks.due(connection, BATCH_MAX)
             await tasks.forget_workers(connection)
         orders = [
@@ -52,8 +61,7 @@ class Sweeper:
             for item in expired
         ]
         orders += [Order(job_id, RetryDue()) for job_id in due]
-        if orders:
-            await self._transactor.exchange(orders)
+        verdicts, _ = await self._transactor.exchange(orders)
         for item in expired:
             _LOG.info("Lease ended: %s", item.error_class, extra={"job_id": str(item.job_id)})
-        return len(orders)
+        return sum(isinstance(verdict, Job) for verdict in verdicts)

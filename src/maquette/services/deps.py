@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from maquette.ports import ObjectStore
 from maquette.services.follow import Hub
-from maquette.services.liveness import Workers
 from maquette.services.principals import KeyCache
 from maquette.services.transactor import Transactor
 from maquette.store import migrate
@@ -32,7 +31,6 @@ class Deps:
     objects: ObjectStore
     hub: Hub
     keys: KeyCache
-    workers: Workers
     limits: Limits
 
     async def ready(self) -> None:

@@ -30,16 +30,18 @@ async def serve(
     for slot in wishes:
         own = {id_ for other, id_ in _orders_of(batch, slot.group) if other is not slot}
         _give(slot, [job for key, job in fresh.items() if key in own], given, fresh)
+    gone = batch.no_longer_ready
     for pairs in sorted({slot.wish.pairs for slot in wishes if slot.wish and _hungry(slot, given)}):
         group = [slot for slot in wishes if slot.wish and slot.wish.pairs == pairs]
-        queue = {
-            job.id: job for job in await tasks.claim(connection, pairs, sum(_hungry(s, given) for s in group))
-        }
+        claimed = await tasks.claim(connection, pairs, sum(_hungry(s, given) for s in group) + len(gone))
+        # Jobs that others wrote since this batch read the clock: time must not go back in their streams.
+        batch.now = max(batch.now, claimed.now)
+        queue = {job.id: job for job in claimed.jobs if job.id not in gone}
         for job in queue.values():
             batch.before.setdefault(job.id, job)
             batch.after.setdefault(job.id, job)
         for slot in group:
-            _give(slot, [batch.after[key] for key in queue], given, queue)
+            _give(slot, list(queue.values()), given, queue)
     for slot in (*wishes, *parked):
         _give(slot, list(fresh.values()), given, fresh)
     await _start(connection, batch, given, fences)
@@ -52,7 +54,7 @@ def _orders_of(batch: Batch, group: int) -> list[tuple[Slot, UUID]]:
 
 
 def _hungry(slot: Slot, given: dict[Slot, list[Job]]) -> int:
-    return slot.wish.capacity - len(given[slot]) if slot.wish else 0
+    return max(slot.wish.capacity - len(given[slot]), 0) if slot.wish else 0
 
 
 def _give(slot: Slot, candidates: list[Job], given: dict[Slot, list[Job]], pool: dict[UUID, Job]) -> None:

@@ -21,6 +21,8 @@ from maquette.store import tasks
 from maquette.store.database import encode
 
 CAPACITY_MAX = 200
+#: A worker may hold what several claims gave it, and what it has finished but not heard a verdict on.
+HELD_MAX = 2000
 WAIT_SECONDS_MAX = 30.0
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
@@ -29,7 +31,7 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
 async def claim(deps: Deps, principal: Principal, request: wire.Claim) -> wire.ClaimAnswer:
     """Lease ready tasks; with none, wait for one as long as the request allows."""
     principal.require("worker")
-    wish = await _wish(deps, request)
+    wish = _wish(deps, request)
     wait = max(0.0, min(request.wait_seconds, WAIT_SECONDS_MAX))
     _, handouts = await deps.transactor.exchange([], wish, wait)
     return _answer(deps, request.claim_id, handouts)
@@ -41,13 +43,12 @@ async def outcomes(deps: Deps, principal: Principal, request: wire.OutcomesReque
     if len(request.outcomes) > CAPACITY_MAX:
         raise Invalid.field(("outcomes",), f"must have at most {CAPACITY_MAX} entries")
     ids = [_job_id(item.task_id) for item in request.outcomes]
-    async with deps.database.connection() as connection:
-        live = await tasks.live(connection, ids) if ids else {}
+    live = await deps.database.shared(tasks.live, ids) if ids else {}
     prepared = await asyncio.gather(
         *(_command(deps, item, live.get(key)) for key, item in zip(ids, request.outcomes, strict=True))
     )
     orders = [Order(key, command) for key, (command, _) in zip(ids, prepared, strict=True)]
-    wish = await _wish(deps, request.claim) if request.claim is not None else None
+    wish = _wish(deps, request.claim) if request.claim is not None else None
     verdicts, handouts = await deps.transactor.exchange(orders, wish)
     applied = await _applied_before(deps, request.outcomes, ids, verdicts)
     return wire.OutcomesAnswer(
@@ -142,8 +143,8 @@ def _verdict(item: wire.Outcome, verdict: Verdict, problem: str, applied: set[in
 async def heartbeat(deps: Deps, principal: Principal, beat: wire.Heartbeat) -> wire.HeartbeatAnswer:
     """Record that a worker lives and how far it is; tell it which leases it still holds."""
     principal.require("worker")
-    if len(beat.held) > CAPACITY_MAX:
-        raise Invalid.field(("held",), f"must have at most {CAPACITY_MAX} entries")
+    if len(beat.held) > HELD_MAX:
+        raise Invalid.field(("held",), f"must have at most {HELD_MAX} entries")
     epoch = _uuid(beat.worker_epoch, "worker_epoch")
     ids = [_job_id(item.task_id) for item in beat.held]
     progress = [
@@ -180,8 +181,7 @@ async def uploads(deps: Deps, principal: Principal, request: wire.UploadsRequest
     if len(request.uploads) > CAPACITY_MAX:
         raise Invalid.field(("uploads",), f"must have at most {CAPACITY_MAX} entries")
     ids = [_job_id(item.task_id) for item in request.uploads]
-    async with deps.database.connection() as connection:
-        live = await tasks.live(connection, ids)
+    live = await deps.database.shared(tasks.live, ids)
     return wire.UploadsAnswer(
         grants=[_grant(deps, item, live.get(key)) for key, item in zip(ids, request.uploads, strict=True)]
     )
@@ -212,7 +212,7 @@ def _grant(deps: Deps, item: wire.UploadRequest, job: Job | None) -> wire.Upload
     )
 
 
-async def _wish(deps: Deps, request: wire.Claim) -> Wish:
+def _wish(deps: Deps, request: wire.Claim) -> Wish:
     if not 1 <= request.capacity <= CAPACITY_MAX:
         raise Invalid.field(("capacity",), f"must be from 1 to {CAPACITY_MAX}")
     if not 1 <= len(request.services) <= 8 or not all(map(_SERVICE.fullmatch, request.services)):
@@ -222,7 +222,6 @@ async def _wish(deps: Deps, request: wire.Claim) -> Wish:
         raise Invalid.field(("steps",), f"{unknown[0]!r} is not one of {', '.join(STEP_NAMES)}")
     epoch = _uuid(request.worker_epoch, "worker_epoch")
     worker = _printable(request.worker, 200)
-    await deps.workers.know(epoch, worker)
     return Wish(
         claim_id=_uuid(request.claim_id, "claim_id"),
         worker_epoch=epoch,

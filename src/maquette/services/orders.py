@@ -122,6 +122,17 @@ class Batch:
             and ((old := self.before[key]) is None or old.place is not Place.READY)
         ]
 
+    @property
+    def no_longer_ready(self) -> set[UUID]:
+        """Jobs whose task was ready and is not any more: until this batch is written, the queue still shows them."""
+        return {
+            key
+            for key, job in self.after.items()
+            if job.place is not Place.READY
+            and (old := self.before[key]) is not None
+            and old.place is Place.READY
+        }
+
 
 class Fences:
     """Fences drawn from the sequence in blocks: unique for good, which is all that comparing them needs."""

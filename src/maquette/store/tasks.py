@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from maquette.domain.job import Job, Place
@@ -10,6 +10,17 @@ from maquette.store.database import Connection, statements
 from maquette.store.jobs import job_from, lease_from
 
 _SQL = statements("tasks")
+
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Jobs whose task was locked, and a time after all that was ever written about them."""
+
+    jobs: list[Job]
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +32,13 @@ class Expired:
     error_class: str
 
 
-async def claim(connection: Connection, pairs: Sequence[tuple[str, str]], limit: int) -> list[Job]:
+async def claim(connection: Connection, pairs: Sequence[tuple[str, str]], limit: int) -> Claimed:
     """Lock up to ``limit`` ready tasks of the (service, step) pairs and their jobs, without ever waiting."""
     rows = await connection.fetch(
         _SQL["claim"], [service for service, _ in pairs], [step for _, step in pairs], limit
     )
-    return [job_from(row) for row in rows]
+    now = max((row["now"] for row in rows), default=_LONG_AGO)
+    return Claimed([job_from(row) for row in rows], now)
 
 
 async def waiting(connection: Connection, pairs: Sequence[tuple[str, str]], limit: int) -> int:
@@ -156,14 +168,11 @@ async def beat(
     await connection.execute(_SQL["beat"], epoch, name, ttl_seconds, fences, progress, draining)
 
 
-async def touch_workers(connection: Connection, workers: Mapping[UUID, str], ttl_seconds: float) -> None:
-    """Make the rows of workers that claim for the first time."""
-    await connection.execute(_SQL["touch_workers"], list(workers), list(workers.values()), ttl_seconds)
-
-
-async def expired(connection: Connection, limit: int, grace_seconds: float) -> list[Expired]:
+async def expired(
+    connection: Connection, limit: int, *, grace_seconds: float, lease_seconds: float
+) -> list[Expired]:
     """Return leases whose worker is gone, whose deadline passed, or that their worker does not know of."""
-    rows = await connection.fetch(_SQL["expired"], limit, grace_seconds)
+    rows = await connection.fetch(_SQL["expired"], limit, grace_seconds, lease_seconds)
     return [Expired(row["job_id"], row["fence"], row["error_class"]) for row in rows]
 
 

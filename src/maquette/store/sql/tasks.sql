@@ -1,7 +1,7 @@
 -- name: claim
 -- The only statement that starts from tasks. It skips what others hold, both tasks and jobs, and so never
 -- waits: no deadlock is possible with transitions, which lock jobs first. One index probe for each pair.
-select j.id, j.project_id, j.asset_type, j.pipeline_version, j.correlation_id, j.skipped,
+select clock_timestamp() as now, j.id, j.project_id, j.asset_type, j.pipeline_version, j.correlation_id, j.skipped,
        j.gates, j.priority, j.service, j.status, j.position, j.step_status, j.gate_open, j.revisions, j.attempt,
        j.retry_at, j.sequence, j.created_at, j.started_at, j.finished_at, j.error, j.asset_id
 from (
@@ -88,23 +88,16 @@ set name = excluded.name, expires_at = excluded.expires_at,
     heard_before_at = workers.heard_at, heard_at = excluded.heard_at,
     progress = excluded.progress, draining = excluded.draining
 
--- name: touch_workers
--- A claim is a sign of life, too, but no heartbeat: it does not say what is held.
-insert into workers (epoch, name, expires_at, held, held_before, progress, draining)
-select distinct on (x.epoch) x.epoch, x.name, clock_timestamp() + make_interval(secs => $3), '{}', '{}', '[]', false
-from unnest($1::uuid[], $2::text[]) as x(epoch, name)
-on conflict (epoch) do nothing
-
 -- name: expired
--- Lost worker: no row, an expired one, a lease that two heartbeats in a row did not name although it was given
--- out before the earlier of them, or one that a draining worker does not name: it has let go.
+-- Lost worker: silent for $3 seconds since its last heartbeat and since the claim that was answered (or without a
+-- heartbeat at all), a lease that two heartbeats in a row did not name although it was given out before the
+-- earlier of them, or one that a draining worker does not name: it has let go.
 select l.job_id, l.fence,
        case when l.deadline_at < clock_timestamp() then 'timeout' else 'lost_worker' end as error_class
 from leases l
 left join workers w on w.epoch = l.worker_epoch
 where l.deadline_at < clock_timestamp()
-   or w.epoch is null
-   or w.expires_at < clock_timestamp()
+   or greatest(w.expires_at, l.leased_at + make_interval(secs => $3)) < clock_timestamp()
    or (w.heard_before_at > l.leased_at + make_interval(secs => $2)
        and l.fence <> all (w.held) and l.fence <> all (w.held_before))
    or (w.draining and w.heard_at > l.leased_at and l.fence <> all (w.held))
