@@ -8,7 +8,7 @@ from uuid import UUID
 
 from maquette.domain.errors import MaquetteError
 from maquette.domain.events import TERMINAL_EVENTS, Event
-from maquette.domain.job import Job
+from maquette.domain.job import TERMINAL, Job
 from maquette.store import reading
 from maquette.store.database import Database
 from maquette.store.reading import Progress, Pulse
@@ -106,6 +106,9 @@ async def follow(
             news.clear()
             async with database.connection() as connection:
                 page = await reading.events(connection, job_id, after, PAGE)
+                pulse = None if page else (await reading.pulses(connection, [job_id])).get(job_id)
+            if pulse is not None and pulse.status in TERMINAL and pulse.sequence <= after:
+                return  # the follower knows the end already
             for event in page:
                 after = event.sequence
                 yield event

@@ -83,6 +83,7 @@ async def submit(
         if idempotency_key
         else None
     )
+    uploads = sorted(uploads, key=lambda upload: ids.index(upload.id))
     job = _new_job(admitted, correlation_id)
     new = NewJob(_brief_row(admitted, principal), _references(job, uploads), request)
     made = await deps.transactor.create(job, Create(job), new)

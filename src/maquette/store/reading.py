@@ -80,8 +80,11 @@ async def jobs(
     asset_type: str | None,
     limit: int,
 ) -> list[JobRow]:
-    """Return up to ``limit`` jobs, newest first, older than ``before``."""
-    rows = await connection.fetch(_SQL["jobs"], projects, before, status, asset_type, limit)
+    """Return up to ``limit`` jobs of the projects (None: of all), newest first, older than ``before``."""
+    if projects is None:
+        rows = await connection.fetch(_SQL["all_jobs"], before, status, asset_type, limit)
+    else:
+        rows = await connection.fetch(_SQL["jobs"], projects, before, status, asset_type, limit)
     return [_job_row(row) for row in rows]
 
 

@@ -21,18 +21,23 @@ select * from unnest($1::uuid[], $2::integer[], $3::smallint[], $4::uuid[], $5::
                      $8::text[], $9::bigint[], $10::text[], $11::text[])
 
 -- name: page
--- Newest first; $2 is the last id of the page before. Filters that are null do not apply.
-select a.id, a.project_id, a.type, a.name, a.library_path, a.latest, v.version, v.status, v.job_id, v.metadata,
-       v.lineage, v.created_at
-from assets a
+-- Newest first; $2 is the last id of the page before. Filters that are null do not apply. The page is cut before
+-- versions are joined: a merge of both from the newest on read 50,000 versions for the thousandth page.
+with page as materialized (
+    select a.id, a.project_id, a.type, a.name, a.library_path, a.latest
+    from assets a
+    where a.project_id = $1
+      and a.id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+      and ($3::text is null or a.type = $3)
+      and ($4::text is null or a.library_path = $4 or starts_with(a.library_path, $4 || '/'))
+      and ($5::text is null or a.search @@ plainto_tsquery('simple', $5))
+    order by a.id desc
+    limit $6
+)
+select a.*, v.version, v.status, v.job_id, v.metadata, v.lineage, v.created_at
+from page a
 join asset_versions v on v.asset_id = a.id and v.version = a.latest
-where a.project_id = $1
-  and ($2::uuid is null or a.id < $2)
-  and ($3::text is null or a.type = $3)
-  and ($4::text is null or a.library_path = $4 or starts_with(a.library_path, $4 || '/'))
-  and ($5::text is null or a.search @@ plainto_tsquery('simple', $5))
 order by a.id desc
-limit $6
 
 -- name: version
 -- $3 null: the latest.
