@@ -9,7 +9,7 @@ from maquette.domain.decision import Decision, StepChange, advance, current_fact
 from maquette.domain.errors import Invalid, StaleReview
 from maquette.domain.events import Event, EventType
 from maquette.domain.job import Job, JobStatus, StepStatus
-from maquette.domain.review import UserDecision, Verdict, rewound
+from maquette.domain.review import REVISION_MAX, UserDecision, Verdict, rewound
 
 
 def pause(job: Job, command: c.Pause, now: datetime) -> Decision:
@@ -106,6 +106,10 @@ def _reject(
     first = job.position if command.rewind_to is None else job.pipeline.position(command.rewind_to)
     if first > job.position or first in job.skipped:
         raise Invalid.field(("rewind_to",), f"{command.rewind_to!r} has not run before {job.spec.name!r}")
+    if max(job.revisions[first : job.position + 1]) >= REVISION_MAX:
+        raise Invalid.field(
+            ("decision",), f"a step can be redone {REVISION_MAX} times; approve it, or cancel"
+        )
     after = replace(
         job,
         status=JobStatus.RUNNING,

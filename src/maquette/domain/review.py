@@ -33,6 +33,10 @@ class UserDecision:
     at: datetime
 
 
+REVISION_MAX = 255
+"""A job's row keeps one byte for each step's revision."""
+
+
 def rewound(revisions: tuple[int, ...], first: int, last: int) -> tuple[int, ...]:
     """Return the revisions after a rewind: steps ``first`` to ``last`` get a new one, the others keep theirs."""
     return tuple(

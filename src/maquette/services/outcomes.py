@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from maquette import wire
 from maquette.domain.idempotency import canonical
@@ -11,6 +12,7 @@ from maquette.ports import ObjectStore
 
 ARTIFACTS_MAX = 64
 JSON_BYTES_MAX = 256 * 1024
+METRIC_MAX = 1e9
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -18,9 +20,9 @@ _KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
 async def problem_with(objects: ObjectStore, job: Job, outcome: wire.Outcome) -> tuple[str, str] | None:
     """Return code and message of the first thing wrong, or None.
 
-    Names, kinds and required outputs first; then every stored object must be exactly what was declared.
+    Names, kinds, required outputs and metrics first; then every stored object must be exactly what was declared.
     """
-    return _shape(job, outcome) or await _stored(objects, job, outcome.artifacts)
+    return _shape(job, outcome) or _metrics(outcome.metrics) or await _stored(objects, job, outcome.artifacts)
 
 
 def _shape(job: Job, outcome: wire.Outcome) -> tuple[str, str] | None:
@@ -54,6 +56,18 @@ def _shape(job: Job, outcome: wire.Outcome) -> tuple[str, str] | None:
             return "bad_value", f"{name}: holds a number or text that JSON cannot carry"
         if size > JSON_BYTES_MAX:
             return "too_large", f"{name}: at most {JSON_BYTES_MAX} bytes, not {size}"
+    return None
+
+
+def _metrics(metrics: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Check what every step owes: how long it took, on what, and at what cost."""
+    for name in ("duration", "cost_estimate"):
+        value = metrics.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= METRIC_MAX:
+            return "bad_metric", f"metrics.{name}: must be a number from 0 to {METRIC_MAX:g}"
+    gpu_type = metrics.get("gpu_type")
+    if not isinstance(gpu_type, str) or not 1 <= len(gpu_type) <= 200:
+        return "bad_metric", "metrics.gpu_type: must be a text of 1 to 200 characters"
     return None
 
 
