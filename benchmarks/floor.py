@@ -120,7 +120,7 @@ async def _apply(connection: Connection, service: str, batch: _Batch) -> None:
             await assets.file_versions(connection, batch.drafts, new_id)
         if batch.claims:
             claimed = await tasks.claim(connection, [(service, step) for step in STEPS], batch.claims)
-            if {job.id for job in claimed} - set(batch.started):
+            if {job.id for job in claimed.jobs} - set(batch.started):
                 raise RuntimeError("The claim found other jobs than those prepared.")
         if batch.started:
             await steps.upstream_artifacts(connection, [batch.after[key] for key in batch.started])
