@@ -21,11 +21,15 @@ order by head.priority desc, head.tag, head.job_id
 for update of j skip locked
 
 -- name: waiting
--- One index probe for each pair: a join read all 300,000 ready tasks of other services in 70 ms.
+-- One index probe for each pair, and the order is what makes it one: without it, the 300,000 ready tasks of
+-- another service were read in 70 ms.
 select count(*) from (
     select from unnest($1::text[], $2::text[]) as wanted(service, step)
     cross join lateral (
-        select from ready r where r.service = wanted.service and r.step = wanted.step limit $3
+        select from ready r
+        where r.service = wanted.service and r.step = wanted.step
+        order by r.priority desc, r.tag, r.job_id
+        limit $3
     ) found
     limit $3
 ) counted
