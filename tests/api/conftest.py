@@ -93,7 +93,7 @@ class Live:
             "status": "succeeded",
             "artifacts": [{**file, "kind": "image", "attributes": {"width": 1}}],
             "outputs": {**made, **outputs},
-            "metrics": {"duration": 0.5, "cost_estimate": 0.25},
+            "metrics": {"duration": 0.5, "gpu_type": "cpu", "cost_estimate": 0.25},
             "model": "test",
             "model_version": "1",
         }
