@@ -56,8 +56,18 @@ class _Lane:
     batches: list[_Batch]
 
 
-async def measure(url: str, *, jobs_count: int, batch: int) -> float:
-    """Return bare steps a second in a fresh database ``floor`` of the server, in batches of ``batch`` completions."""
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """What the statements alone take."""
+
+    rate: float
+    """Steps a second."""
+    cpu: float
+    """Seconds of this process's CPU time a step."""
+
+
+async def measure(url: str, *, jobs_count: int, batch: int) -> Bare:
+    """Run bare steps in a fresh database ``floor`` of the server, in batches of ``batch`` completions."""
     admin = await asyncpg.connect(url)
     await admin.execute("drop database if exists floor")
     await admin.execute("create database floor")
@@ -70,9 +80,9 @@ async def measure(url: str, *, jobs_count: int, batch: int) -> float:
     try:
         for lane in lanes:
             await _record(database, lane)
-        begun = time.perf_counter()
+        begun, cpu_begun = time.perf_counter(), time.process_time()
         await asyncio.gather(*(_run(database, lane) for lane in lanes))
-        seconds = time.perf_counter() - begun
+        seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu_begun
         expected = len(STEPS) * cohorts * batch * CONNECTIONS
         async with database.connection() as connection:
             done = await connection.fetchval("select count(*) from steps where status = 'done'")
@@ -80,7 +90,7 @@ async def measure(url: str, *, jobs_count: int, batch: int) -> float:
         await database.close()
     if done != expected:
         raise RuntimeError(f"The bare statements made {done} steps instead of {expected}.")
-    return expected / seconds
+    return Bare(expected / seconds, cpu / expected)
 
 
 async def _record(database: Database, lane: _Lane) -> None:
