@@ -12,7 +12,7 @@ _RELIEF = 1.6
 _RELIEF_MAX = 0.35
 
 
-def estimated_rough_metal(color: Pixels) -> Floats:
+def estimated_rough_metal(color: Floats) -> Floats:
     """Occlusion 1, roughness and metallic (k, 3) from sRGB colours (k, 3).
 
     Bare metal is the greyest thing in a painted picture: little saturation, neither black nor white. Saturated
@@ -30,15 +30,16 @@ def with_relief(normal: Pixels, color: Pixels) -> Pixels:
     scale = _RELIEF * normal.shape[0] / 1024
     height = ndimage.gaussian_filter(color @ _LUMA.astype(np.float32), 1.0)
     down, right = np.gradient(height)
-    tilt = np.clip(np.stack([-right, down], axis=-1) * scale, -_RELIEF_MAX, _RELIEF_MAX)
-    vectors = normal * 2.0 - 1.0
-    vectors[..., :2] += tilt
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
-    tilted: Pixels = (vectors * 0.5 + 0.5).astype(np.float32)
-    return tilted
+    vectors = normal * np.float32(2) - np.float32(1)
+    vectors[..., 0] -= np.clip(right * scale, -_RELIEF_MAX, _RELIEF_MAX)
+    vectors[..., 1] += np.clip(down * scale, -_RELIEF_MAX, _RELIEF_MAX)
+    vectors /= np.maximum(np.sqrt(np.einsum("ijk,ijk->ij", vectors, vectors)), np.float32(1e-6))[..., None]
+    vectors *= np.float32(0.5)
+    vectors += np.float32(0.5)
+    return vectors
 
 
-def _ramp(start: float, end: float, value: Floats | Pixels) -> Floats:
+def _ramp(start: float, end: float, value: Floats) -> Floats:
     """0 at ``start``, 1 at ``end``, smooth between."""
     t = np.clip((value - start) / (end - start), 0.0, 1.0)
     smooth: Floats = t * t * (3.0 - 2.0 * t)

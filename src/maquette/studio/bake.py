@@ -16,7 +16,6 @@ from maquette.studio.texels import Pixels, filled, image_of, lookup, pixels_of
 from maquette.studio.textures import linear_from_srgb, srgb_from_linear
 
 _BATCH = 1 << 18
-_FLAT = np.array([0.5, 0.5, 1.0], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,8 @@ def bake(
     points = target.uv * size
     faces = visible_faces(points, target.triangles, (size, size))
     known = np.flatnonzero(faces >= 0)
-    base = np.zeros((size * size, 3), np.float32)
-    bumps = np.tile(_FLAT, (size * size, 1))
-    packed = np.zeros((size * size, 3), np.float32)
+    # Half floats keep eleven bits, three more than the textures, and halve what a 4096² bake holds.
+    base, bumps, packed = (np.zeros((size * size, 3), np.float16) for _ in range(3))
     for start in range(0, len(known), _BATCH):
         report(start / len(known))
         texels = known[start : start + _BATCH]
@@ -65,21 +63,24 @@ def bake(
         face, share = _nearest(asked, _mixed(weights, target.positions, corners))
         hit = asked.triangles[face]
         uv = None if source.uv is None else _mixed(share, source.uv, hit)
-        base[texels] = _color(asked, uv, len(texels))
+        color = _color(asked, uv, len(texels))
+        base[texels] = color
         bumps[texels] = 0.5 + 0.5 * _tangent_normal(
             _mixed(weights, target.normals, corners), target, corners, weights, _normal(asked, hit, share, uv)
         )
-        packed[texels] = _rough_metal(asked, uv, base[texels])
+        packed[texels] = _rough_metal(asked, uv, color)
         packed[texels, 0] *= occlusion.at(owners, weights)
     mask = (faces >= 0).reshape(size, size)
-    color, normal, surface = (filled(layer.reshape(size, size, 3), mask) for layer in (base, bumps, packed))
+    surface = image_of(filled(packed.reshape(size, size, 3), mask))
+    painted = filled(base.reshape(size, size, 3), mask)
+    normal = filled(bumps.reshape(size, size, 3), mask)
     if asked.color is not None and asked.normal is None:
-        normal = with_relief(normal, color)
+        normal = with_relief(normal, painted)
     return Material(
         name="baked",
-        base_color=image_of(color),
+        base_color=image_of(painted),
         normal=image_of(normal),
-        occlusion_roughness_metallic=image_of(surface),
+        occlusion_roughness_metallic=surface,
     )
 
 
@@ -174,7 +175,7 @@ def _tangent_normal(base: Floats, target: Mesh, corners: Ints, weights: Floats, 
     return unit_rows(np.stack([x * sign, y * sign, np.maximum(z * sign, 0.05)], axis=1), (0.0, 0.0, 1.0))
 
 
-def _rough_metal(source: _Source, uv: Floats | None, color: Pixels) -> Floats:
+def _rough_metal(source: _Source, uv: Floats | None, color: Floats) -> Floats:
     """Occlusion, roughness and metallic (k, 3): the source's own, or estimated, or its factors."""
     factors = (1.0, source.material.roughness_factor, source.material.metallic_factor)
     if source.packed is not None and uv is not None:
