@@ -24,8 +24,8 @@ LAWS = {
             union select job_id, position, revision, attempt, fence from steps where job_id = any($1)
         ) tried group by job_id, position, revision
         having array_agg(attempt order by attempt) <> array(select generate_series(1, count(tried.attempt))::smallint)
-            or not exists (select from steps s where (s.job_id, s.position, s.revision)
-                           = (tried.job_id, tried.position, tried.revision) and s.attempt = max(tried.attempt))""",
+            or exists (select from steps s where (s.job_id, s.position, s.revision)
+                       = (tried.job_id, tried.position, tried.revision) and s.attempt <> max(tried.attempt))""",
     "an attempt that lost did not win": """
         select s.job_id, s.fence from steps s join attempts a on a.job_id = s.job_id and a.fence = s.fence
         where s.job_id = any($1) and s.status <> 'failed'""",

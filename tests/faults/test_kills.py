@@ -13,14 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from choice import EVERYTHING, SEED
 from ledger import assert_lawful
 from story import Api, Fields, gate_of, step_of
 from up_process import Up, until
 
 from maquette.domain import typeid
 
-SEED = os.environ.get("MAQUETTE_FAULTS_SEED", "1")
-EVERYTHING = os.environ.get("MAQUETTE_FAULTS") == "all"
 ROLES = ("api", "maintenance", "generation", "processing", "postgres", "up")
 #: A step's name: while it runs. A gate: while it is open and a decision is on its way.
 MOMENTS_2D = ("queued", "text_to_image", "gate text_to_image", "refine", "gate refine", "export")
