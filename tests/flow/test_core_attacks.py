@@ -309,3 +309,20 @@ async def test_the_sweeper_outlives_a_database_that_answers_nonsense(house: Hous
     with contextlib.suppress(asyncio.CancelledError):
         await running
     assert not ended
+
+
+async def test_a_task_that_cannot_be_handed_out_ends_alone(house: House) -> None:
+    """Inputs that this version cannot read, at the head of the queue: that job fails with a dead letter, others go on."""
+    first, second = await house.submit("2D"), await house.submit("2D")
+    async with house.deps.database.connection() as connection:
+        await connection.execute(
+            "update briefs set effective = $2 where job_id = $1", first.job.id, b'{"params": {}, "seeds": {}}'
+        )
+    found = [task.job_id for _ in range(2) for task in await house.claim()]
+    assert found == [typeid.encode("job", second.job.id)]
+    job = (await house.view(first.job.id)).job
+    assert (job.status, job.error["code"]) == (JobStatus.FAILED, "unreadable_inputs")
+    async with house.deps.database.connection() as connection:
+        assert await connection.fetchval("select count(*) from dead_letters where job_id = $1", job.id) == 1
+        events = await reading.events(connection, job.id, 0, 10)
+    assert [event.sequence for event in events] == list(range(1, job.sequence + 1))

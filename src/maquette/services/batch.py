@@ -42,7 +42,9 @@ async def run(
     await _write_facts(connection, batch.decisions)
     await _file_assets(connection, batch)
     await _create(connection, batch, [(slot, order, order.new) for slot, order in orders if order.new])
+    told = len(batch.decisions)
     await serve(connection, batch, wishes, parked, fences)
+    await _write_facts(connection, batch.decisions[told:])
     await _write_state(connection, batch)
     return batch
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from maquette.domain.commands import Start
+from maquette.domain.commands import Fail, Start
 from maquette.domain.idempotency import inputs_digest
 from maquette.domain.job import Job, Lease
 from maquette.domain.pipeline import choose_inputs
@@ -77,7 +77,11 @@ def _replay(batch: Batch, wishes: Sequence[Slot], given: dict[Slot, list[Job]]) 
 
 
 async def _start(connection: Connection, batch: Batch, given: dict[Slot, list[Job]], fences: Fences) -> None:
-    """Lease the jobs to the wishes they were given to, and look up what each step reads: its digest is pinned."""
+    """Lease the jobs to the wishes they were given to, and look up what each step reads: its digest is pinned.
+
+    A job whose inputs lack its step (another version made them) fails here, with a dead letter: left in the queue,
+    it would fail every claim for good.
+    """
     served = [(slot, slot.wish, job) for slot, found in given.items() for job in found if slot.wish]
     batch.handouts.update({slot: [] for slot in given})
     if not served:
@@ -89,7 +93,8 @@ async def _start(connection: Connection, batch: Batch, given: dict[Slot, list[Jo
     for slot, wish, job in served:
         effective, step = briefs[job.id].effective, job.spec
         inputs = tuple(choose_inputs(step, upstream[job.id]))
-        params, seed = effective["params"][step.name], effective["seeds"][step.name]
+        params, seed = effective["params"].get(step.name), effective["seeds"].get(step.name)
+        readable = params is not None and seed is not None
         lease = job.lease
         if lease is None:
             digest = inputs_digest(
@@ -103,7 +108,15 @@ async def _start(connection: Connection, batch: Batch, given: dict[Slot, list[Jo
             lease = _lease(batch, wish, job, next(numbers), digest)
             if not batch.fold(slot, job.id, Start(lease)):
                 continue
-        batch.handouts[slot].append(Handout(batch.after[job.id], lease, inputs, params, seed))
+            if not readable:
+                batch.fold(slot, job.id, _unreadable(lease, step.name))
+        if readable:
+            batch.handouts[slot].append(Handout(batch.after[job.id], lease, inputs, params, seed))
+
+
+def _unreadable(lease: Lease, step: str) -> Fail:
+    message = f"The job's effective inputs say nothing of {step!r}: another version made them."
+    return Fail(lease.fence, "invalid", "unreadable_inputs", message, jitter=0.0, reported=False)
 
 
 def _lease(batch: Batch, wish: Wish, job: Job, fence: int, digest: bytes) -> Lease:
