@@ -64,38 +64,32 @@ def _retopo(context: Context) -> Succeeded:
         lambda done: context.progress(0.45 + 0.45 * done, "baking textures"),
     )
     context.progress(0.9, "writing")
+    light = Scene(name=source.name, mesh=mesh, material=replace(material, name=source.material.name))
+    uv = {"channels": 1, "islands": atlas.islands, **measures}
+    done = _written(context, light, mesh, {"uv": uv, "texture_size": size})
+    context.progress(1.0, "done")
+    return done
+
+
+def _written(context: Context, light: Scene, mesh: Mesh, measured: dict[str, object]) -> Succeeded:
     made_by = engine(_METHOD)
     path = context.workdir / "retopo.glb"
-    light = Scene(
-        name=source.name,
-        mesh=mesh,
-        material=replace(material, name=source.material.name),
-        extras={"engine": made_by},
-    )
-    path.write_bytes(write_glb(light))
-    outputs = {
-        "poly_count": len(triangles),
-        "vertex_count": len(cut),
+    path.write_bytes(write_glb(replace(light, extras={"engine": made_by})))
+    counts = {
+        "poly_count": len(mesh.triangles),
+        "vertex_count": len(mesh.positions),
         "topology": "triangle",
-        "uv": {"channels": 1, "islands": atlas.islands, **measures},
-        "texture_size": size,
     }
-    context.progress(1.0, "done")
     return Succeeded(
         artifacts=(
             Output(
                 path=path,
                 kind="mesh",
                 media_type="model/gltf-binary",
-                attributes={
-                    "poly_count": len(triangles),
-                    "vertex_count": len(cut),
-                    "topology": "triangle",
-                    "engine": made_by,
-                },
+                attributes={**counts, "engine": made_by},
             ),
         ),
-        outputs=outputs,
+        outputs={**counts, **measured},
         model=model("retopo"),
         model_version=VERSION,
     )
