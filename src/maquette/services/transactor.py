@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,6 +45,8 @@ class _Work:
     slots: list[Slot]
     future: asyncio.Future[list[Slot]]
     wait_until: float = 0.0
+    looked: int = 0
+    """How many commits there had been when its wish last went to look for tasks."""
 
     @property
     def pure_wish(self) -> Slot | None:
@@ -83,10 +85,9 @@ class Transactor:
         self._stopping = False
         self._listeners: list[Listener] = []
         self._groups = 0
-        self._busy = 0
-        """Lanes with a batch under way."""
-        self._missed: list[tuple[str, str]] = []
-        """Tasks that a commit made ready while wishes for them may have been in another lane's batch."""
+        self._commits = 0
+        self._made: dict[tuple[str, str], int] = {}
+        """By (service, step), the last commit that left a task ready: who looked before it looks again."""
         self.counters = Counters()
 
     async def start(self) -> None:
@@ -170,19 +171,14 @@ class Transactor:
                 await self._arrived.wait()
                 continue
             works = self._gather()
-            self._busy += 1
             try:
                 await self._settle(lane, [slot for work in works for slot in work.slots])
             except asyncio.CancelledError:
                 for work in works:
                     _refuse(work, _stopped())
                 raise
-            finally:
-                self._busy -= 1
             for work in works:
                 self._finish(work)
-            if not self._busy:
-                self._missed.clear()
 
     def _gather(self) -> list[_Work]:
         works: list[_Work] = []
@@ -190,6 +186,7 @@ class Transactor:
         while self._queue and size < BATCH_MAX:
             work = self._queue.popleft()
             if not work.future.done():
+                work.looked = self._commits
                 works.append(work)
                 size += len(work.slots)
         return works
@@ -203,8 +200,7 @@ class Transactor:
             _refuse(work, refused)
         elif slot is None or slot.handouts or time.monotonic() >= work.wait_until:
             work.future.set_result(work.slots)
-        elif (missed := next((pair for pair in self._missed if _wants(slot, pair)), None)) is not None:
-            self._missed.remove(missed)
+        elif any(self._made.get(pair, 0) > work.looked for pair in _pairs(slot)):
             self._enqueue(work)
         else:
             self._parked[work] = None
@@ -216,6 +212,7 @@ class Transactor:
             volunteers = [(work, slot) for work in self._parked if (slot := work.pure_wish)]
             for work, _ in volunteers:
                 del self._parked[work]
+                work.looked = self._commits
             try:
                 result = await lane.session.transaction(
                     partial(
@@ -271,13 +268,12 @@ class Transactor:
 
     def _tell(self, ready: list[tuple[str, str]]) -> None:
         """Let wishes look again that were parked, or are in another lane's batch, while these became ready."""
-        for pair in ready:
-            found = next((work for work in self._parked if _wants(work.pure_wish, pair)), None)
-            if found is not None:
-                del self._parked[found]
-                self._enqueue(found)
-            elif self._busy > 1:
-                self._missed.append(pair)
+        self._commits += 1
+        for pair, count in Counter(ready).items():
+            self._made[pair] = self._commits
+            for work in [work for work in self._parked if pair in _pairs(work.pure_wish)][:count]:
+                del self._parked[work]
+                self._enqueue(work)
 
     async def _poll(self) -> None:
         """Serve parked wishes whose time is over, and those that another process's commit made work for."""
@@ -307,8 +303,8 @@ class Transactor:
                 self._enqueue(work)
 
 
-def _wants(slot: Slot | None, pair: tuple[str, str]) -> bool:
-    return slot is not None and slot.wish is not None and pair in slot.wish.pairs
+def _pairs(slot: Slot | None) -> tuple[tuple[str, str], ...]:
+    return slot.wish.pairs if slot is not None and slot.wish is not None else ()
 
 
 def _stopped() -> Unavailable:
