@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import dataclasses
+import hashlib
+import uuid
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -15,7 +17,7 @@ from maquette.domain import typeid
 from maquette.domain.commands import Cancel, Create
 from maquette.domain.errors import Invalid, MaquetteError, Unavailable
 from maquette.domain.job import Job, JobStatus, Place
-from maquette.services import execution, jobs
+from maquette.services import execution, jobs, uploads
 from maquette.services.ids import new_id
 from maquette.services.jobs import JobView
 from maquette.services.orders import NewJob, Order
@@ -326,3 +328,29 @@ async def test_a_task_that_cannot_be_handed_out_ends_alone(house: House) -> None
         assert await connection.fetchval("select count(*) from dead_letters where job_id = $1", job.id) == 1
         events = await reading.events(connection, job.id, 0, 10)
     assert [event.sequence for event in events] == list(range(1, job.sequence + 1))
+
+
+async def test_references_come_in_the_order_they_were_named(house: House) -> None:
+    """The first reference is the one that counts most: the order of a brief is kept, whatever the ids say."""
+    project = typeid.decode("prj", house.project)
+    ids = [await _arrived(house, project, name) for name in ("a.png", "b.png", "c.png")]
+    wanted = [ids[2], ids[0], ids[1]]
+    await house.submit("2D", reference_uploads=wanted)
+    [task] = await house.claim()
+    assert [item.name for item in task.inputs] == ["c.png", "a.png", "b.png"]
+
+
+async def _arrived(house: House, project: uuid.UUID, name: str) -> str:
+    data = name.encode()
+    sha256 = hashlib.sha256(data).hexdigest()
+    granted = await uploads.create(
+        house.deps, house.user, project, name=name, media_type="image/png", bytes_=len(data), sha256=sha256
+    )
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield data
+
+    await house.deps.objects.put(
+        granted.upload.key, chunks(), bytes_=len(data), sha256=sha256, media_type="image/png"
+    )
+    return typeid.encode("upl", granted.upload.id)
