@@ -34,14 +34,12 @@ def measured(house: Installation, *, jobs: int, only_steps: bool) -> list[Row]:
     """Take all measurements, one after the other on the same server."""
     projects = asyncio.run(measure.prepare_projects(house))
     submissions = asyncio.run(measure.submit(house, projects, jobs))
-    with house.workers(processes=2, each=1, capacity=100):
-        batched = asyncio.run(measure.run_steps(house, jobs))
+    batched = asyncio.run(measure.run_steps(house, jobs, processes=2, each=1, capacity=100))
     rows = _steps_rows(house, "100 tasks a claim, 2 workers", batched, jobs)
     if only_steps:
         return rows
     asyncio.run(measure.submit(house, projects, jobs // 4))
-    with house.workers(processes=2, each=32, capacity=1):
-        single = asyncio.run(measure.run_steps(house, jobs // 4))
+    single = asyncio.run(measure.run_steps(house, jobs // 4, processes=2, each=32, capacity=1))
     rows += _steps_rows(house, "1 task a claim, 64 workers", single, jobs // 4)
     idle = asyncio.run(measure.hand_off(house, projects[0], 60))
     latencies = submissions.latencies

@@ -72,9 +72,11 @@ class Installation:
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
         self._stop(self._running[::-1])
         self._postgres.stop()
+        if kind is not None and self.log.exists():  # its folder is about to go
+            sys.stderr.write(self.log.read_text(encoding="utf-8")[-4000:])
 
     @contextmanager
     def workers(self, *, processes: int, each: int, capacity: int) -> Iterator[None]:

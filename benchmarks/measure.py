@@ -95,17 +95,17 @@ async def submit(house: Installation, projects: Sequence[str], count: int) -> Su
         return Submissions(count / (time.perf_counter() - begun), Latencies.of(seconds))
 
 
-async def run_steps(house: Installation, jobs: int) -> Steps:
-    """Wait until the submitted jobs are done and return how fast that went, by the database's own times."""
+async def run_steps(house: Installation, jobs: int, *, processes: int, each: int, capacity: int) -> Steps:
+    """Let workers do the submitted jobs and return how fast that went, by the database's own times."""
     connection = await asyncpg.connect(house.settings.database_url)
     try:
-        await _until(connection, "select exists (select from leases)")
-        before = house.usage()  # from here on: what the workers' start took is no cost of a step
-        start = await connection.fetchrow(
-            "select min(leased_at) as at, pg_current_wal_lsn() as wal from leases"
-        )
-        await _until(connection, "select not exists (select from jobs where finished_at is null)")
-        usage = house.usage().since(before)
+        start = await connection.fetchrow("select clock_timestamp() as at, pg_current_wal_lsn() as wal")
+        with house.workers(processes=processes, each=each, capacity=capacity):
+            done = "not exists (select from jobs where finished_at is null)"
+            await _until(connection, f"select exists (select from leases) or {done}")
+            before = house.usage()  # from here on: what the workers' start took is no cost of a step
+            await _until(connection, f"select {done}")
+            usage = house.usage().since(before)
         row = await connection.fetchrow(
             "select count(*) as steps, count(distinct finished_at) as batches,"
             " extract(epoch from max(finished_at) - min(started_at))::float as seconds,"
