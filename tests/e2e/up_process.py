@@ -54,6 +54,12 @@ class Up:
 
     def start(self) -> None:
         """Start it, on what an earlier one left, and return when it says that it is ready."""
+        self.launch()
+        access = json.loads(self._first_line())
+        self.url, self.key, self.project_id = access["url"], access["api_key"], access["project_id"]
+
+    def launch(self) -> None:
+        """Start it and return at once."""
         with self.log.open("ab") as log:
             self._process = spawn(
                 [sys.executable, "-m", "maquette", "up", "--json"],
@@ -62,8 +68,6 @@ class Up:
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
-        access = json.loads(self._first_line())
-        self.url, self.key, self.project_id = access["url"], access["api_key"], access["project_id"]
 
     def _first_line(self) -> bytes:
         assert self._process is not None

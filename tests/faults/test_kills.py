@@ -10,6 +10,7 @@ import random
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -168,3 +169,22 @@ def test_a_killed_workers_task_is_done_by_the_next(up: Up, api: Api) -> None:
     assert step_of(done, "text_to_image")["attempt"] == 2
     assert _failed_attempts(listener.events) == ["lost_worker"]
     _assert_whole(up, api, done, listener.events)
+
+
+@pytest.mark.parametrize("number", range(12 if EVERYTHING else 1))
+def test_a_first_start_that_is_killed_is_made_good_by_the_next(tmp_path: Path, number: int) -> None:
+    """`up` is killed while it makes its database, its schema or its keys, again and again; then it starts and works."""
+    rng = random.Random(f"{SEED} first start {number}")
+    installation = Up(tmp_path / "new", heartbeat_seconds="0.4", lease_seconds="2")
+    for _ in range(2):
+        installation.launch()
+        time.sleep(rng.uniform(0.1, 2.0))
+        installation.kill("up")
+        until(lambda: not installation.leftovers(), "nothing outlives `up`", 20.0)
+    installation.start()
+    try:
+        api = Api(lambda: installation.url, installation.key, installation.project_id)
+        assert api.finish(api.submit(key="after all")["id"])["status"] == "succeeded"
+        api.close()
+    finally:
+        assert (installation.stop(), installation.leftovers()) == (0, []), installation.log_tail()
