@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 from skimage.measure import marching_cubes
 
+from maquette.studio.formats.gltf_write import write_glb
 from maquette.studio.geometry import vertex_normals
-from maquette.studio.gltf_write import write_glb
 from maquette.studio.scene import Floats, Ints, Material, Mesh, Scene
 
 Shape = tuple[Floats, Ints]

@@ -10,9 +10,9 @@ import solids
 from scipy.spatial.transform import Rotation
 from step_chain import Chain
 
-from maquette.studio.bone_roles import find_roles, is_biped
-from maquette.studio.gltf_read import read_glb
-from maquette.studio.gltf_write import write_glb
+from maquette.studio.formats.gltf_read import read_glb
+from maquette.studio.formats.gltf_write import write_glb
+from maquette.studio.movement.bone_roles import find_roles, is_biped
 from maquette.studio.pose import world_matrices
 from maquette.studio.scene import Bone, Clip, Floats, Scene
 from maquette.worker.testing import Recorded

@@ -18,8 +18,8 @@ from PIL import Image
 from step_chain import Chain
 
 from maquette.studio import roles
-from maquette.studio.gltf_read import read_glb
-from maquette.studio.gltf_write import write_glb
+from maquette.studio.formats.gltf_read import read_glb
+from maquette.studio.formats.gltf_write import write_glb
 from maquette.studio.scene import Scene
 from maquette.worker.handler import Input
 

@@ -9,8 +9,8 @@ import fbx_reader
 import numpy as np
 import pytest
 
-from maquette.studio.fbx_write import write_fbx
-from maquette.studio.gltf_read import read_glb
+from maquette.studio.formats.fbx_write import write_fbx
+from maquette.studio.formats.gltf_read import read_glb
 from maquette.studio.pose import euler_degrees, posed, rotation_matrices, unit_quaternions
 from maquette.studio.scene import Scene
 

@@ -9,8 +9,8 @@ import pytest
 from foreign_glb import CUBE, CUBE_FACES, CUBE_NORMALS, CUBE_UV, Glb, rigged_figure, textured_cube
 from PIL import Image
 
-from maquette.studio.gltf_read import read_glb
-from maquette.studio.gltf_write import write_glb
+from maquette.studio.formats.gltf_read import read_glb
+from maquette.studio.formats.gltf_write import write_glb
 from maquette.studio.pose import inverse_binds, posed, world_matrices
 from maquette.studio.scene import Material, Mesh, Scene
 

@@ -10,7 +10,7 @@ import pytest
 from foreign_glb import CUBE, Glb, rigged_figure, textured_cube
 
 from maquette.studio.errors import StudioInputError
-from maquette.studio.gltf_read import read_glb
+from maquette.studio.formats.gltf_read import read_glb
 
 
 def broken(change: Callable[[dict[str, Any]], object]) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from pictures import Run, as_input, hue_share, runner, snowman
 from PIL import Image, ImageDraw
 
-from maquette.studio.gltf_read import read_glb
+from maquette.studio.formats.gltf_read import read_glb
 from maquette.studio.image_to_3d import image_to_3d
 from maquette.studio.painter.picture import paint
 from maquette.studio.painter.vocabulary import read

@@ -11,12 +11,12 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from step_chain import Chain
 
-from maquette.studio.decimate import decimate
-from maquette.studio.gltf_read import read_glb
-from maquette.studio.occlusion import measure_occlusion
+from maquette.studio.formats.gltf_read import read_glb
 from maquette.studio.raster import barycentric, visible_faces
 from maquette.studio.scene import Floats, Material, Mesh, Scene
-from maquette.studio.texels import filled
+from maquette.studio.surface.decimate import decimate
+from maquette.studio.surface.occlusion import measure_occlusion
+from maquette.studio.surface.texels import filled
 from maquette.worker.testing import Recorded
 
 SHAPES = {

@@ -8,10 +8,10 @@ import pytest
 import solids
 from step_chain import Chain
 
-from maquette.studio.gltf_read import read_glb
+from maquette.studio.formats.gltf_read import read_glb
 from maquette.studio.pose import world_matrices
+from maquette.studio.rigging.skeleton import BIPED_SCHEMA, PROP_SCHEMA
 from maquette.studio.scene import Floats, Ints, Mesh, Scene
-from maquette.studio.skeleton import BIPED_SCHEMA, PROP_SCHEMA
 from maquette.worker.testing import Recorded
 
 BIPED = {

@@ -17,7 +17,7 @@ from foreign_glb import CUBE_FACES, Glb, rigged_figure, textured_cube
 from PIL import Image, ImageDraw
 from step_chain import BRIEF, Chain, Whole, run_whole
 
-from maquette.studio.gltf_read import read_glb
+from maquette.studio.formats.gltf_read import read_glb
 from maquette.studio.pose import posed
 from maquette.studio.scene import Scene
 from maquette.worker.handler import Input

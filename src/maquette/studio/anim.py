@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from maquette.studio import gesture, prop_motion
-from maquette.studio.biped_stance import Stance, measure_stance
-from maquette.studio.bone_roles import find_roles, is_biped
 from maquette.studio.errors import StudioInputError
-from maquette.studio.gait import GAITS, gait_frames, gait_motion
-from maquette.studio.gltf_write import write_glb
+from maquette.studio.formats.gltf_write import write_glb
 from maquette.studio.mesh_input import read_mesh
-from maquette.studio.motion import Motion, make_clip
+from maquette.studio.movement import gesture, prop_motion
+from maquette.studio.movement.biped_stance import Stance, measure_stance
+from maquette.studio.movement.bone_roles import find_roles, is_biped
+from maquette.studio.movement.gait import GAITS, gait_frames, gait_motion
+from maquette.studio.movement.motion import Motion, make_clip
 from maquette.studio.scene import Bone, Clip, Scene
 from maquette.studio.version import VERSION, engine, model
 from maquette.worker.handler import Context, Output, Result, Succeeded

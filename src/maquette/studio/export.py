@@ -10,12 +10,12 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from maquette.studio.engine_notes import ENGINES, Files, image_notes, model_notes
 from maquette.studio.errors import StudioInputError
-from maquette.studio.fbx_write import write_fbx
-from maquette.studio.gltf_clips import key_every_bone
-from maquette.studio.gltf_read import read_glb
-from maquette.studio.gltf_write import png_bytes, write_glb
+from maquette.studio.formats.engine_notes import ENGINES, Files, image_notes, model_notes
+from maquette.studio.formats.fbx_write import write_fbx
+from maquette.studio.formats.gltf_clips import key_every_bone
+from maquette.studio.formats.gltf_read import read_glb
+from maquette.studio.formats.gltf_write import png_bytes, write_glb
 from maquette.studio.image_input import open_image
 from maquette.studio.mesh_input import read_mesh
 from maquette.studio.render import render

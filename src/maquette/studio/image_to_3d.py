@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from maquette.studio.errors import StudioInputError
+from maquette.studio.formats.gltf_write import write_glb
 from maquette.studio.geometry import vertex_normals
-from maquette.studio.gltf_write import write_glb
 from maquette.studio.image_input import is_opaque, read_images, subject_alpha
-from maquette.studio.lift import lift
+from maquette.studio.lifting.lift import lift
+from maquette.studio.lifting.outline import Outline, Traits, outline, traits
+from maquette.studio.lifting.projection import project
 from maquette.studio.mesh_input import number
-from maquette.studio.outline import Outline, Traits, outline, traits
-from maquette.studio.projection import project
 from maquette.studio.scene import Floats, Material, Mesh, Scene
 from maquette.studio.version import VERSION, engine, model
 from maquette.worker.handler import Context, Output, Result, Succeeded

@@ -3,7 +3,7 @@
 import math
 
 from maquette.studio.errors import StudioInputError
-from maquette.studio.gltf_read import read_glb
+from maquette.studio.formats.gltf_read import read_glb
 from maquette.studio.scene import Mesh, Scene
 from maquette.worker.handler import Context
 

@@ -8,7 +8,7 @@ from PIL import Image
 from scipy import ndimage
 
 from maquette.studio.errors import StudioInputError
-from maquette.studio.gltf_write import png_bytes
+from maquette.studio.formats.gltf_write import png_bytes
 from maquette.studio.image_input import is_opaque, read_images, subject_alpha
 from maquette.studio.mesh_input import number
 from maquette.studio.version import VERSION, engine, model

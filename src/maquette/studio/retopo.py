@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from maquette.studio.bake import bake
-from maquette.studio.decimate import decimate
 from maquette.studio.errors import StudioInputError
+from maquette.studio.formats.gltf_write import write_glb
 from maquette.studio.geometry import tangents
-from maquette.studio.gltf_write import write_glb
 from maquette.studio.mesh_input import number, read_mesh
-from maquette.studio.occlusion import measure_occlusion
 from maquette.studio.scene import Mesh, Scene
-from maquette.studio.shading_normals import crease_normals
-from maquette.studio.unwrap import unwrap
+from maquette.studio.surface.bake import bake
+from maquette.studio.surface.decimate import decimate
+from maquette.studio.surface.occlusion import measure_occlusion
+from maquette.studio.surface.shading_normals import crease_normals
+from maquette.studio.surface.unwrap import unwrap
 from maquette.studio.version import VERSION, engine, model
 from maquette.worker.handler import Context, Output, Result, Succeeded
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from maquette.studio.decimate import weld
 from maquette.studio.errors import StudioInputError
-from maquette.studio.gltf_write import write_glb
+from maquette.studio.formats.gltf_write import write_glb
 from maquette.studio.mesh_input import number, read_mesh
+from maquette.studio.rigging.silhouette import find_body, front_view, standard_body
+from maquette.studio.rigging.skeleton import BIPED_SCHEMA, PROP_SCHEMA, biped_bones, prop_bones
+from maquette.studio.rigging.skinning import bind
 from maquette.studio.scene import Bone, Floats, Ints, Mesh, Scene
-from maquette.studio.silhouette import find_body, front_view, standard_body
-from maquette.studio.skeleton import BIPED_SCHEMA, PROP_SCHEMA, biped_bones, prop_bones
-from maquette.studio.skinning import bind
+from maquette.studio.surface.decimate import weld
 from maquette.studio.version import VERSION, engine, model
 from maquette.worker.handler import Context, Output, Result, Succeeded
 

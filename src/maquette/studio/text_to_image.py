@@ -7,7 +7,7 @@ from typing import Any
 from PIL import Image
 
 from maquette.studio.errors import StudioInputError
-from maquette.studio.gltf_write import png_bytes
+from maquette.studio.formats.gltf_write import png_bytes
 from maquette.studio.image_input import open_image
 from maquette.studio.mesh_input import number
 from maquette.studio.painter.colour import RGB, mix, parse

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from maquette.studio.fbx_nodes import CENTIMETRES, Builder, Id, Node, Property
+from maquette.studio.formats.fbx_nodes import CENTIMETRES, Builder, Id, Node, Property
 from maquette.studio.pose import euler_degrees
 from maquette.studio.scene import Clip, Floats
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from maquette.studio.outline import Outline, Traits, axis, core, is_square
+from maquette.studio.lifting.outline import Outline, Traits, axis, core, is_square
 from maquette.studio.scene import Floats, Ints
 
 Pixels = NDArray[np.float32]

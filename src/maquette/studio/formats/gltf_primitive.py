@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from maquette.studio.gltf_file import GltfFile, malformed
-from maquette.studio.gltf_material import Surface
+from maquette.studio.formats.gltf_file import GltfFile, malformed
+from maquette.studio.formats.gltf_material import Surface
 from maquette.studio.scene import Floats, Ints
 
 _INFLUENCES = 4

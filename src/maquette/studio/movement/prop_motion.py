@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from maquette.studio.motion import Motion, turned
+from maquette.studio.movement.motion import Motion, turned
 from maquette.studio.pose import world_matrices
 from maquette.studio.scene import Bone, Floats
 

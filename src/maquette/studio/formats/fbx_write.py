@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from maquette.studio.fbx_animation import add_animations, frame_settings
-from maquette.studio.fbx_nodes import CENTIMETRES, VERSION, Builder, Id, Node, Property, encode_file
+from maquette.studio.formats.fbx_animation import add_animations, frame_settings
+from maquette.studio.formats.fbx_nodes import CENTIMETRES, VERSION, Builder, Id, Node, Property, encode_file
 from maquette.studio.pose import euler_degrees, inverse_binds, world_matrices
 from maquette.studio.scene import Bone, Floats, Material, Mesh, Scene
 from maquette.studio.version import NAME

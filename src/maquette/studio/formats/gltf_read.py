@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from maquette.studio.errors import StudioInputError
+from maquette.studio.formats.gltf_clips import animated_nodes, read_clips
+from maquette.studio.formats.gltf_file import GltfFile, malformed
+from maquette.studio.formats.gltf_material import read_surface
+from maquette.studio.formats.gltf_nodes import Node, choose_bones, make_bones, read_nodes
+from maquette.studio.formats.gltf_primitive import Primitive, read_primitive
+from maquette.studio.formats.material_merge import one_surface
 from maquette.studio.geometry import unit_rows, vertex_normals
-from maquette.studio.gltf_clips import animated_nodes, read_clips
-from maquette.studio.gltf_file import GltfFile, malformed
-from maquette.studio.gltf_material import read_surface
-from maquette.studio.gltf_nodes import Node, choose_bones, make_bones, read_nodes
-from maquette.studio.gltf_primitive import Primitive, read_primitive
-from maquette.studio.material_merge import one_surface
 from maquette.studio.pose import world_matrices
 from maquette.studio.scene import Bone, Floats, Mesh, Scene
 

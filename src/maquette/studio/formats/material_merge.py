@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from maquette.studio.errors import StudioInputError
-from maquette.studio.gltf_material import Surface
-from maquette.studio.gltf_primitive import Primitive
+from maquette.studio.formats.gltf_material import Surface
+from maquette.studio.formats.gltf_primitive import Primitive
 from maquette.studio.scene import Floats, Material
 from maquette.studio.textures import settled, srgb_from_linear
 

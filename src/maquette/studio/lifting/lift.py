@@ -9,7 +9,7 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 from skimage.measure import marching_cubes
 
-from maquette.studio.outline import Outline, Traits, axis, core, is_square
+from maquette.studio.lifting.outline import Outline, Traits, axis, core, is_square
 from maquette.studio.scene import Floats, Ints
 
 Grid = NDArray[np.float64]

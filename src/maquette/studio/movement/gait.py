@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from maquette.studio.biped_stance import REACH, Stance
-from maquette.studio.motion import Motion, turned
+from maquette.studio.movement.biped_stance import REACH, Stance
+from maquette.studio.movement.motion import Motion, turned
 from maquette.studio.scene import Floats
 
 _TAU = 2.0 * np.pi

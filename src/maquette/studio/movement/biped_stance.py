@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from maquette.studio.bone_roles import ARM, LEG
+from maquette.studio.movement.bone_roles import ARM, LEG
 from maquette.studio.pose import world_matrices
 from maquette.studio.scene import Bone, Floats
 

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from maquette.studio.biped_stance import Stance
-from maquette.studio.gait import swinging_arm
-from maquette.studio.motion import Motion, aligning, blended, turned
+from maquette.studio.movement.biped_stance import Stance
+from maquette.studio.movement.gait import swinging_arm
+from maquette.studio.movement.motion import Motion, aligning, blended, turned
 from maquette.studio.scene import Floats
 
 IDLE_SECONDS = 3.0

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from maquette.studio.errors import StudioInputError
-from maquette.studio.gltf_file import GltfFile, malformed
+from maquette.studio.formats.gltf_file import GltfFile, malformed
 from maquette.studio.pose import local_matrix, unit_quaternions
 from maquette.studio.scene import Bone, Floats
 

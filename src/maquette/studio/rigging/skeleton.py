@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from maquette.studio.rigging.silhouette import Body, Limb, View
 from maquette.studio.scene import Bone, Floats
-from maquette.studio.silhouette import Body, Limb, View
 
 BIPED_SCHEMA = "maquette-biped-18"
 PROP_SCHEMA = "maquette-prop-2"

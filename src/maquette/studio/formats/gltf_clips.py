@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from maquette.studio.errors import StudioInputError
-from maquette.studio.gltf_file import GltfFile, malformed
-from maquette.studio.gltf_nodes import unique_names
+from maquette.studio.formats.gltf_file import GltfFile, malformed
+from maquette.studio.formats.gltf_nodes import unique_names
 from maquette.studio.pose import unit_quaternions
 from maquette.studio.scene import Bone, Clip, Floats
 

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from maquette.studio.scene import Floats
-from maquette.studio.texels import Pixels
+from maquette.studio.surface.texels import Pixels
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
 _RELIEF = 1.6

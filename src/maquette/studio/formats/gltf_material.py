@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from maquette.studio.gltf_file import GltfFile, malformed
+from maquette.studio.formats.gltf_file import GltfFile, malformed
 from maquette.studio.scene import Floats, Material
 
 _FACTOR_MAX = 1e6

@@ -7,12 +7,12 @@ import igl
 import numpy as np
 from PIL import Image
 
-from maquette.studio.appearance import estimated_rough_metal, with_relief
 from maquette.studio.geometry import tangents, unit_rows
-from maquette.studio.occlusion import Occlusion
 from maquette.studio.raster import barycentric, visible_faces
 from maquette.studio.scene import Floats, Ints, Material, Mesh
-from maquette.studio.texels import Pixels, filled, image_of, lookup, pixels_of
+from maquette.studio.surface.appearance import estimated_rough_metal, with_relief
+from maquette.studio.surface.occlusion import Occlusion
+from maquette.studio.surface.texels import Pixels, filled, image_of, lookup, pixels_of
 from maquette.studio.textures import linear_from_srgb, srgb_from_linear
 
 _BATCH = 1 << 18

@@ -1,0 +1,1 @@
+"""From a picture to a solid: outline, height field, projected texture."""

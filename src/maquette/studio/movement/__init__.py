@@ -1,0 +1,1 @@
+"""Clips for a skeleton: which bone does what, how a body stands, walks and gestures."""

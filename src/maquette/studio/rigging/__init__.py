@@ -1,0 +1,1 @@
+"""A skeleton fitted to a silhouette, and the weights that bind a mesh to it."""
