@@ -33,7 +33,9 @@ class ObjectStore(Protocol):
     Errors: ``NotFound`` for a missing key, ``ObjectConflict`` for other bytes under a key, ``TooLarge``.
     """
 
-    async def put(self, key: str, data: AsyncIterator[bytes], *, bytes_: int, sha256: str, media_type: str) -> StoredObject:
+    async def put(
+        self, key: str, data: AsyncIterator[bytes], *, bytes_: int, sha256: str, media_type: str
+    ) -> StoredObject:
         """Store durably; succeeds again for equal bytes; leaves nothing behind when it fails."""
         ...
 
@@ -53,6 +55,8 @@ class ObjectStore(Protocol):
         """Grant reading one key. The expiry is rounded up, so that equal requests give equal, cachable URLs."""
         ...
 
-    def sign_put(self, key: str, *, media_type: str, bytes_: int, sha256: str, ttl_seconds: int) -> SignedRequest:
+    def sign_put(
+        self, key: str, *, media_type: str, bytes_: int, sha256: str, ttl_seconds: int
+    ) -> SignedRequest:
         """Grant storing exactly these bytes under one key, create-only."""
         ...

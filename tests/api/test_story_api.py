@@ -83,10 +83,11 @@ async def test_a_rejection_makes_a_revision(live: Any) -> None:
     job_shapes.Job.model_validate_json(rejected.content)
     assert rejected.json()["steps"][0]["revision"] == 1
     assert rejected.json()["effective_inputs"]["seeds"]["text_to_image"] == 9
-    assert "history" not in rejected.json()
+    assert [step["revision"] for step in rejected.json()["steps"]] == [1, 0, 0]
     shown = await live.user.get(job["urls"]["self"] + "?history=true")
     job_shapes.Job.model_validate_json(shown.content)
-    [old] = shown.json()["history"]
+    old, current = shown.json()["steps"][:2]
+    assert (current["name"], current["revision"]) == (old["name"], 1)
     assert (old["revision"], old["status"], old["artifacts"][0]["name"]) == (
         0,
         "rejected",

@@ -22,8 +22,6 @@ def reduce(events: Iterable[Event]) -> State:
     for event in events:
         data = event["data"]
         status = data["job_status"]
-        if event["type"] == "UserReviewUpdated" and data["decision"] == "rejected":
-            steps[data["step_name"], data["revision"]] |= {"status": "rejected", "pause_reason": None}
         for step in data.get("steps", ()):
             steps[step["name"], step["revision"]] = {name: step[name] for name in _SHOWN}
     return status, steps
@@ -31,7 +29,7 @@ def reduce(events: Iterable[Event]) -> State:
 
 def shown(job: dict[str, Any]) -> State:
     """Return what `GET /jobs/{id}?history=true` shows, in the reducer's form."""
-    revisions = [*job["steps"], *job["history"]]
+    revisions = job["steps"]
     steps = {(step["name"], step["revision"]): {name: step[name] for name in _SHOWN} for step in revisions}
     assert len(steps) == len(revisions), "a step revision is shown twice"
     return job["status"], steps

@@ -171,4 +171,4 @@ def gate_of(job: Fields) -> Fields | None:
 
 def step_of(job: Fields, name: str) -> Fields:
     """Return a step's current revision."""
-    return next(step for step in job["steps"] if step["name"] == name)
+    return [step for step in job["steps"] if step["name"] == name][-1]

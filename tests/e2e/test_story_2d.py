@@ -86,7 +86,7 @@ def test_a_rejection_redoes_the_step_with_changes(api: Api) -> None:
     second = _picture(api, step["artifacts"][0])
     assert (first.size, second.size) == ((256, 256), (320, 320))
     assert _mean_colour(second)[2] > _mean_colour(first)[2]
-    [old] = again["history"]
+    [old] = [step for step in again["steps"] if step["name"] == "text_to_image" and step["revision"] == 0]
     assert (old["name"], old["revision"], old["status"]) == ("text_to_image", 0, "rejected")
     assert _picture(api, old["artifacts"][0]).size == (256, 256)
     [decision] = again["user_decisions"]

@@ -87,11 +87,12 @@ def job(
         "metadata": row.inputs.get("metadata", {}),
     }
     if history:
-        fields["history"] = [
+        superseded = [
             _step(state.id, record, files)
             for record in view.records
             if record.revision != state.revisions[record.position]
         ]
+        fields["steps"] = sorted([*superseded, *steps], key=lambda step: (step["position"], step["revision"]))
     return fields
 
 

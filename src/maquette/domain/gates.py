@@ -120,7 +120,10 @@ def _reject(
         revisions=rewound(job.revisions, first, job.position),
         sequence=job.sequence + 1,
     )
-    redone = [
+    told_steps = [
+        step_facts(job, job.position, StepStatus.REJECTED, attempt=job.attempt, pause_reason=None),
+    ]
+    told_steps += [
         step_facts(after, position, StepStatus.PENDING, attempt=0, pause_reason=None)
         for position in range(first, job.position + 1)
         if position not in job.skipped
@@ -128,7 +131,7 @@ def _reject(
     told = {**told, "step_name": job.spec.name, "revision": job.revision, "rewind_to": after.spec.name}
     return Decision(
         after,
-        (_reviewed(after, after.sequence, told, now, redone),),
+        (_reviewed(after, after.sequence, told, now, told_steps),),
         step_change=StepChange(job.id, job.position, job.revision, StepStatus.REJECTED),
         user_decision=decision,
         effective=command.effective,

@@ -166,9 +166,6 @@ class Job(Shape):
     eta_seconds: float | None
     cost: Cost
     steps: list[Step]
-    history: list[Step] | None = Field(
-        default=None, description="Superseded revisions; only with `history=true`."
-    )
     user_decisions: list[UserDecision]
     error: dict[str, Any] | None
     asset_id: str | None
