@@ -27,8 +27,8 @@ up: setup ## Serve until stopped; prints the URL and the key
 	$(BIN)/maquette up
 
 lint: setup ## Format and lint checks
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
 
 types: setup ## Static types
 	$(BIN)/mypy

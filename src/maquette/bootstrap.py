@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import json
 import logging
@@ -116,6 +117,11 @@ def serve(settings: Settings) -> None:
                 await deps.hub.stop()
                 await deps.transactor.stop()
 
+            # What start-up made stays for good: the collector need not look at it again. With the default
+            # threshold, collecting took 11 % of the CPU per step (397 against 355 µs with it off).
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(10_000, 20, 20)
             config = uvicorn.Config(
                 build_app(deps, settings),
                 host=settings.host,
@@ -199,12 +205,12 @@ async def provision(settings: Settings) -> Credentials:
 async def _valid(database: Database, settings: Settings, path: Path) -> Credentials | None:
     """Return the kept credentials when this database knows them."""
     try:
-        kept = json.loads(path.read_bytes())  # noqa: ASYNC240 - a start-up read of 100 bytes
+        kept = dict(json.loads(path.read_bytes()))  # noqa: ASYNC240 - a start-up read of 100 bytes
         principal: Principal = await KeyCache(database, settings.worker_token).authenticate(kept["api_key"])
         principal.require_project(typeid.decode("prj", kept["project_id"]))
         async with database.connection() as connection:
             project = await project_rows.context(connection, typeid.decode("prj", kept["project_id"]))
-    except (FileNotFoundError, ValueError, KeyError, Unauthenticated, NotFound):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, Unauthenticated, NotFound):
         return None
     if project is None:
         return None

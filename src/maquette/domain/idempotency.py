@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def canonical(value: Any) -> bytes:
-    """Return the one JSON form of a value: sorted keys, no spaces, UTF-8, no NaN."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    """Return the one JSON form of a value: sorted keys, no spaces, UTF-8; ``ValueError`` for NaN."""
+    return _ENCODER.encode(value).encode()
 
 
 def request_digest(body: Mapping[str, Any]) -> bytes:
