@@ -18,6 +18,7 @@ from maquette.domain.errors import (
     NotFound,
     QuotaExceeded,
     StaleReview,
+    Unavailable,
 )
 from maquette.domain.job import Job, JobStatus, Place
 from maquette.services import assets, execution, jobs, reviews
@@ -452,3 +453,32 @@ async def test_a_strangers_job_looks_missing(house: House) -> None:
     ):
         with pytest.raises(NotFound):
             await call
+
+
+async def test_an_outage_is_not_held_against_the_workers(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the database was away, workers get a lease's time to be heard before they count as lost."""
+    await house.submit("2D")
+    await house.claim()
+    async with house.deps.database.connection() as connection:
+        await connection.execute("update workers set expires_at = now() - interval '1 minute'")
+        await connection.execute("update leases set leased_at = now() - interval '1 hour'")
+    sweeper = house.sweeper()
+    rounds: list[int] = []
+    sweep = sweeper.run_once
+
+    async def away_at_first() -> int:
+        rounds.append(0)
+        if len(rounds) == 1:
+            raise Unavailable("The database is away.")
+        rounds[-1] = await sweep()
+        if len(rounds) == 3:
+            raise asyncio.CancelledError
+        return rounds[-1]
+
+    monkeypatch.setattr(sweeper, "run_once", away_at_first)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(sweeper.run(), 10)
+    assert rounds == [0, 0, 0]
+    assert await house.sweeper().run_once() == 1

@@ -7,6 +7,7 @@ with the lease's fence.
 import asyncio
 import logging
 import random
+import time
 
 from maquette.domain.commands import Expire, RetryDue
 from maquette.domain.errors import MaquetteError
@@ -30,6 +31,8 @@ class Sweeper:
         self._database = database
         self._transactor = transactor
         self._lease_seconds = lease_seconds
+        self._patient_until = 0.0
+        """While the database was away nobody could send a heartbeat: every worker gets one lease's time for it."""
 
     async def run(self) -> None:
         """Sweep until canceled; the database being away is waited out."""
@@ -39,6 +42,7 @@ class Sweeper:
                 done = await self.run_once()
             except MaquetteError as error:
                 _LOG.warning("Sweeping failed: %s", error)
+                self._patient_until = time.monotonic() + self._lease_seconds
             except Exception:  # noqa: BLE001 - retries and lost workers of everybody hang on this loop
                 _LOG.exception("Sweeping failed.")
             if done < BATCH_MAX:
@@ -48,12 +52,16 @@ class Sweeper:
     async def run_once(self) -> int:
         """Do what is due now; return how many commands were applied."""
         async with self._database.connection() as connection:
-            expired = await tasks.expired(
-                connection,
-                BATCH_MAX,
-                grace_seconds=DELIVERY_GRACE_SECONDS,
-                lease_seconds=self._lease_seconds,
-            )
+            expired = [
+                item
+                for item in await tasks.expired(
+                    connection,
+                    BATCH_MAX,
+                    grace_seconds=DELIVERY_GRACE_SECONDS,
+                    lease_seconds=self._lease_seconds,
+                )
+                if item.error_class == "timeout" or time.monotonic() >= self._patient_until
+            ]
             due = await tasks.due(connection, BATCH_MAX)
             await tasks.forget_workers(connection)
         orders = [
