@@ -59,9 +59,13 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(postgres: EmbeddedPostgres) -> str:
-    """Address of the session's server, as the role that may create databases and roles."""
-    return postgres.url
+def postgres_url(request: pytest.FixtureRequest) -> str:
+    """Address of the session's server, or of one of your own (`make test-real`), as a role that may create databases."""
+    own = os.environ.get("MAQUETTE_TEST_DATABASE_URL")
+    if own:
+        return own
+    server: EmbeddedPostgres = request.getfixturevalue("postgres")
+    return server.url
 
 
 @pytest.fixture

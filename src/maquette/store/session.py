@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
 
@@ -51,10 +51,8 @@ class Session:
 
         ``BadData``, ``Contention`` and ``Unavailable`` all mean that nothing was written.
         """
-        connection = await self._connected()
-        transaction = connection.transaction()
         try:
-            await transaction.start()
+            connection, transaction = await self._begun()
             try:
                 result = await body(connection)
             except BaseException:
@@ -93,6 +91,19 @@ class Session:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
+
+    async def _begun(self) -> tuple[Connection, Any]:
+        """Begin a transaction; on a connection that ended while it was idle, silently on a new one."""
+        connection = await self._connected()
+        transaction = connection.transaction()
+        try:
+            await transaction.start()
+        except CONNECTION_ERRORS:
+            await self.close()
+            connection = await self._connected()
+            transaction = connection.transaction()
+            await transaction.start()
+        return connection, transaction
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
