@@ -7,8 +7,9 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -24,6 +25,7 @@ from maquette.bootstrap import open_deps
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.services.principals import make_key
+from maquette.services.transactor import Counters
 from maquette.settings import Settings
 from maquette.store import projects
 
@@ -37,6 +39,7 @@ class Skeleton:
 
     objects: LocalObjects
     fails_with: Exception | None = None
+    transactor: Any = field(default_factory=lambda: SimpleNamespace(counters=Counters(), waiting=0, parked=0))
 
 
 @dataclass

@@ -265,3 +265,15 @@ async def _until(condition: Any) -> None:
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110 - the server's side of a closed connection has no event
             await asyncio.sleep(0.01)
+
+
+async def test_metrics_tell_what_the_transactor_did(live: Any) -> None:
+    """Commands, batches and what waits can be read beside the requests."""
+    await live.brief()
+    text = (await live.nobody.get("/metrics")).text
+    numbers = dict(
+        line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("maquette_transactor_")
+    )
+    assert float(numbers["maquette_transactor_orders_total"]) >= 1
+    assert float(numbers["maquette_transactor_batches_total"]) >= 1
+    assert {numbers[f"maquette_transactor_{name}"] for name in ("waiting", "parked")} == {"0.0"}

@@ -7,7 +7,7 @@ import maquette
 from maquette.api import assets, events, execution, files, health, jobs, openapi, problems, projects, uploads
 from maquette.api.body import BodyGuard
 from maquette.api.edge import Edge
-from maquette.api.metrics import Metrics
+from maquette.api.metrics import Metrics, TransactorCollector
 from maquette.services.deps import Deps
 from maquette.settings import Settings
 
@@ -15,6 +15,7 @@ from maquette.settings import Settings
 def build_app(deps: Deps, settings: Settings) -> FastAPI:
     """Return the app over what ``bootstrap`` wired. ``deps`` is handed to the services as it is."""
     metrics = Metrics()
+    metrics.registry.register(TransactorCollector(deps))
     app = FastAPI(
         title=openapi.TITLE,
         description=openapi.DESCRIPTION,

@@ -1,5 +1,6 @@
 """What the API counts about itself, for Prometheus."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import (
@@ -11,6 +12,10 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from maquette.services.deps import Deps
 
 #: A label per method a client may invent would let anybody fill the memory.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -55,3 +60,32 @@ class Metrics:
             self._children[key] = child
         child[0].inc()
         child[1].observe(seconds)
+
+
+class TransactorCollector(Collector):
+    """What the process's transactor has done and what waits for it, read when asked."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the counters and gauges as they are now."""
+        transactor = self._deps.transactor
+        done = transactor.counters
+        for name, text, value in (
+            ("batches", "Batches committed", done.batches),
+            ("orders", "Commands and claims settled in them", done.orders),
+            ("bisections", "Batches halved because the database refused a value", done.bisections),
+            (
+                "contentions",
+                "Batches tried again after a deadlock or serialisation failure",
+                done.contentions,
+            ),
+        ):
+            yield CounterMetricFamily(f"maquette_transactor_{name}", text, value=value)
+        yield GaugeMetricFamily(
+            "maquette_transactor_waiting", "Requests that wait for a batch", value=transactor.waiting
+        )
+        yield GaugeMetricFamily(
+            "maquette_transactor_parked", "Claims that wait for work", value=transactor.parked
+        )

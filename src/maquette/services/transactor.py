@@ -116,6 +116,16 @@ class Transactor:
         self._queue.clear()
         self._parked.clear()
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a lane."""
+        return len(self._queue)
+
+    @property
+    def parked(self) -> int:
+        """Claims that wait for work."""
+        return len(self._parked)
+
     def listen(self, listener: Listener) -> None:
         """Call ``listener`` with the changed jobs after every commit of this process."""
         self._listeners.append(listener)
