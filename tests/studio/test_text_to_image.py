@@ -44,7 +44,7 @@ def test_twenty_nouns_have_twenty_silhouettes() -> None:
 
 @pytest.mark.parametrize(
     ("prompt", "hue"),
-    [("a red barrel", 0.0), ("a blue car", 0.61), ("a green fox", 0.33), ("a purple potion", 0.76), ("a yellow submarine", 0.14), ("an orange robot", 0.08), ("a teal flooberjam", 0.5)],
+    [("a red barrel", 0.0), ("a blue car", 0.61), ("a green fox", 0.33), ("a purple potion", 0.76), ("a yellow submarine", 0.14), ("an orange robot", 0.08), ("a teal flooberjam", 0.5), ("a knight in blue armour", 0.61), ("a wizard in a red robe", 0.0)],
 )  # fmt: skip
 def test_a_colour_word_colours_the_body(prompt: str, hue: float) -> None:
     """Whatever the subject's natural colour, the word's hue is its most frequent one."""

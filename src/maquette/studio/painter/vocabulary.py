@@ -20,6 +20,10 @@ from maquette.studio.painter.words import (
     TRAITS,
 )
 
+#: What covers the whole subject: its colour is the subject's.
+_COVERINGS = frozenset(
+    "armour armor body clothes coat dress feathers fur outfit paint plating robe robes scales shell skin suit uniform wool".split()
+)
 _WORD = re.compile(r"\d+-bit|[^\W\d_]+(?:[-'][^\W\d_]+)*|,")
 
 
@@ -191,7 +195,9 @@ def _colours(adjectives: list[str], rest: list[str]) -> tuple[tuple[RGB, ...], d
         thing = next(
             (w for w in rest[i + 1 :] if w not in COLOURS and w not in FILLERS and w not in STUFF), ""
         )
-        if thing in {"eye", "eyes", "light", "lights", "glow", "core"}:
+        if thing in _COVERINGS:
+            body.append(COLOURS[word])
+        elif thing in {"eye", "eyes", "light", "lights", "glow", "core"}:
             details["glow"] = COLOURS[word]
         elif thing in {"hair", "beard", "mane"}:
             details["hair"] = COLOURS[word]
