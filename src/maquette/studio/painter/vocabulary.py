@@ -22,7 +22,27 @@ from maquette.studio.painter.words import (
 
 #: What covers the whole subject: its colour is the subject's.
 _COVERINGS = frozenset(
-    "armour armor body clothes coat dress feathers fur outfit paint plating robe robes scales shell skin suit uniform wool".split()
+    [
+        "armour",
+        "armor",
+        "body",
+        "clothes",
+        "coat",
+        "dress",
+        "feathers",
+        "fur",
+        "outfit",
+        "paint",
+        "plating",
+        "robe",
+        "robes",
+        "scales",
+        "shell",
+        "skin",
+        "suit",
+        "uniform",
+        "wool",
+    ]
 )
 _WORD = re.compile(r"\d+-bit|[^\W\d_]+(?:[-'][^\W\d_]+)*|,")
 
