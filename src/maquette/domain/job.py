@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from maquette.domain.pipeline import PIPELINES, Pipeline, StepSpec
+from maquette.domain.pipeline import Pipeline, StepSpec, pinned
 
 
 class JobStatus(StrEnum):
@@ -103,7 +103,7 @@ class Job:
     @property
     def pipeline(self) -> Pipeline:
         """The pipeline this job pinned."""
-        return PIPELINES[self.asset_type]
+        return pinned(self.asset_type, self.pipeline_version)
 
     @property
     def spec(self) -> StepSpec:

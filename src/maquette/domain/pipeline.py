@@ -104,10 +104,15 @@ _EXPORT_2D = StepSpec(
     outputs=("files", "engine_notes"),
 )
 
-PIPELINES: Mapping[str, Pipeline] = {
-    "2D": Pipeline("2D", 1, (_CONCEPT, _REFINE, _EXPORT_2D)),
-    "3D": Pipeline("3D", 1, (_CONCEPT, _REFINE, _IMAGE_TO_3D, _RETOPO, _RIG, _ANIM, _EXPORT_3D)),
-}
+_SHIPPED = (
+    Pipeline("2D", 1, (_CONCEPT, _REFINE, _EXPORT_2D)),
+    Pipeline("3D", 1, (_CONCEPT, _REFINE, _IMAGE_TO_3D, _RETOPO, _RIG, _ANIM, _EXPORT_3D)),
+)
+"""Every version that a job may have pinned, older ones first."""
+_PINNED: Mapping[tuple[str, int], Pipeline] = {(item.name, item.version): item for item in _SHIPPED}
+
+PIPELINES: Mapping[str, Pipeline] = {item.name: item for item in _SHIPPED}
+"""The newest version of each: what new jobs get."""
 STEP_NAMES = tuple(spec.name for spec in PIPELINES["3D"].steps)
 
 DEFAULT_GATES = ("text_to_image", "before_export")
@@ -121,6 +126,11 @@ def pipeline_for(asset_type: str) -> Pipeline:
     if pipeline is None:
         raise Invalid.field(("asset_type",), f"{asset_type!r} is not one of {', '.join(PIPELINES)}")
     return pipeline
+
+
+def pinned(name: str, version: int) -> Pipeline:
+    """Return the version of a pipeline that a job began with."""
+    return _PINNED[name, version]
 
 
 def check_skip(pipeline: Pipeline, skip: Collection[str]) -> frozenset[int]:
