@@ -49,6 +49,12 @@ def test_submit_sends_the_brief(api: str, contract: Contract, maquette: Command)
     assert uuid.UUID(headers["Idempotency-Key"])
 
 
+def test_an_empty_brief_is_sent_as_it_is(api: str, contract: Contract, maquette: Command) -> None:
+    """The API gets to say that the brief is empty, not that it is missing."""
+    maquette("job", "submit", "", "--json")
+    assert contract.asked("POST", "/jobs")[0][0]["prompt"] == ""
+
+
 def test_submit_uploads_references(api: str, contract: Contract, maquette: Command, tmp_path: Path) -> None:
     """A reference image is stored with its checksum first, and the key does not go to the signed address."""
     (tmp_path / "ref.png").write_bytes(b"picture")
@@ -132,6 +138,17 @@ def test_review_decides_at_the_open_gate(api: str, contract: Contract, maquette:
     }
 
 
+def test_a_gate_that_was_paused_still_waits_for_its_decision(
+    api: str, contract: Contract, maquette: Command
+) -> None:
+    """Who held a job at its gate can approve it by the command that the gate asked for."""
+    held = REVIEW | {"pause_reason": "decision"}
+    contract.job = job("paused", step("text_to_image", 0, **held), step("refine", 1))
+    assert maquette("job", "review", "job_1", "approve", "--json").status == 0
+    [(body, _)] = contract.asked("POST", "/jobs/job_1/review")
+    assert (body["step"], body["decision"]) == ("text_to_image", "approved")
+
+
 def test_review_without_a_gate_says_so(api: str, contract: Contract, maquette: Command) -> None:
     """There is nothing to decide on a job whose gates are closed, and nothing is sent."""
     result = maquette("job", "review", "job_1", "approved")
@@ -140,18 +157,32 @@ def test_review_without_a_gate_says_so(api: str, contract: Contract, maquette: C
     assert not contract.asked("POST", "/jobs/job_1/review")
 
 
+def test_one_problem_is_told_once(api: str, contract: Contract, maquette: Command) -> None:
+    """What the message says already is not repeated below it."""
+    problem = {
+        "detail": "body.seed: must be 0 or more",
+        "details": [{"loc": ["body", "seed"], "msg": "must be 0 or more", "type": "range"}],
+    }
+    contract.answers["POST /jobs"] = [(422, {}, problem)]
+    assert maquette("job", "submit", "a kettle").err.count("must be 0 or more") == 1
+
+
 def test_problems_are_told_field_by_field(api: str, contract: Contract, maquette: Command) -> None:
     """An error shows what is wrong, each field, the request id, and nothing of a stack trace."""
     problem = {
         "title": "The request itself is wrong",
-        "detail": "body.seed: must be 0 or more",
+        "detail": "body.seed: must be 0 or more (and 1 more)",
         "request_id": "req-17",
-        "details": [{"loc": ["body", "seed"], "msg": "must be 0 or more", "type": "range"}],
+        "details": [
+            {"loc": ["body", "seed"], "msg": "must be 0 or more", "type": "range"},
+            {"loc": ["body", "variants"], "msg": "must be 1 or more", "type": "range"},
+        ],
     }
     contract.answers["POST /jobs"] = [(422, {}, problem), (422, {}, problem)]
     result = maquette("job", "submit", "a kettle", "--seed", "-1")
     assert result.status == 1
     assert "body.seed  must be 0 or more" in result.err
+    assert "body.variants  must be 1 or more" in result.err
     assert "req-17" in result.err
     assert not result.out
     as_json = maquette("job", "submit", "a kettle", "--seed", "-1", "--json")
@@ -216,6 +247,15 @@ def test_pull_verifies_what_it_saves(api: str, contract: Contract, maquette: Com
     assert result.status == 1
     assert "arrived damaged" in result.err
     assert not list((tmp_path / "other").iterdir())
+
+
+def test_pull_of_a_role_that_no_file_has_fails(api: str, contract: Contract, maquette: Command) -> None:
+    """Asking for a role that the asset does not have is told with those it has; nothing counts as saved."""
+    result = maquette("asset", "pull", "ast_1", "--role", "sound")
+    assert result.status == 1
+    assert "no file of role sound" in result.err
+    assert "image" in result.err
+    assert "saved in" not in result.err
 
 
 def test_pull_stays_in_its_directory(api: str, contract: Contract, maquette: Command, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ _SCHEMES = {
     "key": {
         "type": "http",
         "scheme": "bearer",
-        "description": "An API key, as `Authorization: Bearer mqk_…`; workers send their token the same way.",
+        "description": "An API key, as `Authorization: Bearer mq_…`; workers send their token the same way.",
     }
 }
 _SAMPLES: tuple[MaquetteError, ...] = (

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maquette.cli.output import age, err, print_fields, print_json, print_table
+from maquette.cli.output import CommandError, age, err, print_fields, print_json, print_table
 from maquette.settings import load
 
 app = typer.Typer(help="Look into the library and take files out of it.", no_args_is_help=True)
@@ -95,6 +95,11 @@ def pull(
     with connect(load()) as client:
         asset = client.get(_address(asset_id, version))
         files = [item for item in asset["files"] if not role or item["role"] in role]
+        if not files:
+            roles = ", ".join(sorted({item["role"] for item in asset["files"]}))
+            raise CommandError(
+                f"The asset has no file of role {' or '.join(role or [])}.", f"It has: {roles}."
+            )
         paths = save_files(client, files, output)
     if json:
         print_json(

@@ -45,7 +45,9 @@ def submit(
     ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option(help="STEP.NAME=VALUE, such as retopo.target_polycount=8000; may be repeated."),
+        typer.Option(
+            help="STEP.NAME=VALUE, the value as JSON: retopo.target_polycount=8000; may be repeated."
+        ),
     ] = None,
     reference: Annotated[list[Path] | None, typer.Option(help="Reference image; may be repeated.")] = None,
     idempotency_key: Annotated[str, typer.Option(help="Sent twice, it makes one job.")] = "",
@@ -67,7 +69,9 @@ def submit(
         "library_path": library_path,
         "seed": seed,
     }
-    body = {name: value for name, value in body.items() if value not in (None, "", [], {})}
+    body = {
+        name: value for name, value in body.items() if name == "prompt" or value not in (None, "", [], {})
+    }
     with connect(settings) as client:
         if reference:
             body["reference_uploads"] = [_upload(client, body["project_id"], path) for path in reference]
@@ -151,7 +155,9 @@ def review(
     rewind_to: Annotated[str, typer.Option(help="When rejecting: step to go back to.")] = "",
     change: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=VALUE or STEP.NAME=VALUE for the next try; may be repeated."),
+        typer.Option(
+            help="For the next try: prompt, negative_prompt, seed or variants=VALUE, or STEP.NAME=VALUE; may be repeated."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -250,7 +256,8 @@ def _upload(client: "Client", project_id: str, path: Path) -> str:
 
 def _step_to_decide(job: dict[str, Any], wanted: str) -> dict[str, Any]:
     for step in job["steps"]:
-        if step["name"] == wanted or (not wanted and step.get("pause_reason") == "review"):
+        # A gate that was decided as `paused` waits for its decision still.
+        if step["name"] == wanted or (not wanted and step.get("pause_reason") in {"review", "decision"}):
             return dict(step)
     what = f"It has no step {wanted!r}." if wanted else f"No gate is open: the job is {job['status']}."
     raise CommandError(what, f"See maquette job show {job['id']}")

@@ -112,8 +112,11 @@ def report(error: CommandError, *, as_json: bool) -> None:
     from rich.text import Text
 
     err().print(Text.assemble(("✖ ", "bold red"), (error.message, "bold")), soft_wrap=True)
-    for detail in error.details.get("details", []):
+    details = error.details.get("details", [])
+    for detail in details:
         where = ".".join(map(str, detail.get("loc", [])))
+        if len(details) == 1 and error.message.startswith(f"{where}: {detail.get('msg', '')}"):
+            continue  # the message has just said it
         err().print(Text.assemble("  ", (where, "yellow"), f"  {detail.get('msg', '')}"), soft_wrap=True)
     if request_id := error.details.get("request_id"):
         err().print(Text(f"  request {request_id}", style="dim"))

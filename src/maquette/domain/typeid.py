@@ -31,12 +31,12 @@ def decode(prefix: str, text: str) -> UUID:
     """Return the UUID in ``text``; ``NotFound`` when it is no id of this kind (nothing can exist under it)."""
     head, separator, suffix = text.rpartition("_")
     if not separator or head != prefix or len(suffix) != _SUFFIX_LENGTH or suffix[0] > "7":
-        raise NotFound(f"There is no such id: a {prefix!r} id was expected.")
+        raise NotFound(f"There is no such id: one that begins with {prefix}_ was expected.")
     number = 0
     for character in suffix:
         value = _VALUES.get(character)
         if value is None:
-            raise NotFound(f"There is no such id: a {prefix!r} id was expected.")
+            raise NotFound(f"There is no such id: one that begins with {prefix}_ was expected.")
         number = number << 5 | value
     return UUID(int=number)
 
