@@ -33,7 +33,7 @@ def limited(name: str, unit: str, ours: float, *, at_most: float) -> Row:
 
 
 def write(rows: list[Row], path: Path) -> None:
-    """Write the rows as DESIGN.md's list: name, unit, maquette, others, ratio, target, holds."""
+    """Write the rows as a list: name, unit, maquette, others, ratio, target, holds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
 
