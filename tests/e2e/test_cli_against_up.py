@@ -77,6 +77,17 @@ def test_a_job_from_the_command_line(maquette: Command, tmp_path: Path) -> None:
     }
 
 
+def test_a_held_job_stands_still_until_it_is_let_go(maquette: Command) -> None:
+    """`job pause` holds, `job resume` goes on where the job stood."""
+    _, [job] = maquette("job", "submit", "a held crate", "--type", "2D", *_PARAMS)
+    status, [held] = maquette("job", "pause", job["id"])
+    assert (status, held["status"]) == (0, "paused")
+    status, [going] = maquette("job", "resume", job["id"])
+    assert status == 0
+    assert going["status"] != "paused"
+    maquette("job", "cancel", job["id"])
+
+
 def test_a_canceled_job_is_a_failed_watch(maquette: Command) -> None:
     """`watch` ends as the job does: what was given up is status 1; what is wrong is told with advice."""
     _, [job] = maquette("job", "submit", "a red fox", "--type=2D", *_PARAMS)

@@ -189,10 +189,26 @@ def review(
 @app.command()
 def cancel(job_id: JobId, json: Json = False) -> None:
     """Cancel a job: what runs is stopped, what is finished stays as history."""
+    _act(job_id, "cancel", json=json)
+
+
+@app.command()
+def pause(job_id: JobId, json: Json = False) -> None:
+    """Hold a job: what runs is finished and recorded, nothing further starts."""
+    _act(job_id, "pause", json=json)
+
+
+@app.command()
+def resume(job_id: JobId, json: Json = False) -> None:
+    """Let a held job go on where it stood."""
+    _act(job_id, "resume", json=json)
+
+
+def _act(job_id: str, action: str, *, json: bool) -> None:
     from maquette.cli.client import connect
 
     with connect(load()) as client:
-        job = client.post(f"/jobs/{job_id}/cancel")
+        job = client.post(f"/jobs/{job_id}/{action}")
     if json:
         print_json(job)
     else:

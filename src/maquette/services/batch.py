@@ -76,7 +76,8 @@ async def _create(
             batch.verdicts[slot] = NotFound("There is no such project.")
         elif slots_left[project] <= 0:
             batch.verdicts[slot] = QuotaExceeded(
-                "The project has as many open jobs as it may have.", retry_after_seconds=5
+                "The project has as many open jobs as it may have: decide at open gates or cancel some.",
+                retry_after_seconds=5,
             )
         elif batch.fold(slot, order.job_id, order.command):
             slots_left[project] -= 1
