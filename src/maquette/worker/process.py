@@ -129,13 +129,17 @@ class Child:
     async def terminate(self) -> None:
         """Ask the process to end, then make it."""
         self.signal(signal.SIGTERM)
+        # Not asyncio.timeout(): in a task that is being canceled, Python 3.11.2 takes its end for one more cancel.
+        ending = asyncio.ensure_future(self._process.wait())
         try:
-            async with asyncio.timeout(TERMINATE_SECONDS):
-                await self._process.wait()
-        except TimeoutError:
-            logger.warning("the handler's process ignored SIGTERM for %g s; killing it", TERMINATE_SECONDS)
+            done, _ = await asyncio.wait({ending}, timeout=TERMINATE_SECONDS)
+            if not done:
+                logger.warning(
+                    "the handler's process ignored SIGTERM for %g s; killing it", TERMINATE_SECONDS
+                )
         finally:
             self.signal(signal.SIGKILL)  # also what is left of its process group
+        await ending
         await self.ended()
 
     async def ended(self) -> None:
