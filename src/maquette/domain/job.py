@@ -1,5 +1,6 @@
 """A job and what is true of it: frozen values, without any way to change them but ``lifecycle.decide``."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from maquette.domain.pipeline import Pipeline, StepSpec, pinned
+
+#: What a file may be called: nothing that could leave its folder, hide, or mean something to a shell.
+FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
 
 
 class JobStatus(StrEnum):

@@ -10,7 +10,7 @@ from maquette import wire
 from maquette.domain import typeid
 from maquette.domain.commands import Acknowledge, Command, Complete, Fail
 from maquette.domain.errors import Invalid, MaquetteError, NotFound, StaleFence
-from maquette.domain.job import Artifact, Job, object_prefix
+from maquette.domain.job import FILE_NAME, Artifact, Job, object_prefix
 from maquette.domain.pipeline import STEP_NAMES
 from maquette.domain.principal import Principal
 from maquette.services.deps import Deps
@@ -25,7 +25,6 @@ CAPACITY_MAX = 200
 HELD_MAX = 2000
 WAIT_SECONDS_MAX = 30.0
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
 
 
 async def claim(deps: Deps, principal: Principal, request: wire.Claim) -> wire.ClaimAnswer:
@@ -191,7 +190,7 @@ def _grant(deps: Deps, item: wire.UploadRequest, job: Job | None) -> wire.Upload
     if job is None or job.lease is None or job.lease.fence != item.fence or job.lease.canceling:
         return wire.UploadGrant(task_id=item.task_id, name=item.name, verdict="stale")
     problem = None
-    if not _FILE_NAME.fullmatch(item.name):
+    if not FILE_NAME.fullmatch(item.name):
         problem = "name: letters, digits and ._- only, at most 120, no leading dot"
     elif not 0 < item.bytes <= deps.limits.upload_bytes_max:
         problem = f"bytes: must be from 1 to {deps.limits.upload_bytes_max}"

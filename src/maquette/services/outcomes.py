@@ -7,13 +7,12 @@ from typing import Any
 
 from maquette import wire
 from maquette.domain.idempotency import canonical
-from maquette.domain.job import Job, object_prefix
+from maquette.domain.job import FILE_NAME, Job, object_prefix
 from maquette.ports import ObjectStore
 
 ARTIFACTS_MAX = 64
 JSON_BYTES_MAX = 256 * 1024
 METRIC_MAX = 1e9
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -32,7 +31,7 @@ def _shape(job: Job, outcome: wire.Outcome) -> tuple[str, str] | None:
     if len(set(names)) != len(names):
         return "artifact_repeated", "artifacts: every name may occur once"
     for item in outcome.artifacts:
-        if not _NAME.fullmatch(item.name) or not _KIND.fullmatch(item.kind):
+        if not FILE_NAME.fullmatch(item.name) or not _KIND.fullmatch(item.kind):
             return (
                 "artifact_name",
                 f"artifacts: {item.name[:120]!r} of kind {item.kind[:40]!r} is no legal name",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from maquette.domain.errors import Invalid, NotFound
+from maquette.domain.job import FILE_NAME
 from maquette.domain.principal import Principal
 from maquette.ports import SignedRequest
 from maquette.services.deps import Deps
@@ -14,7 +15,6 @@ from maquette.store import projects
 from maquette.store.projects import Upload
 
 MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp")
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -31,7 +31,7 @@ async def create(
 ) -> Granted:
     """Grant one presigned PUT of exactly these bytes."""
     principal.require_project(project)
-    if not _NAME.fullmatch(name):
+    if not FILE_NAME.fullmatch(name):
         raise Invalid.field(("name",), "must be a plain file name of letters, digits and ._-, at most 120")
     if media_type not in MEDIA_TYPES:
         raise Invalid.field(("media_type",), f"must be one of {', '.join(MEDIA_TYPES)}")
