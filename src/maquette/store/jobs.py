@@ -23,6 +23,14 @@ class Locked:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchLine:
+    """The place of a job in the batch it was submitted with; lines count from 1."""
+
+    batch_id: UUID
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class BriefRow:
     """What is written once about a new job."""
 
@@ -32,6 +40,7 @@ class BriefRow:
     style_version: int
     inputs: bytes
     effective: bytes
+    batch: BatchLine | None = None
 
 
 def mask(positions: Iterable[int]) -> int:
@@ -132,6 +141,8 @@ async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) ->
         [brief.style_version for brief in briefs],
         [brief.inputs for brief in briefs],
         [brief.effective for brief in briefs],
+        [brief.batch.batch_id if brief.batch else None for brief in briefs],
+        [brief.batch.line if brief.batch else None for brief in briefs],
     )
 
 

@@ -23,9 +23,10 @@ select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::tex
                      $14::bytea[], $15::smallint[], $16::bigint[], $17::timestamptz[])
 
 -- name: insert_briefs
-insert into briefs (job_id, project_id, created_by, library_path, prompt, style_version, inputs, effective)
+insert into briefs (job_id, project_id, created_by, library_path, prompt, style_version, inputs, effective, batch_id,
+                    batch_line)
 select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::bytea[],
-                     $8::bytea[])
+                     $8::bytea[], $9::uuid[], $10::integer[])
 
 -- name: update
 update jobs
