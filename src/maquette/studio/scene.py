@@ -6,6 +6,7 @@ texture coordinates with v pointing down. Arrays are C-contiguous numpy arrays o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ class Mesh:
     """(n, 4) indices into ``Scene.bones``."""
     weights: Floats | None = None
     """(n, 4), each row summing to 1."""
+    topology: Literal["triangle", "quad"] = "triangle"
+    """``quad``: each two triangles in a row are one, as ``quads.py`` says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from maquette.studio.formats.gltf_primitive import Primitive, read_primitive
 from maquette.studio.formats.material_merge import one_surface
 from maquette.studio.geometry import unit_rows, vertex_normals
 from maquette.studio.pose import world_matrices
+from maquette.studio.quads import paired, says_quad
 from maquette.studio.scene import Bone, Floats, Mesh, Scene
 
 _VERTICES_MAX = 4_000_000
@@ -64,6 +65,8 @@ def _read(file: GltfFile) -> Scene:
         return scene
     primitives, material = one_surface(placed)
     mesh = _merged(primitives)
+    if all(says_quad(file.get("meshes", node.entry["mesh"]).get("extras")) for node in meshes):
+        mesh = replace(mesh, topology="quad" if paired(mesh.triangles) is not None else "triangle")
     _check_size(mesh)
     return replace(scene, mesh=mesh, material=material)
 

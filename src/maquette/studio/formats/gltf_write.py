@@ -11,6 +11,7 @@ from PIL import Image
 
 from maquette.studio.geometry import tangents, unit_rows
 from maquette.studio.pose import inverse_binds, unit_quaternions
+from maquette.studio.quads import EXTRAS
 from maquette.studio.scene import Bone, Clip, Floats, Material, Mesh, Scene
 from maquette.studio.version import NAME, VERSION
 
@@ -142,7 +143,10 @@ def _mesh(out: _Document, scene: Scene, mesh: Mesh) -> None:
         "indices": out.accessor(mesh.triangles.astype(index_type).ravel(), "SCALAR", _INDICES),
         "material": _material(out, material),
     }
-    out.add("meshes", {"name": scene.name, "primitives": [primitive]})
+    entry: dict[str, Any] = {"name": scene.name, "primitives": [primitive]}
+    if mesh.topology == "quad":
+        entry["extras"] = EXTRAS
+    out.add("meshes", entry)
 
 
 def _material(out: _Document, material: Material) -> int:
