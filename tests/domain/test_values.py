@@ -11,7 +11,14 @@ from maquette.domain.brief import Brief, clean_text, compose, library_path
 from maquette.domain.errors import Invalid, NotFound
 from maquette.domain.idempotency import canonical, inputs_digest, step_key
 from maquette.domain.parameters import PARAMETERS, complete_params
-from maquette.domain.pipeline import PIPELINES, check_skip, choose_inputs, gate_positions, pipeline_for
+from maquette.domain.pipeline import (
+    PIPELINES,
+    check_skip,
+    choose_inputs,
+    gate_positions,
+    pinned,
+    pipeline_for,
+)
 from maquette.domain.retry import POLICIES, retry_delay
 from maquette.domain.style import Style, check
 
@@ -174,6 +181,18 @@ def test_a_step_reads_the_nearest_step_that_ran() -> None:
     assert choose_inputs(steps["image_to_3d"], [concept]) == [concept]
     files = [_File("retopo", "mesh"), _File("rig", "mesh"), _File("anim", "clip"), _File("anim", "clip")]
     assert choose_inputs(steps["export"], files) == files[1:]
+
+
+def test_export_sees_every_step_from_version_two_on() -> None:
+    """The contact sheet needs concept, refined picture and sculpted mesh; jobs that pinned version 1 read as before."""
+    made = [("text_to_image", "image"), ("refine", "image"), ("image_to_3d", "mesh"), ("retopo", "mesh")]
+    files = [_File(step, kind) for step, kind in [*made, ("rig", "mesh"), ("anim", "clip")]]
+    read = {
+        version: [(item.step, item.kind) for item in choose_inputs(pinned("3D", version).steps[-1], files)]
+        for version in (1, 2)
+    }
+    assert read[1] == [("rig", "mesh"), ("anim", "clip")]
+    assert read[2] == [*read[1], *made[:3]]
 
 
 @pytest.mark.parametrize(

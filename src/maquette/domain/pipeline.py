@@ -1,7 +1,7 @@
 """Pipelines as data: the steps of each asset type, what each reads, and what each must hand over."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from maquette.domain.errors import Detail, Invalid
@@ -91,11 +91,22 @@ _ANIM = StepSpec(
     outputs=("clips",),
     optional=True,
 )
-_EXPORT_3D = StepSpec(
+_EXPORT_3D_READS = (Reads("mesh", ("rig", "retopo")), Reads("clip", ("anim",), many=True, required=False))
+_EXPORT_3D_1 = StepSpec(
     "export",
-    reads=(Reads("mesh", ("rig", "retopo")), Reads("clip", ("anim",), many=True, required=False)),
+    reads=_EXPORT_3D_READS,
     makes=("model",),
     outputs=("files", "texture_set", "engine_notes"),
+)
+# The contact sheet shows every step, so version 2 lets export see what the steps before the mesh made.
+_EXPORT_3D = replace(
+    _EXPORT_3D_1,
+    reads=(
+        *_EXPORT_3D_READS,
+        Reads("image", ("text_to_image",), required=False),
+        Reads("image", ("refine",), required=False),
+        Reads("mesh", ("image_to_3d",), required=False),
+    ),
 )
 _EXPORT_2D = StepSpec(
     "export",
@@ -106,7 +117,8 @@ _EXPORT_2D = StepSpec(
 
 _SHIPPED = (
     Pipeline("2D", 1, (_CONCEPT, _REFINE, _EXPORT_2D)),
-    Pipeline("3D", 1, (_CONCEPT, _REFINE, _IMAGE_TO_3D, _RETOPO, _RIG, _ANIM, _EXPORT_3D)),
+    Pipeline("3D", 1, (_CONCEPT, _REFINE, _IMAGE_TO_3D, _RETOPO, _RIG, _ANIM, _EXPORT_3D_1)),
+    Pipeline("3D", 2, (_CONCEPT, _REFINE, _IMAGE_TO_3D, _RETOPO, _RIG, _ANIM, _EXPORT_3D)),
 )
 """Every version that a job may have pinned, older ones first."""
 _PINNED: Mapping[tuple[str, int], Pipeline] = {(item.name, item.version): item for item in _SHIPPED}

@@ -8,7 +8,7 @@ TIME = "2026-02-03T10:00:00.000000Z"
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 IDS = {
     prefix: f"{prefix}_01kgh5s1d0f3c8m5y2w9x7v4tz"
-    for prefix in ("prj", "job", "step", "art", "ast", "upl", "mq", "usr", "evt", "task")
+    for prefix in ("prj", "job", "step", "art", "ast", "upl", "mq", "usr", "evt", "task", "bat")
 }
 
 SUBMISSION: Example = {
@@ -23,6 +23,10 @@ SUBMISSION: Example = {
         "export": {"formats": ["glb", "fbx"], "engine": "unity"},
     },
 }
+SUBMISSION_LINES = (
+    '{"asset_type": "3D", "prompt": "a rusty robot courier"}\n'
+    '{"asset_type": "2D", "prompt": "a brass lantern", "variants": 4}\n'
+)
 ARTIFACT: Example = {
     "id": IDS["art"],
     "kind": "image",
@@ -71,7 +75,7 @@ JOB: Example = {
     "correlation_id": "order-7",
     "inputs": SUBMISSION,
     "effective_inputs": {"params": {}, "seeds": {}},
-    "pipeline": {"name": "3D", "version": 1},
+    "pipeline": {"name": "3D", "version": 2},
     "progress": {"value": 0.14, "steps_done": 1, "steps_total": 7, "message": ""},
     "queue_position": None,
     "eta_seconds": None,
@@ -222,10 +226,31 @@ UPLOADS_ANSWER: Example = {
     ]
 }
 
+BATCH: Example = {
+    "id": IDS["bat"],
+    "project_id": IDS["prj"],
+    "name": "props of chapter 2",
+    "lines": 2,
+    "created_at": TIME,
+    "created_by": IDS["usr"],
+    "jobs": {"queued": 2},
+    "urls": {
+        "self": "/batches/bat_…",
+        "jobs": "/jobs?project_id=prj_…&batch_id=bat_…",
+        "cancel": "/batches/bat_…/cancel",
+    },
+}
+
 #: What the document shows of each type that is answered (``Worker…``: of the wire), and of the wire's requests.
 EXAMPLES: Example = {
     "Job": JOB,
     "JobPage": {"items": [JOB], "next_cursor": None},
+    "Batch": BATCH,
+    "BatchPage": {"items": [BATCH], "next_cursor": None},
+    "SubmittedBatch": {
+        **BATCH,
+        "verdicts": [{"line": 1, "status": 201, "job_id": IDS["job"], "problem": None}],
+    },
     "Asset": ASSET,
     "AssetPage": {"items": [ASSET], "next_cursor": None},
     "Lineage": {"asset_id": ASSET["id"], "version": 2, "lineage": ASSET["lineage"]},
