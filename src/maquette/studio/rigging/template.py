@@ -1,0 +1,51 @@
+"""Which skeleton a mesh wants: a biped's, a quadruped's or a prop's. Only the mesh is asked; nothing from upstream is needed.
+
+A biped has a pair of legs and a pair of arms in its front view (``silhouette``). A quadruped has four feet in four quadrants,
+a belly that clears the ground between fore and hind legs, and a head that reaches out beyond the fore legs. What has
+four legs and no head is furniture.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from maquette.studio.rigging.quadruped import Quadruped, find_quadruped
+from maquette.studio.rigging.silhouette import Body, View, find_body, front_view
+from maquette.studio.scene import Floats, Ints
+
+Kind = Literal["biped", "quadruped", "prop"]
+TURNS = (0, 180, 90, 270)
+"""Degrees about +Y tried for a quadruped, the pipeline's own facing first: a foreign mesh may look anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What a mesh was taken for, and where its joints are."""
+
+    kind: Kind
+    turn: int = 0
+    """Degrees about +Y (counter-clockwise seen from above) that bring the mesh to face +Z; landmarks hold after that turn."""
+    view: View | None = None
+    """The front view the biped's landmarks are pixels of."""
+    biped: Body | None = None
+    quadruped: Quadruped | None = None
+    """Landmarks in metres, in the coordinates of the mesh after ``turn``."""
+
+
+def choose_template(positions: Floats, triangles: Ints) -> Template:
+    """Decide by shape alone. ``positions`` (n, 3): any size and place, Y up, a biped facing +Z; ``triangles`` (m, 3)."""
+    for turn in TURNS:
+        quadruped = find_quadruped(turned(positions, turn), triangles)
+        if quadruped is not None:
+            return Template("quadruped", turn, quadruped=quadruped)
+    view = front_view(positions, triangles)
+    body = find_body(view)
+    return Template("prop") if body is None else Template("biped", view=view, biped=body)
+
+
+def turned(vectors: Floats, degrees: int) -> Floats:
+    """Positions or normals (n, 3) turned about +Y by a multiple of 90 degrees, exactly."""
+    x, y, z = vectors[:, 0], vectors[:, 1], vectors[:, 2]
+    sideways = {0: (x, z), 90: (z, -x), 180: (-x, -z), 270: (-z, x)}[degrees % 360]
+    return np.stack([sideways[0], y, sideways[1]], axis=1)
