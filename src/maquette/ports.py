@@ -1,8 +1,10 @@
 """The doors to the outside, on one screen. Implementations live in ``adapters/``, one file each."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from maquette.domain.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +61,24 @@ class ObjectStore(Protocol):
         self, key: str, *, media_type: str, bytes_: int, sha256: str, ttl_seconds: int
     ) -> SignedRequest:
         """Grant storing exactly these bytes under one key, create-only."""
+        ...
+
+
+class EventBus(Protocol):
+    """A sink that events are published to (as ``domain.events.cloud_event`` writes them), at least once.
+
+    It may be given an event again after it acknowledged it: consumers drop what has a ``sequence`` already seen.
+    """
+
+    @property
+    def name(self) -> str:
+        """Short and stable, for instance ``kafka``: deliveries that are still to be made carry it."""
+        ...
+
+    async def publish(self, events: Sequence[Event]) -> Sequence[Exception | None]:
+        """Return once each event is durable at the sink or refused: one entry an event, None = acknowledged.
+
+        Events of one stream come in order; once one of a stream fails, the later ones of that stream must not be
+        acknowledged. Raising means that nothing was acknowledged.
+        """
         ...

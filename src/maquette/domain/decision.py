@@ -65,7 +65,7 @@ def current_facts(job: Job) -> dict[str, Any]:
 
 def make_event(job: Job, sequence: int, kind: EventType, now: datetime, **data: Any) -> Event:
     return Event(
-        job_id=job.id,
+        stream_id=job.id,
         project_id=job.project_id,
         sequence=sequence,
         type=kind,

@@ -1,10 +1,10 @@
-"""Facts, in the order they became true. One stream a job; sequences start at 1 and have no gaps."""
+"""Facts, in the order they became true. A job is a stream, so is a webhook; sequences start at 1 without gaps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from maquette.domain import typeid
@@ -13,7 +13,7 @@ SEQUENCE_DIGITS = 20
 
 
 class EventType(StrEnum):
-    """What can have happened to a job."""
+    """What can have happened."""
 
     JOB_CREATED = "JobCreated"
     STEP_STARTED = "StepStarted"
@@ -28,16 +28,32 @@ class EventType(StrEnum):
     JOB_CANCELED = "JobCanceled"
     TASK_DEAD_LETTERED = "TaskDeadLettered"
     ASSET_INDEXED = "AssetIndexed"
+    WEBHOOK_DISABLED = "WebhookDisabled"
 
 
 TERMINAL_EVENTS = frozenset({EventType.JOB_SUCCEEDED, EventType.JOB_FAILED, EventType.JOB_CANCELED})
 
 
+class StreamKind(NamedTuple):
+    """What a stream is about: its folder in URIs, the prefix of its ids, the name of its id in ``data``."""
+
+    folder: str
+    prefix: str
+    id_name: str
+
+
+_JOB = StreamKind("jobs", "job", "job_id")
+#: Which stream a type belongs to; what is not listed happens to jobs.
+_STREAMS: Mapping[EventType, StreamKind] = {
+    EventType.WEBHOOK_DISABLED: StreamKind("webhooks", "whk", "webhook_id"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One fact of a job's stream."""
+    """One fact of a stream. ``stream_id`` is what it happened to: a job, a webhook."""
 
-    job_id: UUID
+    stream_id: UUID
     project_id: UUID
     sequence: int
     type: EventType
@@ -53,23 +69,24 @@ def timestamp(moment: datetime) -> str:
 
 def cloud_event(event: Event) -> dict[str, Any]:
     """Return the CloudEvents 1.0 structured form (cloudevents.io; ``sequence`` and ``partitionkey`` extensions)."""
-    job = typeid.encode("job", event.job_id)
+    folder, prefix, id_name = _STREAMS.get(event.type, _JOB)
+    stream = typeid.encode(prefix, event.stream_id)
     project = typeid.encode("prj", event.project_id)
     data: Mapping[str, Any] = event.data
-    subject = data["asset_id"] if event.type is EventType.ASSET_INDEXED else job
+    subject = data["asset_id"] if event.type is EventType.ASSET_INDEXED else stream
     return {
         "specversion": "1.0",
-        "id": typeid.encode("evt", typeid.derive(event.job_id, event.sequence)),
-        "source": f"/projects/{project}/jobs/{job}",
+        "id": typeid.encode("evt", typeid.derive(event.stream_id, event.sequence)),
+        "source": f"/projects/{project}/{folder}/{stream}",
         "type": str(event.type),
         "subject": subject,
         "time": timestamp(event.time),
         "datacontenttype": "application/json",
         "sequence": f"{event.sequence:0{SEQUENCE_DIGITS}d}",
-        "partitionkey": job,
+        "partitionkey": stream,
         "correlationid": event.correlation_id,
         "data": {
-            "job_id": job,
+            id_name: stream,
             "project_id": project,
             "correlation_id": event.correlation_id,
             "ts": timestamp(event.time),

@@ -153,8 +153,8 @@ async def insert_events(connection: Connection, events: Sequence[Event]) -> None
     """Append events to the outbox."""
     await connection.execute(
         _SQL["insert_events"],
-        [shard(event.job_id) for event in events],
-        [event.job_id for event in events],
+        [shard(event.stream_id) for event in events],
+        [event.stream_id for event in events],
         [event.sequence for event in events],
         [event.project_id for event in events],
         [event.type for event in events],
