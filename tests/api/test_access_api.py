@@ -34,7 +34,14 @@ async def test_every_endpoint_denies_who_may_not(live: Any) -> None:
     token = (await live.operator.post(f"/projects/{theirs}/keys", json={"name": "Eve"})).json()["key"]
     eve = {"authorization": f"Bearer {token}"}
     missing = {name: f"{name}_00000000000000000000000000" for name in ("job", "art", "ast", "prj", "mq")}
+    batch = await live.user.post(
+        "/batches",
+        params={"project_id": live.project_id},
+        content=b'{"asset_type": "2D", "prompt": "a fox"}',
+        headers={"content-type": "application/jsonl"},
+    )
     ours = {
+        "batch_id": batch.json()["id"],
         "job_id": job["id"],
         "project_id": live.project_id,
         "artifact_id": artifact,
@@ -53,7 +60,12 @@ async def test_every_endpoint_denies_who_may_not(live: Any) -> None:
                 key: value.format(project=live.project_id) if isinstance(value, str) else value
                 for key, value in BODIES.get(name, {}).items()
             }
-            content = {"json": body} if name in BODIES else {}
+            content: dict[str, Any] = {"json": body} if name in BODIES else {}
+            content["params"] = {
+                item["name"]: ours[item["name"]]
+                for item in operation.get("parameters", [])
+                if item["in"] == "query" and item["required"]
+            }
 
             async def status(
                 client: Any,

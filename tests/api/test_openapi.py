@@ -1,6 +1,8 @@
 """The document: valid 3.1, complete, and its examples are what they are examples of."""
 
+import importlib
 import json
+import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,10 +11,16 @@ import msgspec
 import pytest
 
 from maquette import wire
-from maquette.api.shapes import assets, base, jobs, projects
+from maquette.api import shapes
 from maquette.api.shapes.base import Shape
 
-SHAPES = (jobs, assets, projects, base)
+SHAPES = [
+    kind
+    for found in pkgutil.iter_modules(shapes.__path__)
+    for module in [importlib.import_module(f"{shapes.__name__}.{found.name}")]
+    for kind in vars(module).values()
+    if isinstance(kind, type) and issubclass(kind, Shape) and kind.__module__ == module.__name__
+]
 METHODS = {"get", "put", "post", "delete", "patch", "head", "options"}
 
 
@@ -113,16 +121,14 @@ def test_every_example_is_what_it_is_an_example_of(document: dict[str, Any]) -> 
         if name.startswith("Worker"):
             msgspec.json.decode(text, type=getattr(wire, name.removeprefix("Worker")), strict=True)
         else:
-            [shape] = [vars(module)[name] for module in SHAPES if name in vars(module)]
+            [shape] = [kind for kind in SHAPES if kind.__name__ == name]
             assert (
                 shape.model_validate_json(text).model_dump(exclude_unset=True).keys()
                 == example["value"].keys()
             )
-    for module in SHAPES:
-        for shape in vars(module).values():
-            if isinstance(shape, type) and issubclass(shape, Shape):
-                for example in shape.model_config.get("json_schema_extra", {}).get("examples", []):
-                    shape.model_validate_json(json.dumps(example))
+    for shape in SHAPES:
+        for example in shape.model_config.get("json_schema_extra", {}).get("examples", []):
+            shape.model_validate_json(json.dumps(example))
 
 
 def test_the_root_path_is_the_server(skeleton: Any) -> None:

@@ -4,7 +4,19 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 import maquette
-from maquette.api import assets, events, execution, files, health, jobs, openapi, problems, projects, uploads
+from maquette.api import (
+    assets,
+    batches,
+    events,
+    execution,
+    files,
+    health,
+    jobs,
+    openapi,
+    problems,
+    projects,
+    uploads,
+)
 from maquette.api.body import BodyGuard
 from maquette.api.edge import Edge
 from maquette.api.metrics import Metrics, TransactorCollector
@@ -33,7 +45,7 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
     app.state.deps = deps
     problems.install(app)
     openapi.install(app, settings.root_path)
-    routers = [noun.router for noun in (execution, jobs, events, assets, projects, uploads)]
+    routers = [noun.router for noun in (execution, jobs, batches, events, assets, projects, uploads)]
     routers.append(health.router(metrics))
     if isinstance(deps.objects, files.SignedObjects):
         routers.append(files.router)

@@ -12,6 +12,8 @@ from maquette.domain.errors import MaquetteError, TooLarge
 
 #: Outcomes come in batches with skeletons inside; their senders hold a token that is checked before reading.
 WORKER_BODY_BYTES_MAX = 16 * 1024 * 1024
+#: A thousand briefs; each line is checked like a body of its own.
+BATCH_BODY_BYTES_MAX = 16 * 1024 * 1024
 #: What is still read of a body that was refused, so that the sender gets to see why.
 _DRAIN_BYTES_MAX = 8 * 1024 * 1024
 _DRAIN_SECONDS_MAX = 1.0
@@ -21,8 +23,8 @@ _READING_METHODS = frozenset({"POST", "PUT", "PATCH"})
 class BodyGuard:
     """Refuses bodies over the limit while they arrive, and JSON that could do harm before it is parsed.
 
-    Signed PUTs below ``/files/`` have the limit that was signed, and no JSON. Workers' bodies are counted here
-    and checked by their endpoint, which decodes them once, into wire types, after authentication.
+    Signed PUTs below ``/files/`` have the limit that was signed, and no JSON. Workers' bodies and batches are
+    counted here and checked by their endpoints, which decode them once, after authentication.
     """
 
     def __init__(self, app: ASGIApp, *, bytes_max: int) -> None:
@@ -35,16 +37,15 @@ class BodyGuard:
             await self._app(scope, receive, send)
             return
         path = route_path(scope)
-        files, worker = path.startswith("/files/"), path.startswith("/worker/")
-        limit = math.inf if files else WORKER_BODY_BYTES_MAX if worker else self._bytes_max
-        body = _Body(scope, receive, limit)
+        own_limit = _own_limit(path)
+        body = _Body(scope, receive, self._bytes_max if own_limit is None else own_limit)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start" and not await body.finish():
                 message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 
-        if files or worker:
+        if own_limit is not None:
             await self._app(scope, body.receive, answer)
             return
         try:
@@ -54,6 +55,15 @@ class BodyGuard:
             return
         if whole is not None:  # else the client left
             await self._app(scope, _replay(whole, receive), answer)
+
+
+def _own_limit(path: str) -> float | None:
+    """Return the limit of bodies whose endpoint reads and checks them itself; None for all others."""
+    if path.startswith("/files/"):
+        return math.inf
+    if path.startswith("/worker/"):
+        return WORKER_BODY_BYTES_MAX
+    return BATCH_BODY_BYTES_MAX if path == "/batches" else None
 
 
 def route_path(scope: Scope) -> str:

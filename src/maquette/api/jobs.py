@@ -21,6 +21,13 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 _IDEMPOTENCY_KEY = re.compile(r"(?=.*[!-~])[ -~]{1,200}", re.ASCII)
 
 
+def checked_key(key: str | None) -> str | None:
+    """Return an ``Idempotency-Key`` header's value; ``Invalid`` when it cannot be kept."""
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise Invalid.field(("header", "idempotency-key"), "must be 1 to 200 printable ASCII characters")
+    return key
+
+
 def _shown(call: Call, view: jobs.JobView, *, history: bool = False) -> present.Fields:
     deps = call.deps
     return present.job(
@@ -57,13 +64,11 @@ async def submit_job(
     ] = None,
 ) -> Response:
     """Admit a brief and queue its first step. When this answers 201, the job survives any crash."""
-    if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-        raise Invalid.field(("header", "idempotency-key"), "must be 1 to 200 printable ASCII characters")
     made = await jobs.submit(
         call.deps,
         call.principal,
         body.wish(),
-        idempotency_key=idempotency_key,
+        idempotency_key=checked_key(idempotency_key),
         correlation_id=call.correlation_id,
     )
     shown = _shown(call, made.view)
@@ -85,6 +90,7 @@ async def list_jobs(
     project_id: Annotated[str | None, Query(max_length=60)] = None,
     status: JobStatus | None = None,
     asset_type: Annotated[Literal["2D", "3D"] | None, Query()] = None,
+    batch_id: Annotated[str | None, Query(max_length=60)] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
@@ -96,6 +102,7 @@ async def list_jobs(
         before=cursor_id("job", cursor),
         status=status,
         asset_type=asset_type,
+        batch=None if batch_id is None else typeid.decode("bat", batch_id),
         limit=limit + 1,
     )
     return page([_shown(call, view) for view in views], limit)

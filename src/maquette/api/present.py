@@ -80,6 +80,7 @@ def job(
         "user_decisions": [decision_fields(item) for item in view.decisions],
         "error": state.error,
         "asset_id": None if state.asset_id is None else typeid.encode("ast", state.asset_id),
+        "batch": row.batch and {"id": typeid.encode("bat", row.batch.batch_id), "line": row.batch.line},
         "urls": {
             "self": address,
             **{name: f"{address}/{name}" for name in ("events", "review", "cancel", "pause", "resume")},

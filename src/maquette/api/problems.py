@@ -5,7 +5,7 @@ plus the error's own extra members (the winning ``decision`` of a stale review, 
 """
 
 import math
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -161,11 +161,18 @@ def install(app: FastAPI) -> None:
 
 
 def from_validation(error: RequestValidationError) -> Invalid:
-    """Name the fields that are wrong: the first twenty, without echoing what was sent."""
-    found = error.errors()
+    """Name the fields of a request that are wrong."""
+    return invalid(error.errors())
+
+
+def invalid(found: Sequence[Mapping[str, Any]], inside: tuple[str, ...] = ()) -> Invalid:
+    """Name the fields that Pydantic found wrong: the first twenty, without echoing what was sent."""
     details = [
         Detail(
-            tuple(part if isinstance(part, int) else str(part)[:_TEXT_LENGTH_MAX] for part in entry["loc"]),
+            (
+                *inside,
+                *(part if isinstance(part, int) else str(part)[:_TEXT_LENGTH_MAX] for part in entry["loc"]),
+            ),
             str(entry["msg"])[:_TEXT_LENGTH_MAX],
             entry["type"],
         )

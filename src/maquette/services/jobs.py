@@ -92,6 +92,7 @@ async def list_jobs(
     before: UUID | None,
     status: str | None,
     asset_type: str | None,
+    batch: UUID | None = None,
     limit: int,
 ) -> list[JobView]:
     """Return up to ``limit`` jobs, newest first, older than ``before``."""
@@ -99,7 +100,7 @@ async def list_jobs(
     scope = principal.projects if project is None else [principal.require_project(project)]
     async with deps.database.connection() as connection:
         rows = await reading.jobs(
-            connection, scope, before=before, status=status, asset_type=asset_type, limit=limit
+            connection, scope, before=before, status=status, asset_type=asset_type, batch=batch, limit=limit
         )
         found = await reading.attached(connection, [row.job.id for row in rows])
     return [_view(row, found, None) for row in rows]

@@ -9,7 +9,7 @@ from maquette.domain.events import Event, EventType
 from maquette.domain.job import Artifact, Job, Lease, StepRecord
 from maquette.domain.review import UserDecision, Verdict
 from maquette.store.database import Connection, decode, statements
-from maquette.store.jobs import job_from, lease_from
+from maquette.store.jobs import BatchLine, job_from, lease_from
 from maquette.store.steps import artifact_from, record_from, shard
 
 _SQL = statements("reading")
@@ -33,6 +33,7 @@ class JobRow:
     style_version: int
     inputs: Mapping[str, Any]
     effective: Mapping[str, Any]
+    batch: BatchLine | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def _job_row(row: Mapping[str, Any]) -> JobRow:
         row["style_version"],
         decode(row["inputs"]),
         decode(row["effective"]),
+        None if row["batch_id"] is None else BatchLine(row["batch_id"], row["batch_line"]),
     )
 
 
@@ -78,10 +80,13 @@ async def jobs(
     before: UUID | None,
     status: str | None,
     asset_type: str | None,
+    batch: UUID | None,
     limit: int,
 ) -> list[JobRow]:
     """Return up to ``limit`` jobs of the projects (None: of all), newest first, older than ``before``."""
-    if projects is None:
+    if batch is not None:
+        rows = await connection.fetch(_SQL["batch_jobs"], projects, batch, before, status, asset_type, limit)
+    elif projects is None:
         rows = await connection.fetch(_SQL["all_jobs"], before, status, asset_type, limit)
     else:
         rows = await connection.fetch(_SQL["jobs"], projects, before, status, asset_type, limit)

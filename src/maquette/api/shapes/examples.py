@@ -84,6 +84,7 @@ JOB: Example = {
     "user_decisions": [],
     "error": None,
     "asset_id": None,
+    "batch": None,
     "urls": {
         "self": "/jobs/job_…",
         "events": "/jobs/job_…/events",

@@ -134,6 +134,13 @@ class Cost(Shape):
     actual: float
 
 
+class BatchRef(Shape):
+    """The batch that the job came with, and its line there, counted from 1."""
+
+    id: str
+    line: int
+
+
 class JobUrls(Shape):
     """Where to go from here, relative to the API's address."""
 
@@ -169,6 +176,7 @@ class Job(Shape):
     user_decisions: list[UserDecision]
     error: dict[str, Any] | None
     asset_id: str | None
+    batch: BatchRef | None
     urls: JobUrls
     metadata: dict[str, Any]
 

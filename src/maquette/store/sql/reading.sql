@@ -1,6 +1,6 @@
 -- name: job
 -- $2 null: any project (operators).
-select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective
+select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line
 from jobs j
 join briefs b on b.job_id = j.id
 where j.id = $1 and ($2::uuid[] is null or j.project_id = any($2))
@@ -21,7 +21,7 @@ with page as materialized (
     order by j.id desc
     limit $5
 )
-select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective
+select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line
 from page j
 join briefs b on b.job_id = j.id
 order by j.id desc
@@ -36,10 +36,22 @@ with page as materialized (
     order by j.id desc
     limit $4
 )
-select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective
+select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line
 from page j
 join briefs b on b.job_id = j.id
 order by j.id desc
+
+-- name: batch_jobs
+-- The same over one batch: at most a thousand jobs.
+select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line
+from briefs b
+join jobs j on j.id = b.job_id
+where b.batch_id = $2 and ($1::uuid[] is null or j.project_id = any($1))
+  and b.job_id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+  and ($4::text is null or j.status = $4)
+  and ($5::text is null or j.asset_type = $5)
+order by b.job_id desc
+limit $6
 
 -- name: records
 select s.* from steps s where s.job_id = any($1::uuid[]) order by s.job_id, s.position, s.revision
