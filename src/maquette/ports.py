@@ -19,6 +19,16 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedObject:
+    """What a listing tells of a stored object."""
+
+    key: str
+    bytes: int
+    stored_at: float
+    """Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class SignedRequest:
     """A URL that carries its own permission, and the headers that must be sent with it unchanged."""
 
@@ -51,6 +61,10 @@ class ObjectStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove; missing is fine. Only for objects that no row refers to."""
+        ...
+
+    def list(self, prefix: str = "", after: str = "") -> AsyncIterator[ListedObject]:
+        """Stream what is stored under keys that begin with ``prefix`` and come after ``after``, in order of key."""
         ...
 
     def sign_get(self, key: str, *, media_type: str, filename: str, ttl_seconds: int) -> SignedRequest:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -35,6 +36,10 @@ async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
 
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_text(text: str) -> str:
+    return sha256(text.encode())
 
 
 async def put(store: ObjectStore, key: str, data: bytes, media_type: str = "image/png") -> StoredObject:
@@ -170,6 +175,44 @@ async def test_a_key_may_continue_another(store: ObjectStore) -> None:
         await put(store, key, key.encode())
     for key in ("a", "a/b", "x/y/z", "x/y", "x"):
         assert await read(store, key) == key.encode()
+
+
+#: In the order of their bytes: a dash and a dot come before the slash, digits and letters after it.
+_ORDERED = ("a", "a-b", "a.b", "a/0", "a/b", "a/b/c", "a0", "aa/b", "b/B", "b/_", "b/b")
+
+
+async def test_a_listing_is_in_order_of_key(store: ObjectStore) -> None:
+    """Every object once, by the bytes of its key, with its length and a recent time."""
+    for key in sorted(_ORDERED, key=sha256_of_text):
+        await put(store, key, key.encode())
+    await put(store, "gone", b"x")
+    await store.delete("gone")
+    listed = [item async for item in store.list()]
+    assert [item.key for item in listed] == list(_ORDERED)
+    assert [item.bytes for item in listed] == [len(key) for key in _ORDERED]
+    assert all(abs(item.stored_at - time.time()) < 60 for item in listed)
+
+
+@pytest.mark.parametrize("prefix", ["", "a", "a/", "a/b", "aa", "b/", "c"])
+async def test_a_listing_begins_where_it_is_told(store: ObjectStore, prefix: str) -> None:
+    """``prefix`` and ``after`` cut the same list, wherever they cut it."""
+    for key in _ORDERED:
+        await put(store, key, key.encode())
+    for after in ("", *_ORDERED, "a/", "a/a", "zz"):
+        expected = [key for key in _ORDERED if key.startswith(prefix) and key > after]
+        assert [item.key async for item in store.list(prefix, after)] == expected
+
+
+async def test_a_listing_survives_what_happens_meanwhile(store: ObjectStore) -> None:
+    """Objects that come and go while a listing is read cost it nothing else."""
+    for number in range(8):
+        await put(store, f"x/{number}/y", b"1")
+    seen = []
+    async for item in store.list("x/"):
+        seen.append(item.key)
+        await store.delete("x/7/y")
+        await put(store, f"w/{len(seen)}", b"2")
+    assert seen[:7] == [f"x/{number}/y" for number in range(7)]
 
 
 @pytest.mark.parametrize(

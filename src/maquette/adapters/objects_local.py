@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import errno
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -25,12 +26,14 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from maquette.adapters.local_listing import MARK, walk
 from maquette.adapters.signing import Disposition, ReadGrant, SigningKey, UrlSigner, WriteGrant
 from maquette.domain.errors import Invalid, NotFound, ObjectConflict, TooLarge, Unavailable
-from maquette.ports import SignedRequest, StoredObject
+from maquette.ports import ListedObject, SignedRequest, StoredObject
 
 CHUNK_BYTES = 256 * 1024
 KEY_LENGTH_MAX = 700
+_LISTED_AT_ONCE = 500
 STAGING_SECONDS_MAX = 3600
 _SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
 _KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
@@ -114,6 +117,13 @@ class LocalObjects:
         """Remove; missing is fine. Only for objects that no row refers to. Open readers still finish."""
         await asyncio.to_thread(self._delete, self._folder(key))
 
+    async def list(self, prefix: str = "", after: str = "") -> AsyncIterator[ListedObject]:
+        """Stream what is stored, in order of key, read in a thread. Needs the names of one folder in memory."""
+        entries = walk(self._objects, prefix, after)
+        while page := await asyncio.to_thread(lambda: list(itertools.islice(entries, _LISTED_AT_ONCE))):
+            for entry in page:
+                yield entry
+
     def sign_get(
         self,
         key: str,
@@ -162,7 +172,7 @@ class LocalObjects:
 
     def _folder(self, key: str) -> Path:
         _check(key)
-        return self._objects / f"{key}~"
+        return self._objects / f"{key}{MARK}"
 
     def _delete(self, target: Path) -> None:
         # Moved away first, so that no reader ever finds half an object.
