@@ -96,3 +96,22 @@ def test_a_canceled_job_is_a_failed_watch(maquette: Command) -> None:
     status, told = maquette("job", "watch", job["id"])
     assert (status, told[-1]["status"]) == (1, "canceled")
     assert maquette("job", "show", "job_00000000000000000000000000")[0] != 0
+
+
+def test_a_batch_from_the_command_line(maquette: Command, tmp_path: Path) -> None:
+    """A file of briefs becomes jobs, its wrong line is told with its number, and the batch can be given up."""
+    briefs = [{"asset_type": "2D", "prompt": f"a red fox {n}", "params": SMALL_2D} for n in range(3)]
+    file = tmp_path / "foxes.jsonl"
+    file.write_text("\n".join([*map(json.dumps, briefs), "{broken"]) + "\n")
+    status, [batch] = maquette("batch", "submit", str(file), "--idempotency-key=foxes")
+    assert (status, batch["name"], sum(batch["jobs"].values())) == (1, "foxes.jsonl", 3)
+    assert [item["line"] for item in batch["verdicts"] if item["problem"]] == [4]
+    _, [again] = maquette("batch", "submit", str(file), "--idempotency-key=foxes")
+    assert again["verdicts"][:3] == batch["verdicts"][:3]
+    _, [listed] = maquette("batch", "list")
+    assert batch["id"] in {item["id"] for item in listed["items"]}
+    status, [gone] = maquette("batch", "cancel", batch["id"])
+    assert (status, gone["jobs"]) == (0, {"canceled": 3})
+    status, [watched] = maquette("batch", "watch", batch["id"])
+    assert (status, watched["jobs"]) == (1, {"canceled": 3})
+    assert maquette("batch", "show", batch["id"])[1] == [watched]

@@ -78,6 +78,16 @@ class Client:
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         return self._call("POST", path, json={} if body is None else body, headers=headers)
 
+    def post_lines(
+        self, path: str, text: str, /, *, idempotency_key: str | None = None, **params: Any
+    ) -> Any:
+        """POST JSON Lines, under a key as any other body; a thousand of them may take the API a while."""
+        headers = {
+            "Idempotency-Key": idempotency_key or str(uuid.uuid4()),
+            "Content-Type": "application/jsonl",
+        }
+        return self._call("POST", path, content=text.encode(), params=params, headers=headers, timeout=120.0)
+
     def pages(self, path: str, limit: int, /, **params: Any) -> Iterator[Any]:
         """Yield up to ``limit`` items of a list, page by page."""
         cursor: str | None = None
