@@ -1,0 +1,53 @@
+"""A receiver on loopback that does what a test tells it, and what it got."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Received:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Receiver:
+    """A server whose answer the test chooses; remembers every request."""
+
+    port: int = 0
+    answers: list[Handler | int] = field(default_factory=list)
+    """What to answer next: a status or a handler; the last one stays."""
+    got: list[Received] = field(default_factory=list)
+
+    def url(self, path: str = "/hook", host: str = "127.0.0.1") -> str:
+        return f"http://{host}:{self.port}{path}"
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        headers = {name.lower(): text for name, text in request.headers.items()}
+        self.got.append(Received(request.method, request.path_qs, headers, body))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else (self.answers or [200])[0]
+        return web.Response(status=answer) if isinstance(answer, int) else await answer(request)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    receiver = Receiver()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", receiver.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    receiver.port = runner.addresses[0][1]
+    yield receiver
+    await runner.cleanup()
