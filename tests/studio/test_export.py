@@ -189,7 +189,8 @@ def test_names_are_made_safe(chain: Chain) -> None:
     image = chain.file("a.png", "image", png((8, 8), (1, 2, 3)), step="refine")
     for name, stem in (
         ("../../etc/passwd", "etc_passwd"),
-        ("Ünï çödé", "n_d"),
+        ("Ünï çödé", "Uni_code"),
+        ("騎士", "asset"),
         ("", "asset"),
         ("preview", "preview_asset"),
         ("x" * 500, "x" * 80),
@@ -222,7 +223,7 @@ REFUSED = {
         "3D",
         "clip_skeleton_mismatch",
     ),
-    "USDZ": ([("a.glb", "mesh", textured_cube())], {"formats": ["glb", "usdz"]}, "3D", "format_unsupported"),
+    "3DS": ([("a.glb", "mesh", textured_cube())], {"formats": ["glb", "3ds"]}, "3D", "format_unsupported"),
     "formats no list": ([("a.glb", "mesh", textured_cube())], {"formats": "glb"}, "3D", "format_unsupported"),
     "GLB of an image": (
         [("a.png", "image", png((8, 8), (1, 2, 3)))],

@@ -125,7 +125,13 @@ PARAMETERS: Mapping[str, Mapping[str, Mapping[str, Parameter]]] = {
     "3D": {
         **_COMMON,
         "export": {
-            "formats": Parameter("choices", ["glb", "fbx"], "Model files to write", choices=("glb", "fbx")),
+            "formats": Parameter(
+                "choices",
+                ["glb", "fbx"],
+                "Model files to write",
+                choices=("glb", "fbx", "gltf", "usdz", "obj"),
+            ),
+            "turntable": Parameter("bool", default=True, help="Also make moving previews"),
             "engine": _ENGINE,
         },
     },

@@ -11,6 +11,7 @@ import numpy as np
 from maquette.studio.formats.fbx_animation import add_animations, frame_settings
 from maquette.studio.formats.fbx_nodes import CENTIMETRES, VERSION, Builder, Id, Node, Property, encode_file
 from maquette.studio.pose import euler_degrees, inverse_binds, world_matrices
+from maquette.studio.quads import quads
 from maquette.studio.scene import Bone, Floats, Material, Mesh, Scene
 from maquette.studio.version import NAME
 
@@ -116,10 +117,11 @@ def _mesh(build: Builder, name: str, mesh: Mesh) -> tuple[Id, Id]:
     node.settings()
     node.add("GeometryVersion", 124)
     node.add("Vertices", (mesh.positions * CENTIMETRES).ravel())
-    polygons = mesh.triangles.astype(np.int32)
-    polygons[:, 2] = ~polygons[:, 2]  # the complement ends a polygon
+    squares = quads(mesh)
+    polygons = (mesh.triangles if squares is None else squares).astype(np.int32)
+    corners = polygons.ravel().copy()
+    polygons[:, -1] = ~polygons[:, -1]  # the complement ends a polygon
     node.add("PolygonVertexIndex", polygons.ravel())
-    corners = mesh.triangles.ravel()
     _layer(
         node,
         "LayerElementNormal",
@@ -131,7 +133,7 @@ def _mesh(build: Builder, name: str, mesh: Mesh) -> tuple[Id, Id]:
     layers = ["LayerElementNormal", "LayerElementMaterial"]
     if mesh.uv is not None:
         upwards = np.stack([mesh.uv[:, 0], 1.0 - mesh.uv[:, 1]], axis=1)
-        arrays: dict[str, Property] = {"UV": upwards.ravel(), "UVIndex": corners.astype(np.int32)}
+        arrays: dict[str, Property] = {"UV": upwards.ravel(), "UVIndex": corners}
         _layer(node, "LayerElementUV", "UVMap", "ByPolygonVertex", "IndexToDirect", arrays)
         layers.insert(1, "LayerElementUV")
     _layer(node, "LayerElementMaterial", "", "AllSame", "IndexToDirect", {"Materials": np.zeros(1, np.int32)})
