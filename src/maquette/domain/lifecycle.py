@@ -8,6 +8,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 from maquette.domain import commands as c
@@ -15,7 +16,7 @@ from maquette.domain import gates as g
 from maquette.domain import transitions as t
 from maquette.domain.decision import Decision
 from maquette.domain.errors import IllegalTransition, StaleFence
-from maquette.domain.job import Job, JobStatus
+from maquette.domain.job import TERMINAL, Job, JobStatus
 
 S = JobStatus
 
@@ -29,10 +30,23 @@ class Rule:
     says: str
 
 
+_ENDED = "it has ended for good; submit a new job"
+_NO_GATE = "no gate is open; it takes a review once it is awaiting_review"
+#: What to do instead, by command and status; where nothing is said, there is nothing else to do.
+_INSTEAD: Mapping[tuple[type[c.Command], JobStatus], str] = {
+    **dict.fromkeys(product((c.Review, c.Pause, c.Resume, c.Cancel), sorted(TERMINAL)), _ENDED),
+    (c.Review, S.QUEUED): _NO_GATE,
+    (c.Review, S.RUNNING): _NO_GATE,
+    (c.Resume, S.AWAITING_REVIEW): "it waits for a review, not for a resume",
+    (c.Pause, S.PAUSED): "it is held already; resume lets it go on",
+}
+
+
 def _refuse(job: Job, command: c.Command, _now: datetime) -> Decision:
+    instead = _INSTEAD.get((type(command), job.status))
     raise IllegalTransition(
-        f"A job that is {job.status} cannot take {name(type(command))!r}.",
-        extra={"status": str(job.status), "command": name(type(command))},
+        f"A job that is {job.status} cannot take {name(type(command))!r}{f': {instead}' if instead else ''}.",
+        extra={"job_status": str(job.status), "command": name(type(command))},
     )
 
 
@@ -48,54 +62,69 @@ REFUSE = Rule(_refuse, (), "refused")
 STALE = Rule(_stale, (), "stale")
 IGNORE = Rule(_ignore, (), "nothing")
 
-_AFTER_WORK = (S.RUNNING, S.AWAITING_REVIEW, S.SUCCEEDED)
+_AFTER_WORK = (S.RUNNING, S.AWAITING_REVIEW, S.PAUSED, S.SUCCEEDED)
 _START = Rule(t.start, (S.RUNNING,), "lease, count the attempt")
+_REUSE = Rule(t.reuse_resolved, _AFTER_WORK, "take over equal work")
 _COMPLETE = Rule(t.complete, _AFTER_WORK, "record; next step, gate or end")
 _FAIL = Rule(t.fail, (S.RUNNING, S.FAILED), "retry later, or dead letter")
 _EXPIRE = Rule(t.expire, (S.RUNNING, S.FAILED), "retry, or dead letter")
 _RETRY = Rule(t.retry_due, (S.RUNNING,), "queue the next attempt")
 _REVIEW = Rule(g.review, (S.RUNNING, S.PAUSED, S.SUCCEEDED), "go on, rewind or hold")
-_PAUSE = Rule(g.pause, (S.PAUSED,), "hold")
+_TIMEOUT = Rule(
+    g.gate_timeout,
+    (S.AWAITING_REVIEW, S.RUNNING, S.PAUSED, S.SUCCEEDED, S.CANCELED),
+    "remind, go on or give up, as the gate's policy says",
+)
+_HOLD = "hold, now or before a later step"
+_WITHDRAW = "take a hold further on back, else refused"
 _CANCEL = Rule(t.cancel, (S.CANCELED,), "give up")
 _RELEASE = Rule(t.release, (S.CANCELED,), "release the lease")
+
+_OF_WORKERS = (c.Start, c.ReuseResolved, c.Complete, c.Fail, c.Acknowledge, c.Expire)
 
 #: command → rule, for each status. Every pair stands here; a test holds it to that.
 TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
     S.QUEUED: {
-        c.Create: REFUSE, c.Start: _START, c.Complete: STALE, c.Fail: STALE, c.Acknowledge: STALE,
-        c.Expire: STALE, c.RetryDue: IGNORE, c.Review: REFUSE, c.Pause: _PAUSE, c.Resume: REFUSE,
+        c.Create: REFUSE, c.Start: _START, c.ReuseResolved: _REUSE, c.Complete: STALE, c.Fail: STALE,
+        c.Acknowledge: STALE, c.Expire: STALE, c.RetryDue: IGNORE, c.Review: REFUSE, c.GateTimeout: IGNORE,
+        c.Pause: Rule(g.pause, (S.PAUSED, S.QUEUED), _HOLD),
+        c.Resume: Rule(g.withdraw, (S.QUEUED,), _WITHDRAW),
         c.Cancel: _CANCEL,
     },
     S.RUNNING: {
-        c.Create: REFUSE, c.Start: _START, c.Complete: _COMPLETE, c.Fail: _FAIL, c.Acknowledge: STALE,
-        c.Expire: _EXPIRE, c.RetryDue: _RETRY, c.Review: REFUSE, c.Pause: _PAUSE, c.Resume: REFUSE,
+        c.Create: REFUSE, c.Start: _START, c.ReuseResolved: _REUSE, c.Complete: _COMPLETE, c.Fail: _FAIL,
+        c.Acknowledge: STALE, c.Expire: _EXPIRE, c.RetryDue: _RETRY, c.Review: REFUSE, c.GateTimeout: IGNORE,
+        c.Pause: Rule(g.pause, (S.PAUSED, S.RUNNING), _HOLD),
+        c.Resume: Rule(g.withdraw, (S.RUNNING,), _WITHDRAW),
         c.Cancel: _CANCEL,
     },
     S.AWAITING_REVIEW: {
-        c.Create: REFUSE, c.Start: STALE, c.Complete: STALE, c.Fail: STALE, c.Acknowledge: STALE,
-        c.Expire: STALE, c.RetryDue: IGNORE, c.Review: _REVIEW, c.Pause: _PAUSE, c.Resume: REFUSE,
+        c.Create: REFUSE, c.Start: STALE, c.ReuseResolved: STALE, c.Complete: STALE, c.Fail: STALE,
+        c.Acknowledge: STALE, c.Expire: STALE, c.RetryDue: IGNORE, c.Review: _REVIEW, c.GateTimeout: _TIMEOUT,
+        c.Pause: Rule(g.pause, (S.PAUSED, S.AWAITING_REVIEW), _HOLD),
+        c.Resume: Rule(g.withdraw, (S.AWAITING_REVIEW,), _WITHDRAW),
         c.Cancel: _CANCEL,
     },
     S.PAUSED: {
-        c.Create: REFUSE, c.Start: STALE,
+        c.Create: REFUSE, c.Start: STALE, c.ReuseResolved: STALE,
         c.Complete: Rule(t.complete, (S.PAUSED, S.SUCCEEDED), "record; hold what comes next"),
         c.Fail: Rule(t.fail, (S.PAUSED, S.FAILED), "hold the retry, or dead letter"),
         c.Acknowledge: STALE,
         c.Expire: Rule(t.expire, (S.PAUSED, S.FAILED), "hold the retry, or dead letter"),
-        c.RetryDue: IGNORE, c.Review: _REVIEW, c.Pause: REFUSE,
+        c.RetryDue: IGNORE, c.Review: _REVIEW, c.GateTimeout: IGNORE, c.Pause: REFUSE,
         c.Resume: Rule(g.resume, (S.QUEUED, S.RUNNING, S.AWAITING_REVIEW), "go on"),
         c.Cancel: _CANCEL,
     },
     S.SUCCEEDED: dict.fromkeys(c.COMMANDS, REFUSE)
-    | dict.fromkeys((c.Start, c.Complete, c.Fail, c.Acknowledge, c.Expire), STALE)
-    | {c.RetryDue: IGNORE},
+    | dict.fromkeys(_OF_WORKERS, STALE)
+    | {c.RetryDue: IGNORE, c.GateTimeout: IGNORE},
     S.FAILED: dict.fromkeys(c.COMMANDS, REFUSE)
-    | dict.fromkeys((c.Start, c.Complete, c.Fail, c.Acknowledge, c.Expire), STALE)
-    | {c.RetryDue: IGNORE},
+    | dict.fromkeys(_OF_WORKERS, STALE)
+    | {c.RetryDue: IGNORE, c.GateTimeout: IGNORE},
     S.CANCELED: {
-        c.Create: REFUSE, c.Start: STALE, c.Complete: _RELEASE, c.Fail: _RELEASE, c.Acknowledge: _RELEASE,
-        c.Expire: _RELEASE, c.RetryDue: IGNORE, c.Review: REFUSE, c.Pause: REFUSE, c.Resume: REFUSE,
-        c.Cancel: REFUSE,
+        c.Create: REFUSE, c.Start: STALE, c.ReuseResolved: STALE, c.Complete: _RELEASE, c.Fail: _RELEASE,
+        c.Acknowledge: _RELEASE, c.Expire: _RELEASE, c.RetryDue: IGNORE, c.Review: REFUSE, c.GateTimeout: IGNORE,
+        c.Pause: REFUSE, c.Resume: REFUSE, c.Cancel: REFUSE,
     },
 }  # fmt: skip
 
@@ -110,6 +139,7 @@ def decide(job: Job | None, command: c.Command, now: datetime) -> Decision:
     """Return what ``command`` makes of ``job``. Pure and total; a job that does not exist yet is None."""
     if job is None:
         if isinstance(command, c.Create):
-            return t.create(command.job, now)
+            return t.create(command, now)
         raise IllegalTransition(f"There is no job for {name(type(command))!r}.")
-    return TABLE[job.status][type(command)].apply(job, command, now)
+    decision = TABLE[job.status][type(command)].apply(job, command, now)
+    return g.wind(decision, now) if job.gate_policies else decision
