@@ -22,8 +22,8 @@ from contract_server import (
     step,
 )
 
+from maquette.cli.arguments import parse_changes, parse_params
 from maquette.cli.follow import parse_events
-from maquette.cli.jobs import parse_changes, parse_params
 
 Command = Callable[..., Any]
 

@@ -2,27 +2,37 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from maquette.cli.output import CommandError, age, err, print_fields, print_json, print_table
+from maquette.cli import complete
+from maquette.cli.arguments import Json, Limit, Project
+from maquette.cli.output import CommandError, age, err, out, print_fields, print_json, print_table
 from maquette.settings import load
+
+if TYPE_CHECKING:
+    from maquette.cli.client import Client
 
 app = typer.Typer(help="Look into the library and take files out of it.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-AssetId = Annotated[str, typer.Argument(help="ast_…", metavar="ASSET")]
-Version = Annotated[int | None, typer.Option(min=1, help="Default: the latest.")]
+AssetId = Annotated[str, typer.Argument(help="ast_…", metavar="ASSET", autocompletion=complete.assets)]
+Version = Annotated[
+    str, typer.Option(help="A number, `latest`, or `approved`: the newest version with that status.")
+]
+Role = Annotated[list[str] | None, typer.Option(help="Only files of this role; may be repeated.")]
 
 
 @app.command("list")
 def list_assets(
-    project: Annotated[str, typer.Option(help="Default: MAQUETTE_PROJECT_ID or the first one.")] = "",
-    asset_type: Annotated[str, typer.Option("--type", help="3D or 2D.")] = "",
-    path: Annotated[str, typer.Option(help="Library path that the asset's begins with.")] = "",
-    text: Annotated[str, typer.Option(help="Words to find.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20,
+    project: Project = "",
+    asset_type: Annotated[
+        Literal["3D", "2D"] | None, typer.Option("--type", case_sensitive=False, help="Only of this type.")
+    ] = None,
+    path: Annotated[str, typer.Option(help="A library path, or a folder of it.")] = "",
+    text: Annotated[str, typer.Option(help="Words of path or brief; all must occur.")] = "",
+    status: Annotated[str, typer.Option(help="Only in this status: draft, approved.")] = "",
+    limit: Limit = 20,
     json: Json = False,
 ) -> None:
     """List assets, newest first."""
@@ -31,7 +41,10 @@ def list_assets(
     settings = load()
     project = project_of(settings, project)
     with connect(settings) as client:
-        assets = list(client.pages(f"/projects/{project}/assets", limit, type=asset_type, path=path, q=text))
+        found = client.pages(
+            f"/projects/{project}/assets", limit, type=asset_type, path=path.strip("/"), q=text
+        )
+        assets = [asset for asset in found if not status or asset["status"] == status]
     if json:
         print_json({"items": assets})
         return
@@ -48,24 +61,26 @@ def list_assets(
         for asset in assets
     ]
     print_table(
-        ("asset", "type", "version", "status", "age", "library path"),
+        ("asset", "type", "ver", "status", "age", "library path"),
         rows,
         elastic="library path",
-        right=("age", "version"),
+        right=("age", "ver"),
     )
 
 
 @app.command()
-def show(asset_id: AssetId, version: Version = None, json: Json = False) -> None:
-    """Show an asset, its files and where it came from."""
+def show(asset_id: AssetId, version: Version = "latest", json: Json = False) -> None:
+    """Show an asset: its files, its versions and where it came from."""
     from maquette.cli.client import connect
     from maquette.cli.files import print_files
 
     with connect(load()) as client:
-        asset = client.get(_address(asset_id, version))
-    if json:
-        print_json(asset)
-        return
+        asset = find(client, asset_id, version)
+        if json:
+            print_json(asset)
+            return
+        latest = asset.get("latest_version", asset["version"])
+        others = [client.get(f"/assets/{asset_id}/versions/{number}") for number in _newest(latest)]
     metadata, lineage = asset.get("metadata") or {}, asset.get("lineage") or {}
     print_fields(
         [
@@ -73,34 +88,85 @@ def show(asset_id: AssetId, version: Version = None, json: Json = False) -> None
             ("library path", f"{asset['library_path']}  v{asset['version']}  ({asset['status']})"),
             ("brief", lineage.get("prompt")),
             ("job", lineage.get("job_id")),
+            ("style", f"version {lineage['style_version']}" if lineage.get("style_version") else ""),
+            ("seeds", lineage.get("seeds")),
+            ("services", lineage.get("services")),
+            ("models", lineage.get("models")),
             ("polygons", metadata.get("poly_count")),
+            ("bones", len((metadata.get("armature") or {}).get("bones") or []) or None),
             ("clips", ", ".join(str(clip.get("name", clip)) for clip in metadata.get("clips") or [])),
         ]
     )
+    out().print()
     print_files(asset["files"])
+    if latest > 1:
+        _print_versions(others, asset["version"])
+
+
+def _newest(latest: int, count: int = 10) -> range:
+    return range(latest, max(0, latest - count), -1) if latest > 1 else range(0)
+
+
+def _print_versions(versions: list[dict[str, Any]], shown: int) -> None:
+    now = datetime.now(UTC)
+    rows = [
+        (
+            f"v{item['version']}",
+            item["status"],
+            age(item["created_at"], now),
+            (item.get("lineage") or {}).get("job_id", ""),
+            "shown" if item["version"] == shown else "",
+        )
+        for item in versions
+    ]
+    print_table(("ver", "status", "age", "job", ""), rows, elastic="job", right=("ver", "age"))
 
 
 @app.command()
 def pull(
-    asset_id: AssetId,
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="ast_…, or a library path: characters/ takes all below it.",
+            metavar="ASSET|PATH",
+            autocompletion=complete.assets,
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory for the files.")] = Path(),
-    version: Version = None,
-    role: Annotated[list[str] | None, typer.Option(help="Only files of this role; may be repeated.")] = None,
+    version: Version = "latest",
+    role: Role = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
-    """Download an asset's files, each verified by its sha256."""
-    from maquette.cli.client import connect
-    from maquette.cli.files import print_files, save_files
+    """Download files of an asset, or of every asset below a path; verified, and gone on with after a break.
 
-    with connect(load()) as client:
-        asset = client.get(_address(asset_id, version))
+    Below a path each asset gets a folder of its own, and manifest.json says what is where.
+    """
+    from maquette.cli.client import connect, project_of
+    from maquette.cli.files import print_files, save_files
+    from maquette.cli.pulling import pull_path
+
+    settings = load()
+    with connect(settings) as client:
+        if not target.startswith("ast_"):
+            pull_path(
+                client,
+                project_of(settings, project),
+                target,
+                output,
+                version=version,
+                roles=role,
+                as_json=json,
+            )
+            return
+        asset = find(client, target, version)
         files = [item for item in asset["files"] if not role or item["role"] in role]
         if not files:
             roles = ", ".join(sorted({item["role"] for item in asset["files"]}))
             raise CommandError(
                 f"The asset has no file of role {' or '.join(role or [])}.", f"It has: {roles}."
             )
-        paths = save_files(client, files, output)
+        paths = save_files(client, files, output, resume=True)
     if json:
         print_json(
             {"asset_id": asset["id"], "version": asset["version"], "files": [str(path) for path in paths]}
@@ -110,5 +176,23 @@ def pull(
     err().print(f"[dim]saved in[/dim] {output.resolve()}")
 
 
-def _address(asset_id: str, version: int | None) -> str:
-    return f"/assets/{asset_id}" if version is None else f"/assets/{asset_id}/versions/{version}"
+def find(client: "Client", asset_id: str, version: str) -> dict[str, Any]:
+    """Return an asset at a version: a number, ``latest``, or the newest one that was approved."""
+    if version == "approved":
+        latest = client.get(f"/assets/{asset_id}")
+        if (found := approved(client, latest)) is None:
+            raise CommandError(f"{latest['library_path']} has no approved version.", "Take --version latest.")
+        return found
+    if version != "latest" and not version.isdecimal():
+        raise CommandError(f"{version!r} is no version.", "Say a number, latest or approved.")
+    address = f"/assets/{asset_id}" if version == "latest" else f"/assets/{asset_id}/versions/{version}"
+    return dict(client.get(address))
+
+
+def approved(client: "Client", asset: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the newest approved version up to the given one; None when there is none."""
+    while asset["status"] != "approved":
+        if asset["version"] == 1:
+            return None
+        asset = client.get(f"/assets/{asset['id']}/versions/{asset['version'] - 1}")
+    return asset

@@ -1,4 +1,4 @@
-"""The HTTP client of the commands: the public API and nothing else, with errors that people can act on."""
+"""The HTTP client of the commands: the public API and nothing else."""
 
 import hashlib
 import time
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from maquette import __version__
+from maquette.cli.api_errors import ApiError, UnreachableError, closest, wrong_kind
 from maquette.cli.output import CommandError
 from maquette.settings import Settings
 from maquette.supervisor.data_dir import read_credentials, read_state
@@ -21,45 +22,29 @@ if TYPE_CHECKING:
 
 _TRIES_MAX = 4
 _PAUSE_SECONDS_MAX = 10.0
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 #: The answers after which sending the same request again can help.
 _AGAIN = frozenset({429, 502, 503, 504})
-
-_ADVICE = {
-    401: "The API key is not valid there: set MAQUETTE_API_KEY, or run in the directory of `maquette up`.",
-    403: "This API key may not do that: use a key with a role that may.",
-    404: "Check the id; ids of other projects look the same as missing ones.",
-}
-
-
-class ApiError(CommandError):
-    """The API said no; ``details`` is its problem document."""
-
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        detail = problem.get("detail") or problem.get("title") or "The API gave no reason."
-        super().__init__(f"{detail} (HTTP {status})", _ADVICE.get(status, ""), details=problem)
-        self.status = status
-
-
-class UnreachableError(CommandError):
-    """No answer at all."""
-
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(
-            f"No answer from {url}: {reason}.",
-            "Start it with `maquette up`, or set MAQUETTE_URL to where it runs.",
-        )
 
 
 class Client:
     """Calls the API at ``url``. The key is sent there and to no other host."""
 
-    def __init__(self, url: str, api_key: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        *,
+        project_id: str = "",
+        timeout: httpx.Timeout = _TIMEOUT,
+        tries_max: int | None = None,
+    ) -> None:
         self.url = url.rstrip("/")
+        self.project_id = project_id
         headers: HeaderTypes = {"User-Agent": f"maquette-cli/{__version__}", "Accept": "application/json"}
-        self._http = httpx.Client(
-            base_url=f"{self.url}/", headers=headers, timeout=httpx.Timeout(30.0, connect=5.0)
-        )
+        self._http = httpx.Client(base_url=f"{self.url}/", headers=headers, timeout=timeout)
         self._authorization = {"Authorization": f"Bearer {api_key}"}
+        self._tries_max = tries_max or _TRIES_MAX
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +73,18 @@ class Client:
         }
         return self._call("POST", path, content=text.encode(), params=params, headers=headers, timeout=120.0)
 
+    def put(self, path: str, body: Any) -> Any:
+        """PUT."""
+        return self._call("PUT", path, json=body)
+
+    def patch(self, path: str, body: Any) -> Any:
+        """PATCH."""
+        return self._call("PATCH", path, json=body)
+
+    def delete(self, path: str) -> Any:
+        """DELETE."""
+        return self._call("DELETE", path)
+
     def pages(self, path: str, limit: int, /, **params: Any) -> Iterator[Any]:
         """Yield up to ``limit`` items of a list, page by page."""
         cursor: str | None = None
@@ -112,66 +109,116 @@ class Client:
 
     def upload(self, grant_url: str, headers: Mapping[str, str], content: bytes) -> None:
         """PUT a file to a signed address, which needs no key."""
-        response = self._http.put(grant_url, content=content, headers=dict(headers))
+        try:
+            response = self._http.put(grant_url, content=content, headers=dict(headers))
+        except httpx.TransportError as error:
+            raise UnreachableError(self.url, error) from None
         if response.status_code >= 400:
             raise _error_of(response)
 
-    def download(self, url: str, target: Path, sha256: str) -> None:
-        """Save a signed address as ``target``, which appears complete and verified or not at all."""
-        staging = target.with_name(f".{target.name}.part")
-        digest = hashlib.sha256()
+    def download(self, url: str, target: Path, sha256: str, *, kept: Path | None = None) -> None:
+        """Save a signed address as ``target``, which appears complete and verified or not at all.
+
+        What an interrupted download left in ``kept`` is gone on with; without ``kept`` nothing is left.
+        """
+        staging = kept or target.with_name(f".{target.name}.part")
         try:
-            with self._http.stream("GET", url, follow_redirects=True) as response, staging.open("wb") as file:
-                if response.status_code >= 400:
-                    response.read()
-                    raise _error_of(response)
-                for chunk in response.iter_bytes():
-                    digest.update(chunk)
-                    file.write(chunk)
-            if digest.hexdigest() != sha256:
+            digest = self._fetch(url, staging)
+            if digest != sha256 and kept:  # what was kept belonged to another file
+                staging.unlink()
+                digest = self._fetch(url, staging)
+            if digest != sha256:
+                staging.unlink()
                 raise CommandError(
                     f"{target.name} arrived damaged: its sha256 is not {sha256}.", "Try again."
                 )
             staging.replace(target)
         except httpx.TransportError as error:
-            raise UnreachableError(self.url, str(error) or type(error).__name__) from None
+            raise UnreachableError(self.url, error) from None
         finally:
-            staging.unlink(missing_ok=True)
+            if kept is None:
+                staging.unlink(missing_ok=True)
+
+    def _fetch(self, url: str, staging: Path) -> str:
+        """Complete ``staging`` with what the address has, and return the sha256 of all of it."""
+        digest = hashlib.sha256()
+        have = staging.stat().st_size if staging.exists() else 0
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        with self._http.stream("GET", url, headers=headers, follow_redirects=True) as response:
+            if response.status_code == 416:  # nothing is missing, or the file is a shorter one
+                response.read()
+                return hashlib.sha256(staging.read_bytes()).hexdigest()
+            if response.status_code >= 400:
+                response.read()
+                raise _error_of(response)
+            goes_on = response.status_code == 206
+            if goes_on:
+                digest.update(staging.read_bytes())
+            with staging.open("ab" if goes_on else "wb") as file:
+                for chunk in response.iter_bytes():
+                    digest.update(chunk)
+                    file.write(chunk)
+        return digest.hexdigest()
 
     def _call(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **content: Any
     ) -> Any:
-        for tries_left in reversed(range(_TRIES_MAX)):
-            pause = 0.3 * 2 ** (_TRIES_MAX - 1 - tries_left)
+        for tries_left in reversed(range(self._tries_max)):
+            pause = 0.3 * 2 ** (self._tries_max - 1 - tries_left)
             try:
                 response = self._http.request(
                     method, path.lstrip("/"), headers={**self._authorization, **(headers or {})}, **content
                 )
             except httpx.TransportError as error:
                 if not tries_left:
-                    raise UnreachableError(self.url, str(error) or type(error).__name__) from None
+                    raise UnreachableError(self.url, error) from None
             else:
                 if response.status_code < 400:
                     return response.json() if response.content else None
                 if response.status_code not in _AGAIN or not tries_left:
-                    raise _error_of(response)
-                pause = _retry_after(response) or pause
+                    raise _error_of(response, advice=self._advice(response.status_code, path))
+                pause = retry_after(response) or pause
                 if pause > _PAUSE_SECONDS_MAX:
                     raise _error_of(response)
             time.sleep(pause)
         raise AssertionError("the last try returns or raises")
 
+    def _advice(self, status: int, path: str) -> str:
+        """Say which id may have been meant by one that is not there."""
+        place, _, rest = path.strip("/").partition("/")
+        wanted = rest.partition("/")[0]
+        if status != 404 or not wanted:
+            return ""
+        lists = {"jobs": "jobs", "projects": "projects", "assets": f"projects/{self.project_id}/assets"}
+        advice = wrong_kind(wanted, place)
+        if not advice and place in lists:
+            try:
+                answer = self._http.get(lists[place], params={"limit": 100}, headers=self._authorization)
+                advice = closest(wanted, [item["id"] for item in answer.json()["items"]])
+            except (httpx.TransportError, ValueError, KeyError, TypeError):
+                advice = ""
+        return advice or "Check the id; ids of other projects look the same as missing ones."
 
-def connect(settings: Settings) -> Client:
+
+def connect(settings: Settings, *, timeout: httpx.Timeout = _TIMEOUT, tries_max: int | None = None) -> Client:
     """Find API and key: the settings first, else what ``maquette up`` left in the data directory."""
-    state = None if settings.url else read_state(settings.data_dir)
-    api_key = settings.api_key or read_credentials(settings.data_dir).get("api_key", "")
+    credentials = {} if settings.api_key and settings.project_id else read_credentials(settings.data_dir)
+    api_key = settings.api_key or credentials.get("api_key", "")
     if not api_key:
         raise CommandError(
             f"There is no API key: MAQUETTE_API_KEY is not set and {settings.data_dir} has no credentials.",
             "Run `maquette up` here first, or set MAQUETTE_API_KEY and MAQUETTE_URL.",
         )
-    return Client(settings.url or (state.url if state else settings.local_url), api_key)
+    project_id = settings.project_id or credentials.get("project_id", "")
+    return Client(address_of(settings), api_key, project_id=project_id, timeout=timeout, tries_max=tries_max)
+
+
+def address_of(settings: Settings) -> str:
+    """Find the API: as set, as the running ``maquette up`` says, or where one would listen."""
+    if settings.url:
+        return settings.url
+    state = read_state(settings.data_dir)
+    return state.url if state else settings.local_url
 
 
 def project_of(settings: Settings, given: str) -> str:
@@ -182,14 +229,17 @@ def project_of(settings: Settings, given: str) -> str:
     return str(project)
 
 
-def _error_of(response: httpx.Response) -> ApiError:
+def _error_of(response: httpx.Response, *, advice: str = "") -> ApiError:
     try:
         problem = response.json()
     except ValueError:
         problem = {}
-    return ApiError(response.status_code, problem if isinstance(problem, dict) else {})
+    if not isinstance(problem, dict):
+        problem = {}
+    return ApiError(response.status_code, problem, advice=advice, retry_after=retry_after(response))
 
 
-def _retry_after(response: httpx.Response) -> float | None:
+def retry_after(response: httpx.Response) -> float | None:
+    """Return how long an answer asks to wait (s), if it does."""
     value = response.headers.get("Retry-After", "")
     return float(value) if value.isdecimal() else None

@@ -174,12 +174,11 @@ def _running(data_dir: Path, log: Path) -> "Iterator[Installation]":
 
 
 def _picture(path: Path | None) -> None:
-    from rich.padding import Padding
+    from maquette.cli.pictures.show import show
+    from maquette.cli.pictures.terminal import choose
 
-    from maquette.cli.picture import can_show, draw
-
-    if path is not None and can_show(err()):
-        err().print(Padding(draw(path), (1, 2, 0, 2)))
+    if path is not None and (way := choose("auto", err())) != "none":
+        show(err(), way, [(path.name, path)])
 
 
 def _summary(asset: Mapping[str, Any], preview: Path | None) -> None:
@@ -187,7 +186,8 @@ def _summary(asset: Mapping[str, Any], preview: Path | None) -> None:
     from rich.padding import Padding
     from rich.table import Table
 
-    from maquette.cli.picture import can_show, draw
+    from maquette.cli.pictures.blocks import draw, opened
+    from maquette.cli.pictures.terminal import shows_blocks
 
     metadata = asset.get("metadata") or {}
     facts = {
@@ -202,9 +202,9 @@ def _summary(asset: Mapping[str, Any], preview: Path | None) -> None:
     for name, value in facts.items():
         if value != "":
             grid.add_row(f"[dim]{name}[/dim]", f"[bold]{value}[/bold]")
-    if preview is None or not can_show(out()):
+    if preview is None or not shows_blocks(out()):
         out().print(Padding(grid, (1, 0)))
         return
     beside = Table.grid(padding=(0, 4))
-    beside.add_row(draw(preview, columns=40, lines=20), Padding(grid, (1, 0)))
+    beside.add_row(draw(opened(preview), columns=40, lines=20), Padding(grid, (1, 0)))
     out().print(Padding(beside, (1, 2)))

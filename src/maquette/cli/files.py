@@ -1,11 +1,21 @@
-"""Saving an asset's files."""
+"""Files between the API and this machine: saved whole and verified, or brought as uploads."""
 
+import hashlib
+import mimetypes
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from maquette.cli.client import Client
 from maquette.cli.output import CommandError, print_table
+
+#: What the standard library's table of file names lacks.
+_MEDIA_TYPES = {
+    ".glb": "model/gltf-binary",
+    ".gltf": "model/gltf+json",
+    ".webp": "image/webp",
+    ".fbx": "application/octet-stream",
+}
 
 
 def save_files(
@@ -13,25 +23,71 @@ def save_files(
     files: Iterable[Mapping[str, Any]],
     directory: Path,
     *,
+    resume: bool = False,
     saved: Callable[[Path], None] = lambda _path: None,
 ) -> list[Path]:
-    """Download files into ``directory`` (made when absent), each verified by its sha256."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CommandError(
-            f"{directory} cannot be made: {error.strerror}.", "Choose another --output."
-        ) from None
+    """Download files into ``directory`` (made when absent), each verified by its sha256.
+
+    With ``resume`` a file that is there already is not fetched again, and half a file is gone on with.
+    """
+    make_directory(directory)
     paths = []
     for item in files:
         name = item["name"]
         if Path(name).name != name or name in {"", ".", ".."}:
             raise CommandError(f"The library has a file with the unusable name {name!r}.")
         path = directory / name
-        client.download(item["url"], path, item["sha256"])
+        kept = path.with_name(f".{name}.{item['sha256'][:12]}.part") if resume else None
+        if not (resume and _is(path, item["sha256"])):
+            client.download(item["url"], path, item["sha256"], kept=kept)
         saved(path)
         paths.append(path)
     return paths
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory for output unless it exists."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(
+            f"{directory} cannot be made: {error.strerror}.", "Choose another --output."
+        ) from None
+
+
+def inside(directory: Path, library_path: str) -> Path:
+    """Return where an asset's folder lies below ``directory``; an error for a path that leads elsewhere."""
+    parts = PurePosixPath(library_path).parts
+    if not parts or {"..", "/", "."} & set(parts) or "\\" in library_path:
+        raise CommandError(f"The library has an asset at the unusable path {library_path!r}.")
+    return directory.joinpath(*parts)
+
+
+def _is(path: Path, sha256: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def upload(client: Client, project_id: str, path: Path) -> str:
+    """Bring a file as an upload and return its id."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
+    guessed = _MEDIA_TYPES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
+    body = {
+        "project_id": project_id,
+        "name": path.name,
+        "media_type": guessed or "application/octet-stream",
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    grant = client.post("/uploads", body)
+    client.upload(grant["url"], grant.get("headers", {}), content)
+    return str(grant["id"])
 
 
 def print_files(files: Iterable[Mapping[str, Any]]) -> None:

@@ -11,7 +11,8 @@ from typing import Any, Self
 
 import httpx
 
-from maquette.cli.client import ApiError, Client, UnreachableError
+from maquette.cli.api_errors import ApiError, UnreachableError
+from maquette.cli.client import Client
 
 #: Without any event: how long what we know may be out of date.
 REFRESH_SECONDS = 2.0

@@ -1,40 +1,30 @@
-"""``maquette job``: submit, watch and decide."""
+"""``maquette job``: submit, look, hold, give up. Watching and deciding have modules of their own."""
 
-import json as json_module
-import mimetypes
-import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from maquette.cli.output import CommandError, age, err, out, print_fields, print_json, print_table
+from maquette.cli import reviews, watching
+from maquette.cli.arguments import AssetType, JobId, Json, Limit, Project, parse_named, parse_params
+from maquette.cli.output import CommandError, age, err, print_fields, print_json, print_table
+from maquette.cli.pictures import Pictures
+from maquette.domain.job import JobStatus
 from maquette.settings import load
 
 if TYPE_CHECKING:
     from maquette.cli.client import Client
 
 app = typer.Typer(help="Submit briefs, watch them become assets, decide at the gates.", no_args_is_help=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-JobId = Annotated[str, typer.Argument(help="job_…", metavar="JOB")]
-Project = Annotated[
-    str, typer.Option("--project", help="Project; default: MAQUETTE_PROJECT_ID or the first one.")
-]
-
-_LAST_EVENTS = frozenset({"JobSucceeded", "JobFailed", "JobCanceled"})
-_DECISIONS = {"approved": "approved", "approve": "approved", "rejected": "rejected", "reject": "rejected"} | {
-    "paused": "paused",
-    "pause": "paused",
-}
+watching.register(app)
+reviews.register(app)
 
 
 @app.command()
 def submit(
     brief: Annotated[str, typer.Argument(help="What to make, in a sentence.")],
-    asset_type: Annotated[str, typer.Option("--type", help="Pipeline: 3D or 2D.")] = "3D",
+    asset_type: AssetType = "3D",
     project: Project = "",
     negative: Annotated[str, typer.Option(help="What it must not be.")] = "",
     seed: Annotated[int | None, typer.Option(help="Same seed, same result; default: drawn.")] = None,
@@ -50,14 +40,21 @@ def submit(
         ),
     ] = None,
     reference: Annotated[list[Path] | None, typer.Option(help="Reference image; may be repeated.")] = None,
+    provide: Annotated[
+        list[str] | None,
+        typer.Option(help="STEP=FILE: work of yours instead of the step's; may be repeated."),
+    ] = None,
+    from_asset: Annotated[str, typer.Option(help="Go on from an asset of the library: ast_….")] = "",
     idempotency_key: Annotated[str, typer.Option(help="Sent twice, it makes one job.")] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False,
+    pictures: Pictures = "auto",
     json: Json = False,
 ) -> None:
     """Submit a brief; prints the job."""
     from maquette.cli.client import connect, project_of
 
     settings = load()
+    provided = parse_named(provide or [], "--provide image_to_3d=robot.glb")
     body: dict[str, Any] = {
         "project_id": project_of(settings, project),
         "asset_type": asset_type,
@@ -67,6 +64,7 @@ def submit(
         "skip": skip or [],
         "params": parse_params(param or []),
         "library_path": library_path,
+        "from_asset": from_asset,
         "seed": seed,
     }
     body = {
@@ -74,51 +72,53 @@ def submit(
     }
     with connect(settings) as client:
         if reference:
-            body["reference_uploads"] = [_upload(client, body["project_id"], path) for path in reference]
+            body["reference_uploads"] = [_upload(client, body, path) for path in reference]
+        for step, file in provided:
+            body.setdefault("provide", {}).setdefault(step, []).append(_upload(client, body, Path(file)))
         job = client.post("/jobs", body, idempotency_key=idempotency_key or None)
         if watch:
-            _exit_with(_watch(client, job["id"], as_json=json))
+            watching.follow(client, job["id"], pictures=pictures, as_json=json)
     if json:
         print_json(job)
     else:
-        _print_job(job)
+        watching.print_job(job)
         err().print(f"[dim]follow it:[/dim] maquette job watch {job['id']}")
 
 
-@app.command()
-def watch(job_id: JobId, json: Json = False) -> None:
-    """Follow a job to its end, which is also the command's: 0 when it succeeded.
+def _upload(client: "Client", body: dict[str, Any], path: Path) -> str:
+    from maquette.cli.files import upload
 
-    With --json: a line for every event, and the job as the last line.
-    """
-    from maquette.cli.client import connect
-
-    with connect(load()) as client:
-        _exit_with(_watch(client, job_id, as_json=json))
+    return upload(client, body["project_id"], path)
 
 
 @app.command()
 def show(
     job_id: JobId,
     history: Annotated[bool, typer.Option("--history", help="With superseded revisions.")] = False,
+    pictures: Pictures = "auto",
     json: Json = False,
 ) -> None:
-    """Show a job as it is now."""
+    """Show a job as it is now, what its step made, and what can be done next."""
     from maquette.cli.client import connect
+    from maquette.cli.gates import print_gate, step_to_show
 
     with connect(load()) as client:
         job = client.get(f"/jobs/{job_id}", history="true" if history else None)
-    if json:
-        print_json(job)
-    else:
-        _print_job(job)
+        if json:
+            print_json(job)
+            return
+        watching.print_job(job)
+        print_gate(client, job, step_to_show(job), pictures)
 
 
 @app.command("list")
 def list_jobs(
     project: Project = "",
-    status: Annotated[str, typer.Option(help="Only jobs in this status.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20,
+    status: Annotated[JobStatus | None, typer.Option(help="Only jobs in this status.")] = None,
+    asset_type: Annotated[
+        Literal["3D", "2D"] | None, typer.Option("--type", case_sensitive=False, help="Only of this type.")
+    ] = None,
+    limit: Limit = 20,
     json: Json = False,
 ) -> None:
     """List jobs, newest first."""
@@ -126,7 +126,8 @@ def list_jobs(
 
     settings = load()
     with connect(settings) as client:
-        jobs = list(client.pages("/jobs", limit, project_id=project_of(settings, project), status=status))
+        filters = {"project_id": project_of(settings, project), "status": status, "asset_type": asset_type}
+        jobs = list(client.pages("/jobs", limit, **filters))
     if json:
         print_json({"items": jobs})
         return
@@ -145,45 +146,38 @@ def list_jobs(
 
 
 @app.command()
-def review(
+def pull(
     job_id: JobId,
-    decision: Annotated[str, typer.Argument(help="approved, rejected or paused.")],
-    step: Annotated[str, typer.Option(help="Default: the step at the open gate.")] = "",
-    revision: Annotated[int | None, typer.Option(help="Default: the current one.")] = None,
-    notes: Annotated[str, typer.Option(help="Why; kept with the job.")] = "",
-    select: Annotated[list[str] | None, typer.Option(help="Artifact to go on with; may be repeated.")] = None,
-    rewind_to: Annotated[str, typer.Option(help="When rejecting: step to go back to.")] = "",
-    change: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="For the next try: prompt, negative_prompt, seed or variants=VALUE, or STEP.NAME=VALUE; may be repeated."
-        ),
-    ] = None,
+    step: Annotated[str, typer.Option(help="Only what this step made.")] = "",
+    output: Annotated[Path, typer.Option("--output", "-o", help="Directory for the files.")] = Path(),
     json: Json = False,
 ) -> None:
-    """Decide at a gate."""
+    """Download what a job has made so far, a folder a step, each file verified by its sha256."""
     from maquette.cli.client import connect
+    from maquette.cli.files import save_files
 
-    if decision not in _DECISIONS:
-        raise CommandError(f"{decision!r} is no decision.", "Say approved, rejected or paused.")
     with connect(load()) as client:
-        if not step or revision is None:
-            at = _step_to_decide(client.get(f"/jobs/{job_id}"), step)
-            step, revision = at["name"], at["revision"] if revision is None else revision
-        body = {
-            "step": step,
-            "revision": revision,
-            "decision": _DECISIONS[decision],
-            "notes": notes,
-            "selection": select or [],
-            "rewind_to": rewind_to or None,
-            "changes": parse_changes(change or []),
-        }
-        job = client.post(f"/jobs/{job_id}/review", body)
+        job = client.get(f"/jobs/{job_id}")
+        steps = [item for item in job["steps"] if not step or item["name"] == step]
+        if not steps:
+            names = ", ".join(item["name"] for item in job["steps"])
+            raise CommandError(f"The job has no step {step!r}.", f"It has: {names}.")
+        if not any(item["artifacts"] for item in steps):
+            raise CommandError(
+                f"{step or 'The job'} has made nothing yet.", f"See maquette job show {job_id}"
+            )
+        saved = [
+            path
+            for item in steps
+            for path in save_files(
+                client, item["artifacts"], output / f"{item['position']}-{item['name']}", resume=True
+            )
+        ]
     if json:
-        print_json(job)
-    else:
-        _print_job(job)
+        print_json({"job_id": job["id"], "files": [str(path) for path in saved]})
+        return
+    print_fields(("", path) for path in saved)
+    err().print(f"[dim]{len(saved)} files saved in[/dim] {output.resolve()}")
 
 
 @app.command()
@@ -212,143 +206,4 @@ def _act(job_id: str, action: str, *, json: bool) -> None:
     if json:
         print_json(job)
     else:
-        _print_job(job)
-
-
-def parse_params(pairs: list[str]) -> dict[str, dict[str, Any]]:
-    """Read ``STEP.NAME=VALUE``; a value that is JSON is taken as that, any other as text."""
-    params: dict[str, dict[str, Any]] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        step, dot, name = key.partition(".")
-        if not (equals and dot and step and name):
-            raise CommandError(
-                f"{pair!r} is not STEP.NAME=VALUE.", "Such as --param retopo.target_polycount=8000"
-            )
-        params.setdefault(step, {})[name] = _value(value)
-    return params
-
-
-def parse_changes(pairs: list[str]) -> dict[str, Any]:
-    """Read a review's changes: ``NAME=VALUE`` of the brief, or ``STEP.NAME=VALUE`` of a step."""
-    plain = [pair for pair in pairs if "." not in pair.partition("=")[0]]
-    changes: dict[str, Any] = {}
-    for pair in plain:
-        name, equals, value = pair.partition("=")
-        if not (equals and name):
-            raise CommandError(f"{pair!r} is not NAME=VALUE.", "Such as --change seed=7")
-        # Texts of the brief stay texts: a prompt may well be `7` or `null`.
-        changes[name] = value if "prompt" in name else _value(value)
-    if params := parse_params([pair for pair in pairs if pair not in plain]):
-        changes["params"] = params
-    return changes
-
-
-def _value(text: str) -> Any:
-    try:
-        return json_module.loads(text)
-    except ValueError:
-        return text
-
-
-def _upload(client: "Client", project_id: str, path: Path) -> str:
-    import hashlib
-
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
-    body = {
-        "project_id": project_id,
-        "name": path.name,
-        "media_type": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
-    grant = client.post("/uploads", body)
-    client.upload(grant["url"], grant.get("headers", {}), content)
-    return str(grant["id"])
-
-
-def _step_to_decide(job: dict[str, Any], wanted: str) -> dict[str, Any]:
-    for step in job["steps"]:
-        # A gate that was decided as `paused` waits for its decision still.
-        if step["name"] == wanted or (not wanted and step.get("pause_reason") in {"review", "decision"}):
-            return dict(step)
-    what = f"It has no step {wanted!r}." if wanted else f"No gate is open: the job is {job['status']}."
-    raise CommandError(what, f"See maquette job show {job['id']}")
-
-
-def _print_job(job: dict[str, Any]) -> None:
-    from maquette.cli.job_view import JobView
-
-    out().print(JobView(job))
-    print_fields([("asset", job.get("asset_id"))])
-
-
-def _watch(client: "Client", job_id: str, *, as_json: bool) -> dict[str, Any]:
-    from maquette.cli.follow import Follower
-
-    with Follower(client, job_id) as follower:
-        if as_json:
-            told_end, deadline = False, float("inf")
-            while not (follower.ended and (told_end or time.monotonic() > deadline)):
-                follower.refresh(1.0)
-                for event in follower.events:
-                    print_json(event)
-                    told_end = event["type"] in _LAST_EVENTS
-                follower.events.clear()
-                # The job may be read as ended before its last events have come through the stream.
-                deadline = (
-                    time.monotonic() + 10.0 if not follower.ended else min(deadline, time.monotonic() + 10.0)
-                )
-            print_json(follower.job)
-        elif out().is_terminal:
-            _watch_live(follower)
-        else:
-            _watch_lines(follower)
-        return follower.job
-
-
-def _watch_live(follower: Any) -> None:
-    from rich.live import Live
-    from rich.text import Text
-
-    from maquette.cli.job_view import JobView
-
-    view = JobView(follower.job)
-    with Live(view, console=out(), refresh_per_second=10) as live:
-        while True:
-            view.job, view.progress = follower.job, follower.progress
-            view.note = Text()
-            if not follower.connected:
-                view.note = Text("no connection; trying again …", style="yellow")
-            elif follower.job["status"] == "awaiting_review":
-                view.note = Text.assemble(
-                    ("your decision:  ", "yellow"),
-                    f"maquette job review {follower.job['id']} approved",
-                )
-            if follower.ended:
-                view.note = Text()
-                live.refresh()
-                return
-            follower.refresh(0.25)
-
-
-def _watch_lines(follower: Any) -> None:
-    from maquette.cli.job_view import changes
-
-    before = None
-    while True:
-        for line in changes(before, follower.job, datetime.now(UTC)):
-            out().print(line, soft_wrap=True, markup=False)
-        sys.stdout.flush()
-        before = follower.job
-        if follower.ended:
-            return
-        follower.refresh(1.0)
-
-
-def _exit_with(job: dict[str, Any]) -> None:
-    """End as the job did."""
-    raise typer.Exit(0 if job["status"] == "succeeded" else 1)
+        watching.print_job(job)

@@ -1,34 +1,34 @@
-"""A picture in a terminal: two pixels a character cell, in true colour."""
+"""A picture made of characters: two pixels a cell, in true colour. Every terminal with colours shows it."""
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.color import Color
-from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-
-def can_show(console: Console) -> bool:
-    """Whether this terminal shows colours well enough; Pillow comes with the studio."""
-    from importlib.util import find_spec
-
-    return (
-        console.is_terminal and console.color_system in {"truecolor", "256"} and find_spec("PIL") is not None
-    )
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
-def draw(path: Path, *, columns: int = 36, lines: int = 18) -> Text:
-    """Draw an image within so many columns and lines; what is transparent stays the terminal's background."""
+def opened(path: Path) -> "Image":
+    """Open an image as RGBA, without the empty border that cut-outs have."""
     from PIL import Image
 
-    with Image.open(path) as opened:
-        picture = opened.convert("RGBA")
+    with Image.open(path) as file:
+        picture = file.convert("RGBA")
     box = picture.getchannel("A").getbbox()
-    picture = picture.crop(box) if box else picture
+    return picture.crop(box) if box else picture
+
+
+def draw(picture: "Image", *, columns: int, lines: int) -> Text:
+    """Draw an RGBA image within so many columns and lines; what is transparent stays the terminal's background."""
+    from PIL.Image import Resampling
+
     scale = min(columns / picture.width, 2 * lines / picture.height)
     columns, rows = max(1, round(picture.width * scale)), max(1, round(picture.height * scale / 2)) * 2
-    picture = picture.resize((columns, rows), Image.Resampling.LANCZOS)
+    picture = picture.resize((columns, rows), Resampling.LANCZOS)
     pixels = picture.load()
     assert pixels is not None
     text = Text(end=os.linesep)

@@ -3,7 +3,7 @@ from pathlib import Path
 from PIL import Image
 from rich.color import Color
 
-from maquette.cli.picture import draw
+from maquette.cli.pictures.blocks import draw, opened
 
 
 def test_a_picture_keeps_its_shape_and_its_holes(tmp_path: Path) -> None:
@@ -13,7 +13,7 @@ def test_a_picture_keeps_its_shape_and_its_holes(tmp_path: Path) -> None:
     picture.paste((0, 0, 255, 255), (0, 50, 20, 100))
     path = tmp_path / "picture.png"
     picture.save(path)
-    text = draw(path, columns=36, lines=10)
+    text = draw(opened(path), columns=36, lines=10)
     lines = text.plain.rstrip("\n").split("\n")
     assert [len(lines), len(lines[0])] == [10, 8]
     assert lines[0] == "▀" * 8
