@@ -23,6 +23,8 @@ from maquette.api.app import build_app
 from maquette.domain import typeid
 from maquette.domain.errors import NotFound, Unauthenticated
 from maquette.domain.principal import Principal
+from maquette.domain.retention import Policy
+from maquette.maintenance.retention import RetentionLoop
 from maquette.maintenance.staging import StagingSweeper
 from maquette.maintenance.sweeper import Sweeper
 from maquette.ports import ObjectStore
@@ -81,6 +83,13 @@ async def open_deps(settings: Settings, objects: ObjectStore | None = None) -> A
             url_ttl_seconds=settings.url_ttl_seconds,
             upload_bytes_max=settings.upload_bytes_max,
             open_jobs_max=settings.open_jobs_max,
+            retention=Policy(
+                events_days=settings.retention_events_days,
+                artifacts_days=settings.retention_artifacts_days,
+                jobs_days=settings.retention_jobs_days,
+                uploads_days=settings.retention_uploads_days,
+                request_keys_days=settings.retention_request_keys_days,
+            ),
         ),
     )
     try:
@@ -152,6 +161,11 @@ def maintain(settings: Settings) -> None:
             sweepers = [Sweeper(deps.database, deps.transactor, settings.lease_seconds).run()]
             if isinstance(deps.objects, LocalObjects):
                 sweepers.append(StagingSweeper(deps.objects).run())
+            sweepers.append(
+                RetentionLoop(
+                    deps.database, deps.objects, deps.limits.retention, settings.retention_interval_seconds
+                ).run()
+            )
             loops = [asyncio.create_task(sweeper) for sweeper in sweepers]
             waiting = asyncio.create_task(stop.wait())
             done, _ = await asyncio.wait([*loops, waiting], return_when=asyncio.FIRST_COMPLETED)

@@ -70,6 +70,7 @@ def _setting(default: Any, text: str, *, check: Check | None = None, secret: boo
 
 _HTTP = _address("http", "https")
 _POSTGRES = _address("postgresql", "postgres")
+_DAYS = _between(0, 36_500)
 _MIB = 1024 * 1024
 
 
@@ -149,6 +150,31 @@ class Settings:
     )
     drain_seconds: float = _setting(
         10.0, "How long a worker that is told to stop may finish what it does.", check=_between(0, 3600)
+    )
+
+    retention_events_days: int = _setting(
+        90,
+        "Days that events are kept; 0: for ever. Projects may choose otherwise, here and below.",
+        check=_DAYS,
+    )
+    retention_artifacts_days: int = _setting(
+        30,
+        "Days after the end of a job that files are kept which nothing leads to any more; 0: for ever.",
+        check=_DAYS,
+    )
+    retention_jobs_days: int = _setting(
+        365, "Days after their end that jobs are kept; their assets stay. 0: for ever.", check=_DAYS
+    )
+    retention_uploads_days: int = _setting(
+        30, "Days that uploads are kept which nothing uses; 0: for ever.", check=_DAYS
+    )
+    retention_request_keys_days: int = _setting(
+        7,
+        "Days that an `Idempotency-Key` is remembered; 0: for ever. Clients must have stopped trying by then.",
+        check=_DAYS,
+    )
+    retention_interval_seconds: float = _setting(
+        3600.0, "How often each project is cleaned.", check=_between(1, 604_800)
     )
 
     @property

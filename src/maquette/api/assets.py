@@ -110,10 +110,10 @@ async def get_asset_lineage(
     status_code=HTTPStatus.FOUND,
     response_class=Response,
     responses=redirect("The file is at the signed link in Location; it honours Range")
-    | problems(401, 403, 404, 503),
+    | problems(401, 403, 404, 410, 503),
 )
 async def get_artifact_content(artifact_id: str, call: Caller) -> Response:
-    """Redirect to the file."""
+    """Redirect to the file; 410 when the project's retention has taken it."""
     signed = await artifacts.location(call.deps, call.principal, typeid.decode("art", artifact_id))
     return Response(status_code=HTTPStatus.FOUND, headers={"location": signed.url})
 

@@ -13,6 +13,7 @@ from maquette.api.shapes.examples import EXAMPLES
 from maquette.domain.errors import (
     Conflict,
     Detail,
+    Expired,
     Forbidden,
     Invalid,
     MaquetteError,
@@ -52,6 +53,7 @@ _SAMPLES: tuple[MaquetteError, ...] = (
     Unauthenticated("Send an API key as `Authorization: Bearer …`."),
     Forbidden("This key may not do that."),
     NotFound("There is no such job."),
+    Expired("The file of this artifact was deleted, as the project's retention policy has it."),
     documents.MethodNotAllowed("This address does not know the method."),
     Conflict("The job has ended already."),
     TooLarge("The body may have 1048576 bytes at most."),

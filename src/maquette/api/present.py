@@ -23,9 +23,13 @@ def moment(value: datetime | None) -> str | None:
 
 
 def artifact(item: Artifact, objects: ObjectStore, ttl_seconds: int) -> Fields:
-    """Return a file of a step with a link to read it."""
-    signed = objects.sign_get(
-        item.key, media_type=item.media_type, filename=item.name, ttl_seconds=ttl_seconds
+    """Return a file of a step with a link to read it; without one when retention has taken the file."""
+    signed = (
+        None
+        if item.expired
+        else objects.sign_get(
+            item.key, media_type=item.media_type, filename=item.name, ttl_seconds=ttl_seconds
+        )
     )
     return {
         "id": typeid.encode("art", item.id),
@@ -34,8 +38,9 @@ def artifact(item: Artifact, objects: ObjectStore, ttl_seconds: int) -> Fields:
         "media_type": item.media_type,
         "bytes": item.bytes,
         "sha256": item.sha256,
-        "url": signed.url,
-        "url_expires_at": at_seconds(signed.expires_at),
+        "url": signed and signed.url,
+        "url_expires_at": signed and at_seconds(signed.expires_at),
+        "expired": item.expired,
         "selected": item.selected,
         "attributes": item.attributes,
     }

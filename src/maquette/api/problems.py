@@ -19,6 +19,7 @@ from maquette.api.allow import allowed_methods
 from maquette.domain.errors import (
     Conflict,
     Detail,
+    Expired,
     Forbidden,
     Invalid,
     MaquetteError,
@@ -76,6 +77,7 @@ STATUSES: Mapping[type[MaquetteError], HTTPStatus] = {
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
+    Expired: HTTPStatus.GONE,
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
     Conflict: HTTPStatus.CONFLICT,
     HeadersTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,

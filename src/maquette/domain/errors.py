@@ -7,6 +7,7 @@ MaquetteError
 ├── Unauthenticated
 ├── Forbidden
 ├── NotFound                missing, or another tenant's
+├── Expired                 it was there; retention has taken it
 ├── Conflict                legal in itself, but not now
 │   ├── IllegalTransition   this command in this status
 │   ├── StaleFence          the lease this came under has ended
@@ -91,6 +92,12 @@ class NotFound(MaquetteError):
     """It does not exist, or not for this caller."""
 
     code = "not_found"
+
+
+class Expired(MaquetteError):
+    """It was there; the project's retention has taken it."""
+
+    code = "expired"
 
 
 class Conflict(MaquetteError):

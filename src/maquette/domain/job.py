@@ -162,6 +162,8 @@ class Artifact:
     attributes: Mapping[str, Any]
     selected: bool | None = None
     """A reviewer's choice among the artifacts of a step; None where nobody chose."""
+    expired: bool = False
+    """Its file is gone by the project's retention; what is known of it stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,10 @@ class AttemptRecord:
 
 def object_prefix(job: Job) -> str:
     """Return the folder of the current attempt's files: versioned, so that nothing is ever rewritten."""
-    return (
-        f"projects/{job.project_id}/jobs/{job.id}/{job.position}-{job.spec.name}"
-        f"/r{job.revision}/a{job.attempt}/"
-    )
+    folder = job_folder(job.project_id, job.id)
+    return f"{folder}{job.position}-{job.spec.name}/r{job.revision}/a{job.attempt}/"
+
+
+def job_folder(project_id: UUID, job_id: UUID) -> str:
+    """Return what the keys of all files begin with that a job's attempts made."""
+    return f"projects/{project_id}/jobs/{job_id}/"

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from maquette.domain.errors import NotFound
+from maquette.domain.errors import Expired, NotFound
 from maquette.domain.job import Artifact
 from maquette.domain.principal import Principal
 from maquette.ports import SignedRequest
@@ -11,12 +11,17 @@ from maquette.store import reading
 
 
 async def location(deps: Deps, principal: Principal, artifact_id: UUID) -> SignedRequest:
-    """Return a signed URL of an artifact's bytes."""
+    """Return a signed URL of an artifact's bytes; ``Expired`` when retention has taken them."""
     principal.require("user", "operator")
     async with deps.database.connection() as connection:
         found = await reading.artifact(connection, artifact_id, principal.projects)
     if found is None:
         raise NotFound("There is no such artifact.")
+    if found.expired:
+        raise Expired(
+            "The file of this artifact was deleted, as the project's retention policy has it.",
+            extra={"retention": "artifacts_days"},
+        )
     return sign(deps, found)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from maquette.domain.retention import Policy
 from maquette.ports import ObjectStore
 from maquette.services.follow import Hub
 from maquette.services.principals import KeyCache
@@ -20,6 +21,8 @@ class Limits:
     url_ttl_seconds: int
     upload_bytes_max: int
     open_jobs_max: int
+    retention: Policy
+    """What holds where a project has not chosen otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

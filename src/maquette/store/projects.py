@@ -103,9 +103,14 @@ async def page(
     return [project for project in found if project is not None]
 
 
+async def lock(connection: Connection, project: UUID) -> None:
+    """Let others who change the project wait until this transaction ends."""
+    await connection.execute(_SQL["lock"], project)
+
+
 async def insert_style(connection: Connection, project: UUID, style: Style, by: str) -> None:
     """Add a version; the project's lock orders two at once. Run it in a transaction."""
-    await connection.fetchval(_SQL["lock"], project)
+    await lock(connection, project)
     body = {
         "keywords": style.keywords,
         "negative_keywords": style.negative_keywords,
@@ -116,7 +121,7 @@ async def insert_style(connection: Connection, project: UUID, style: Style, by: 
 
 async def insert_gates(connection: Connection, project: UUID, gates: Sequence[str], by: str) -> None:
     """Add a version; the project's lock orders two at once. Run it in a transaction."""
-    await connection.fetchval(_SQL["lock"], project)
+    await lock(connection, project)
     await connection.execute(_SQL["insert_gates"], project, list(gates), by)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from maquette.domain.commands import Replacement
 from maquette.domain.decision import DeadLetter, StepChange
 from maquette.domain.events import Event
 from maquette.domain.job import Artifact, AttemptRecord, Job, StepRecord, StepStatus
@@ -53,6 +54,7 @@ async def insert_records(connection: Connection, rows: Sequence[tuple[UUID, Step
         [encode(item.outputs) for item in records],
         [encode(item.metrics) for item in records],
         [encode(item.error) if item.error is not None else None for item in records],
+        [item.reused_from for item in records],
     )
 
 
@@ -107,11 +109,14 @@ async def insert_artifacts(connection: Connection, rows: Sequence[tuple[UUID, in
         [item.sha256 for item in items],
         [item.key for item in items],
         [encode(item.attributes) for item in items],
+        [item.selected for item in items],
     )
 
 
-async def insert_decision(connection: Connection, project: UUID, item: UserDecision) -> None:
-    """Insert a person's decision and mark what was selected."""
+async def insert_decision(
+    connection: Connection, project: UUID, item: UserDecision, replacements: Sequence[Replacement]
+) -> None:
+    """Insert a decision and mark what was selected and replaced; a choice that was replaced means its heir."""
     await connection.execute(
         _SQL["insert_decisions"],
         project,
@@ -126,10 +131,19 @@ async def insert_decision(connection: Connection, project: UUID, item: UserDecis
         item.rewind_to,
         item.by,
         item.at,
+        encode(item.replacements),
     )
-    if item.selection:
+    if replacements:
+        await insert_artifacts(connection, [(project, 0, heir.artifact) for heir in replacements])
         await connection.execute(
-            _SQL["select_artifacts"], item.job_id, item.position, item.revision, list(item.selection)
+            _SQL["replace_artifacts"],
+            [heir.original for heir in replacements],
+            [heir.artifact.id for heir in replacements],
+        )
+    if item.selection:
+        heirs = [heir.artifact.id for heir in replacements if heir.original in item.selection]
+        await connection.execute(
+            _SQL["select_artifacts"], item.job_id, item.position, item.revision, [*item.selection, *heirs]
         )
 
 
@@ -181,6 +195,8 @@ def artifact_from(row: Mapping[str, Any]) -> Artifact:
         key=row["key"],
         attributes=decode(row["attributes"]),
         selected=row["selected"],
+        replaced_by=row["replaced_by"],
+        expired=row.get("expired_at") is not None,
     )
 
 
@@ -204,6 +220,7 @@ def record_from(row: Mapping[str, Any]) -> StepRecord:
         model=row["model"],
         model_version=row["model_version"],
         error=decode(row["error"]) if row["error"] is not None else None,
+        reused_from=row["reused_from"],
     )
 
 
@@ -238,6 +255,36 @@ async def current_records(connection: Connection, jobs: Sequence[Job]) -> dict[U
     found: dict[UUID, list[StepRecord]] = {job.id: [] for job in jobs}
     for row in rows:
         found[row["job_id"]].append(record_from(row))
+    return found
+
+
+async def earlier_records(connection: Connection, jobs: Sequence[Job]) -> dict[UUID, list[StepRecord]]:
+    """Return the rows of earlier revisions of each job's current step that ended well, the newest first."""
+    rows = await connection.fetch(
+        _SQL["earlier_records"],
+        [job.id for job in jobs],
+        [job.position for job in jobs],
+        [job.revision for job in jobs],
+    )
+    found: dict[UUID, list[StepRecord]] = {job.id: [] for job in jobs}
+    for row in rows:
+        found[row["job_id"]].append(record_from(row))
+    return found
+
+
+async def revision_artifacts(
+    connection: Connection, records: Sequence[StepRecord]
+) -> dict[UUID, list[Artifact]]:
+    """Return the files of step revisions, by job; what was replaced is left out."""
+    rows = await connection.fetch(
+        _SQL["revision_artifacts"],
+        [item.job_id for item in records],
+        [item.position for item in records],
+        [item.revision for item in records],
+    )
+    found: dict[UUID, list[Artifact]] = {item.job_id: [] for item in records}
+    for row in rows:
+        found[row["job_id"]].append(artifact_from(row))
     return found
 
 

@@ -36,6 +36,7 @@ ARTIFACT: Example = {
     "sha256": SHA256,
     "url": "/files/projects/…/concept-1.png?kid=…&expires=…&signature=…",
     "url_expires_at": TIME,
+    "expired": False,
     "selected": None,
     "attributes": {"width": 1024, "height": 1024},
 }

@@ -55,7 +55,7 @@ _LATER = {"provide", "from_asset", "max_cost", "fallback", "reuse", "dry_run", "
 
 
 class Artifact(Shape):
-    """A file that a step made. Its URL is signed and ends; ``GET /artifacts/{id}/content`` always works."""
+    """A file that a step made. Its URL is signed and ends; ``GET /artifacts/{id}/content`` gives a fresh one."""
 
     id: str
     kind: str
@@ -63,8 +63,9 @@ class Artifact(Shape):
     media_type: str
     bytes: int
     sha256: str
-    url: str
-    url_expires_at: Timestamp
+    url: str | None
+    url_expires_at: Timestamp | None
+    expired: bool = Field(description="Retention has taken the file: there is no URL any more.")
     selected: bool | None = Field(description="A reviewer's choice; null where nobody chose.")
     attributes: dict[str, Any]
 

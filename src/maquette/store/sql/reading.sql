@@ -58,7 +58,7 @@ select s.* from steps s where s.job_id = any($1::uuid[]) order by s.job_id, s.po
 
 -- name: artifacts
 select a.id, a.job_id, a.position, a.revision, a.attempt, a.step, a.kind, a.name, a.media_type, a.bytes, a.sha256,
-       a.key, a.attributes, a.selected
+       a.key, a.attributes, a.selected, a.expired_at
 from artifacts a where a.job_id = any($1::uuid[]) and a.position >= 0
 order by a.job_id, a.position, a.revision, a.ordinal
 
@@ -93,7 +93,7 @@ select count(*) + 1 from (
 
 -- name: artifact
 select a.id, a.job_id, a.position, a.revision, a.attempt, a.step, a.kind, a.name, a.media_type, a.bytes, a.sha256,
-       a.key, a.attributes, a.selected
+       a.key, a.attributes, a.selected, a.expired_at
 from artifacts a
 where a.id = $1 and ($2::uuid[] is null or a.project_id = any($2))
 

@@ -1,0 +1,93 @@
+"""Housekeeping: cleans one project after the other, each as often as the settings say, and deletes doomed objects.
+
+Any number of replicas may run it: a project is taken for a while, and what two should take at once after all they
+do under locks.
+"""
+
+import asyncio
+import logging
+import random
+from datetime import UTC, datetime
+from uuid import UUID
+
+from maquette.domain import retention as rules
+from maquette.domain import typeid
+from maquette.domain.errors import MaquetteError
+from maquette.ports import ObjectStore
+from maquette.services.cleaning import GRACE_SECONDS, Cleaning, drain
+from maquette.store import retention as rows
+from maquette.store.database import Database
+
+_LOG = logging.getLogger(__name__)
+IDLE_SECONDS = 15.0
+#: One project keeps a replica no longer than this; what is left comes when the others have had their turn.
+RUN_SECONDS_MAX = 30.0
+#: A replica that dies gives its project back after this time.
+_TAKEN_SECONDS = 300.0
+
+
+class RetentionLoop:
+    """``run()`` over ``run_once()``."""
+
+    def __init__(
+        self,
+        database: Database,
+        objects: ObjectStore,
+        platform: rules.Policy,
+        interval_seconds: float,
+        *,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._platform = platform
+        self._interval_seconds = interval_seconds
+        self._grace_seconds = grace_seconds
+
+    async def run(self) -> None:
+        """Clean until canceled; the database being away is waited out."""
+        while True:
+            busy = False
+            try:
+                busy = await self.run_once()
+            except MaquetteError as error:
+                _LOG.warning("Cleaning failed: %s", error)
+            except Exception:  # noqa: BLE001 - the process's other loops go on
+                _LOG.exception("Cleaning failed.")
+            if not busy:
+                # Replicas that started together drift apart.
+                await asyncio.sleep(IDLE_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - no secret
+
+    async def run_once(self) -> bool:
+        """Delete a page of doomed objects and clean one project; whether there may be more to do now."""
+        drained = await drain(self._database, self._objects, grace_seconds=self._grace_seconds)
+        async with self._database.transaction() as connection:
+            project = await rows.take(connection, _TAKEN_SECONDS)
+        if project is not None:
+            await self._clean(project)
+        return project is not None or drained > 0
+
+    async def _clean(self, project: UUID) -> None:
+        async with self._database.connection() as connection:
+            held = rules.resolve(*await rows.chosen(connection, project), self._platform)
+        cleaning = Cleaning(
+            self._database,
+            self._objects,
+            project,
+            rules.cutoffs(held.policy, datetime.now(UTC)),
+            dry_run=False,
+            seconds_max=RUN_SECONDS_MAX,
+        )
+        complete = await cleaning.run()
+        spread = 0.75 + random.random() / 2  # noqa: S311 - no secret
+        async with self._database.connection() as connection:
+            await rows.give_back(connection, project, self._interval_seconds * spread if complete else 0.0)
+        if any(tally.rows or tally.objects for tally in cleaning.tallies):
+            gone = {tally.category: tally.rows for tally in cleaning.tallies if tally.rows}
+            _LOG.info(
+                "Cleaned %s: %s, %d objects of %d bytes",
+                typeid.encode("prj", project),
+                ", ".join(f"{count} {name}" for name, count in gone.items()) or "no rows",
+                sum(tally.objects for tally in cleaning.tallies),
+                sum(tally.bytes for tally in cleaning.tallies),
+            )
