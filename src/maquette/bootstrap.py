@@ -27,6 +27,7 @@ from maquette.domain.retention import Policy
 from maquette.maintenance.retention import RetentionLoop
 from maquette.maintenance.staging import StagingSweeper
 from maquette.maintenance.sweeper import Sweeper
+from maquette.outbound import Policy as OutboundPolicy
 from maquette.ports import ObjectStore
 from maquette.services.deps import Deps, Limits
 from maquette.services.follow import Hub
@@ -76,6 +77,8 @@ async def open_deps(settings: Settings, objects: ObjectStore | None = None) -> A
         objects=objects or local_objects(settings),
         hub=hub,
         keys=KeyCache(database, settings.worker_token),
+        outbound=OutboundPolicy.parse(settings.outbound_allow),
+        webhook_key=settings.webhook_key.encode(),
         limits=Limits(
             heartbeat_seconds=settings.heartbeat_seconds,
             lease_seconds=settings.lease_seconds,

@@ -64,6 +64,18 @@ def _secret_text(value: str) -> str | None:
     )
 
 
+def _allowance(value: str) -> str | None:
+    from maquette.outbound import (
+        Policy,
+    )  # the HTTP client behind it takes 0.1 s that no command should wait for
+
+    try:
+        Policy.parse(value)
+    except ValueError:
+        return "host names, addresses and networks such as hooks.intranet,10.1.0.0/16"
+    return None
+
+
 def _setting(default: Any, text: str, *, check: Check | None = None, secret: bool = False) -> Any:
     return field(default=default, repr=not secret, metadata={"help": text, "check": check, "secret": secret})
 
@@ -114,6 +126,19 @@ class Settings:
     )
     signing_key: str = _setting(
         "", "Key that signs URLs of files; empty: made on first use.", check=_secret_text, secret=True
+    )
+    webhook_key: str = _setting(
+        "",
+        "Key that the secrets of webhooks are made from; empty: made on first use. All processes must share it; "
+        "another key makes all secrets others.",
+        check=_secret_text,
+        secret=True,
+    )
+    outbound_allow: str = _setting(
+        "",
+        "Hosts, addresses and networks (CIDR), separated by commas, that webhooks and other outgoing requests may "
+        "reach although they are private or without https.",
+        check=_allowance,
     )
     log_format: Literal["text", "json"] = _setting(
         "text", "Form of the logs on standard error; the access log comes with `json`, or at level `debug`."

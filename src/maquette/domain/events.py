@@ -21,6 +21,8 @@ class EventType(StrEnum):
     STEP_FAILED = "StepFailed"
     ATTEMPT_FAILED = "AttemptFailed"
     USER_REVIEW_UPDATED = "UserReviewUpdated"
+    GATE_REMINDED = "GateReminded"
+    PAUSE_REQUESTED = "PauseRequested"
     JOB_PAUSED = "JobPaused"
     JOB_RESUMED = "JobResumed"
     JOB_SUCCEEDED = "JobSucceeded"
@@ -29,6 +31,7 @@ class EventType(StrEnum):
     TASK_DEAD_LETTERED = "TaskDeadLettered"
     ASSET_INDEXED = "AssetIndexed"
     WEBHOOK_DISABLED = "WebhookDisabled"
+    WEBHOOK_TEST = "WebhookTest"
 
 
 TERMINAL_EVENTS = frozenset({EventType.JOB_SUCCEEDED, EventType.JOB_FAILED, EventType.JOB_CANCELED})
@@ -43,9 +46,11 @@ class StreamKind(NamedTuple):
 
 
 _JOB = StreamKind("jobs", "job", "job_id")
+_WEBHOOK = StreamKind("webhooks", "whk", "webhook_id")
 #: Which stream a type belongs to; what is not listed happens to jobs.
 _STREAMS: Mapping[EventType, StreamKind] = {
-    EventType.WEBHOOK_DISABLED: StreamKind("webhooks", "whk", "webhook_id"),
+    EventType.WEBHOOK_DISABLED: _WEBHOOK,
+    EventType.WEBHOOK_TEST: _WEBHOOK,
 }
 
 

@@ -1,8 +1,9 @@
 """What use cases are given: built once in ``bootstrap``, never changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from maquette.domain.retention import Policy
+from maquette.outbound import Policy as OutboundPolicy
 from maquette.ports import ObjectStore
 from maquette.services.follow import Hub
 from maquette.services.principals import KeyCache
@@ -35,6 +36,9 @@ class Deps:
     hub: Hub
     keys: KeyCache
     limits: Limits
+    outbound: OutboundPolicy
+    """Where requests may go that somebody else chose the address of."""
+    webhook_key: bytes = field(repr=False)
 
     async def ready(self) -> None:
         """Raise ``Unavailable`` unless the database answers and has this version's schema."""

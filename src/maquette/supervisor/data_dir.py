@@ -27,12 +27,13 @@ def make_data_dir(path: Path) -> None:
 
 
 def with_secrets(settings: Settings) -> Settings:
-    """Fill in the signing key and the worker token from the data directory, making what is missing (mode 0600)."""
+    """Fill in the keys and the worker token from the data directory, making what is missing (mode 0600)."""
     make_data_dir(settings.data_dir)
     return dataclasses.replace(
         settings,
         signing_key=settings.signing_key or _kept_secret(settings.data_dir / "signing.key"),
         worker_token=settings.worker_token or _kept_secret(settings.data_dir / "worker.token"),
+        webhook_key=settings.webhook_key or _kept_secret(settings.data_dir / "webhook.key"),
     )
 
 
