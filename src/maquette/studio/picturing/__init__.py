@@ -1,0 +1,1 @@
+"""Pictures of models: cameras, visible surface, shadows; what previews, turntables and contact sheets are drawn with."""
