@@ -94,6 +94,9 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
     held: list[Progress]
     draining: bool = False
+    services: list[str] = []
+    steps: list[str] = []
+    """What this worker does, as in its claims: for people, who see which steps nobody does."""
 
 
 class HeartbeatVerdict(msgspec.Struct, frozen=True, kw_only=True):

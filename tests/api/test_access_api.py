@@ -20,7 +20,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
 }
 #: What a user of another project may do: nothing with this project's things, but his own lists are his.
-OWN = {"list_jobs", "list_projects"}
+OWN = {"list_jobs", "list_projects", "list_services"}
 OPERATORS_ONLY = {"create_project"}
 
 
@@ -87,7 +87,8 @@ async def test_every_endpoint_denies_who_may_not(live: Any) -> None:
     assert checked > 20
     for path in OWN:
         listed = await live.nobody.get(
-            {"list_jobs": "/jobs", "list_projects": "/projects"}[path], headers=eve
+            {"list_jobs": "/jobs", "list_projects": "/projects", "list_services": "/services"}[path],
+            headers=eve,
         )
         assert live.project_id not in listed.text
     unchanged = (await live.user.get(job["urls"]["self"])).json()

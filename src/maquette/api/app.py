@@ -15,6 +15,7 @@ from maquette.api import (
     openapi,
     problems,
     projects,
+    services,
     uploads,
 )
 from maquette.api.body import BodyGuard
@@ -45,7 +46,7 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
     app.state.deps = deps
     problems.install(app)
     openapi.install(app, settings.root_path)
-    routers = [noun.router for noun in (execution, jobs, batches, events, assets, projects, uploads)]
+    routers = [noun.router for noun in (execution, jobs, batches, events, assets, projects, uploads, services)]
     routers.append(health.router(metrics))
     if isinstance(deps.objects, files.SignedObjects):
         routers.append(files.router)

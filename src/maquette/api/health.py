@@ -1,17 +1,41 @@
-"""For those who operate it: is it alive, can it work, what does it count."""
+"""For those who operate it: what is it, is it alive, can it work, what does it count."""
+
+from datetime import UTC, datetime
+from html import escape
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+import maquette
+from maquette.api.call import answer
 from maquette.api.metrics import Metrics
 from maquette.api.openapi import problems, success, text
-from maquette.api.shapes.base import State
+from maquette.api.present import moment
+from maquette.api.shapes.base import Root, State
+
+_PLACES = {"openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz", "metrics": "/metrics"}
 
 
 def router(metrics: Metrics) -> APIRouter:
-    """Return the three addresses that need no key and tell nothing about anybody."""
+    """Return the addresses that need no key and tell nothing about anybody."""
     routes = APIRouter(tags=["health"])
 
+    @routes.get(
+        "/",
+        operation_id="get_root",
+        summary="What this is",
+        response_class=Response,
+        responses=success(Root, "Name, version, the server's time, and where to look"),
+    )
+    async def get_root(request: Request) -> Response:
+        """Answer with JSON; with a small page where HTML is preferred, as browsers do."""
+        urls = {name: request.scope.get("root_path", "") + path for name, path in _PLACES.items()}
+        if request.headers.get("accept", "").startswith("text/html"):
+            return Response(_page(urls), media_type="text/html")
+        now = moment(datetime.now(UTC))
+        return answer({"name": "Maquette", "version": maquette.__version__, "time": now, "urls": urls})
+
+    @routes.head("/healthz", include_in_schema=False)  # for probes that want no body
     @routes.get(
         "/healthz",
         operation_id="get_health",
@@ -22,6 +46,7 @@ def router(metrics: Metrics) -> APIRouter:
         """Answer without asking anything else: a failure means that the process should be replaced."""
         return {"status": "ok"}
 
+    @routes.head("/readyz", include_in_schema=False)
     @routes.get(
         "/readyz",
         operation_id="get_readiness",
@@ -45,3 +70,14 @@ def router(metrics: Metrics) -> APIRouter:
         return Response(generate_latest(metrics.registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
     return routes
+
+
+def _page(urls: dict[str, str]) -> str:
+    links = " · ".join(f'<a href="{escape(url)}">{name}</a>' for name, url in urls.items())
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Maquette</title>'
+        "<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui;margin:4rem auto;max-width:36rem}</style>"
+        f"<h1>Maquette {escape(maquette.__version__)}</h1>"
+        "<p>Briefs in, game-ready assets out. This is the HTTP API; the command line is <code>maquette</code>.</p>"
+        f"<p>{links}</p></html>"
+    )

@@ -38,6 +38,7 @@ TAGS = [
     {"name": "assets", "description": "The versioned library."},
     {"name": "projects", "description": "The tenant: style DNA, gates and keys."},
     {"name": "uploads", "description": "Reference images."},
+    {"name": "services", "description": "Who does the steps, and what waits for them."},
     {"name": "worker", "description": "The protocol of workers; use the SDK."},
     {"name": "files", "description": "Stored files behind signed links."},
     {"name": "health", "description": "For those who operate Maquette."},

@@ -145,6 +145,7 @@ async def heartbeat(deps: Deps, principal: Principal, beat: wire.Heartbeat) -> w
     if len(beat.held) > HELD_MAX:
         raise Invalid.field(("held",), f"must have at most {HELD_MAX} entries")
     epoch = _uuid(beat.worker_epoch, "worker_epoch")
+    _check_work(beat.services, beat.steps)
     ids = [_job_id(item.task_id) for item in beat.held]
     progress = [
         [item.fence, min(max(item.value, 0.0), 1.0), _printable(item.message, 200)] for item in beat.held
@@ -158,6 +159,8 @@ async def heartbeat(deps: Deps, principal: Principal, beat: wire.Heartbeat) -> w
             fences=[item.fence for item in beat.held],
             progress=encode(progress),
             draining=beat.draining,
+            services=beat.services,
+            steps=sorted(set(beat.steps)),
         )
         live = await tasks.live(connection, ids)
     return wire.HeartbeatAnswer(
@@ -214,11 +217,9 @@ def _grant(deps: Deps, item: wire.UploadRequest, job: Job | None) -> wire.Upload
 def _wish(deps: Deps, request: wire.Claim) -> Wish:
     if not 1 <= request.capacity <= CAPACITY_MAX:
         raise Invalid.field(("capacity",), f"must be from 1 to {CAPACITY_MAX}")
-    if not 1 <= len(request.services) <= 8 or not all(map(_SERVICE.fullmatch, request.services)):
-        raise Invalid.field(("services",), "must be one to eight names of lower-case letters, digits and _-")
-    unknown = sorted(set(request.steps) - set(STEP_NAMES))
-    if unknown:
-        raise Invalid.field(("steps",), f"{unknown[0]!r} is not one of {', '.join(STEP_NAMES)}")
+    if not request.services:
+        raise Invalid.field(("services",), "must name one at least")
+    _check_work(request.services, request.steps)
     epoch = _uuid(request.worker_epoch, "worker_epoch")
     worker = _printable(request.worker, 200)
     return Wish(
@@ -234,6 +235,14 @@ def _wish(deps: Deps, request: wire.Claim) -> Wish:
         deadline_seconds_max=deps.limits.attempt_seconds_max,
         retried=request.retried,
     )
+
+
+def _check_work(services: Sequence[str], steps: Sequence[str]) -> None:
+    if len(services) > 8 or not all(map(_SERVICE.fullmatch, services)):
+        raise Invalid.field(("services",), "must be up to eight names of lower-case letters, digits and _-")
+    unknown = sorted(set(steps) - set(STEP_NAMES))
+    if unknown:
+        raise Invalid.field(("steps",), f"{unknown[0]!r} is not one of {', '.join(STEP_NAMES)}")
 
 
 def _uuid(text: str, field: str) -> UUID:

@@ -163,9 +163,13 @@ async def beat(
     fences: Sequence[int],
     progress: bytes,
     draining: bool,
+    services: Sequence[str],
+    steps: Sequence[str],
 ) -> None:
     """Record a worker's heartbeat."""
-    await connection.execute(_SQL["beat"], epoch, name, ttl_seconds, fences, progress, draining)
+    await connection.execute(
+        _SQL["beat"], epoch, name, ttl_seconds, fences, progress, draining, services, steps
+    )
 
 
 async def expired(

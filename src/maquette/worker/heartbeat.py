@@ -29,6 +29,8 @@ class Heart:
         *,
         epoch: str,
         name: str,
+        service: str,
+        steps: list[str],
         progress_seconds: float,
         draining: Callable[[], bool],
     ) -> None:
@@ -36,6 +38,8 @@ class Heart:
         self._ledger = ledger
         self._epoch = epoch
         self._name = name
+        self._service = service
+        self._steps = steps
         self._progress_seconds = progress_seconds
         self._draining = draining
         self._sent = -math.inf
@@ -55,7 +59,12 @@ class Heart:
         self._sent = time.monotonic()
         self._ledger.news = False
         beat = Heartbeat(
-            worker_epoch=self._epoch, worker=self._name, held=self._ledger.held(), draining=self._draining()
+            worker_epoch=self._epoch,
+            worker=self._name,
+            held=self._ledger.held(),
+            draining=self._draining(),
+            services=[self._service],
+            steps=self._steps,
         )
         try:
             answer = await self._client.heartbeat(beat, give_up_seconds=self.seconds)

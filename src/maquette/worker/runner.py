@@ -97,6 +97,8 @@ class Worker:
             self._ledger,
             epoch=self._epoch,
             name=self.name,
+            service=service,
+            steps=self._handlers.steps,
             progress_seconds=progress_seconds,
             draining=lambda: self._draining,
         )

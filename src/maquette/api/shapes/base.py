@@ -52,3 +52,12 @@ class State(Shape):
     """How the process is."""
 
     status: str
+
+
+class Root(Shape):
+    """What answers here, and where to look next."""
+
+    name: str
+    version: str
+    time: Timestamp
+    urls: dict[str, str]

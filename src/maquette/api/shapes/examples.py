@@ -243,6 +243,28 @@ BATCH: Example = {
     },
 }
 
+SERVICE: Example = {
+    "name": "studio",
+    "steps": ["text_to_image", "refine", "image_to_3d"],
+    "workers": [
+        {
+            "name": "host/1234",
+            "steps": ["text_to_image", "refine", "image_to_3d"],
+            "last_heartbeat_at": TIME,
+            "draining": False,
+            "running": 1,
+        }
+    ],
+    "running": 1,
+    "waiting": [{"step": "retopo", "tasks": 3}],
+}
+ROOT: Example = {
+    "name": "Maquette",
+    "version": "0.1.0",
+    "time": TIME,
+    "urls": {"openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz", "metrics": "/metrics"},
+}
+
 #: What the document shows of each type that is answered (``Worker…``: of the wire), and of the wire's requests.
 EXAMPLES: Example = {
     "Job": JOB,
@@ -260,6 +282,8 @@ EXAMPLES: Example = {
     "ProjectPage": {"items": [PROJECT], "next_cursor": None},
     "NewKey": {**KEY, "key": "mq_…_…"},
     "KeyPage": {"items": [KEY], "next_cursor": None},
+    "ServicePage": {"items": [SERVICE], "next_cursor": None},
+    "Root": ROOT,
     "Upload": UPLOAD,
     "State": {"status": "ok"},
     "WorkerClaim": CLAIM,

@@ -84,13 +84,14 @@ select fence from attempts where job_id = any($1::uuid[]) and fence = any($2::bi
 
 -- name: beat
 -- The expiry of a worker is a matter of its own row; leases are not touched.
-insert into workers (epoch, name, expires_at, held, held_before, heard_at, progress, draining)
-values ($1, $2, clock_timestamp() + make_interval(secs => $3), $4, '{}', clock_timestamp(), $5, $6)
+insert into workers (epoch, name, expires_at, held, held_before, heard_at, progress, draining, services, steps)
+values ($1, $2, clock_timestamp() + make_interval(secs => $3), $4, '{}', clock_timestamp(), $5, $6, $7, $8)
 on conflict (epoch) do update
 set name = excluded.name, expires_at = excluded.expires_at,
     held_before = workers.held, held = excluded.held,
     heard_before_at = workers.heard_at, heard_at = excluded.heard_at,
-    progress = excluded.progress, draining = excluded.draining
+    progress = excluded.progress, draining = excluded.draining,
+    services = excluded.services, steps = excluded.steps
 
 -- name: expired
 -- Lost worker: silent for $3 seconds since its last heartbeat and since the claim that was answered (or without a
