@@ -2,9 +2,20 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from aiohttp import web
+from post import Post
+
+from maquette.adapters.bus_webhook import WebhookBus
+from maquette.bootstrap import open_deps
+from maquette.domain.principal import Principal
+from maquette.maintenance.webhooks import WebhookLoop
+from maquette.outbound import Outbound
+from maquette.services.ids import new_id
+from maquette.settings import Settings
+from maquette.store import projects
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -51,3 +62,22 @@ async def receiver() -> AsyncIterator[Receiver]:
     receiver.port = runner.addresses[0][1]
     yield receiver
     await runner.cleanup()
+
+
+@pytest.fixture
+async def post(tmp_path: Path, database_url: str) -> AsyncIterator[Post]:
+    settings = Settings(
+        data_dir=tmp_path,
+        database_url=database_url,
+        signing_key="a signing key for tests",
+        worker_token="a worker token for tests",
+        webhook_key="a webhook key for tests",
+        outbound_allow="127.0.0.1",
+    )
+    async with open_deps(settings) as deps, Outbound(deps.outbound) as outbound:
+        project = new_id()
+        async with deps.database.transaction() as connection:
+            await projects.insert(connection, project, "test", "usr_test", 1000)
+        loop = WebhookLoop(deps.database, outbound, deps.webhook_key)
+        sink = WebhookBus(deps.database, new_id, loop.nudge)
+        yield Post(deps, loop, sink, Principal("user", "usr_test", project), project, outbound)
