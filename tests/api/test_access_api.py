@@ -10,6 +10,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "change_project": {"name": "x"},
     "put_project_style": {},
     "put_project_gates": {"gates": []},
+    "put_project_retention": {},
+    "run_project_retention": {"dry_run": True},
     "create_key": {"name": "x"},
     "create_upload": {
         "project_id": "{project}",

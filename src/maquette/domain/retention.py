@@ -1,9 +1,9 @@
 """How long a project keeps what nothing needs any more, in days by category. The library itself is kept."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from maquette.domain.errors import Detail, Invalid
@@ -17,7 +17,7 @@ class Policy:
     """Days by category; 0 keeps for ever."""
 
     events_days: int = 90
-    """Events, from the moment they became true. Their job may still exist: its status tells how it ended."""
+    """Events, from the moment they became true to the end of the month in which their time is over."""
     artifacts_days: int = 30
     """Files that nothing leads to any more, from the end of their job: superseded, rejected, left aside, of lost
     attempts, and all of canceled jobs."""
@@ -70,6 +70,20 @@ def cutoffs(policy: Policy, now: datetime) -> dict[str, datetime]:
         for name, days in asdict(policy).items()
         if days
     }
+
+
+def month_of(moment: datetime) -> datetime:
+    """Return the beginning of a moment's month, in UTC."""
+    return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def events_before(
+    choices: Sequence[tuple[int, Mapping[str, int]]], platform: Policy, now: datetime
+) -> datetime | None:
+    """Return before which month events are old for every project, or None when one keeps them for ever."""
+    days = [platform.events_days]
+    days += [resolve(version, chosen, platform).policy.events_days for version, chosen in choices]
+    return month_of(now - timedelta(days=max(days))) if all(days) else None
 
 
 def id_at(moment: datetime) -> UUID:

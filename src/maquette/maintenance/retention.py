@@ -7,12 +7,13 @@ do under locks.
 import asyncio
 import logging
 import random
+import time
 from datetime import UTC, datetime
 from uuid import UUID
 
 from maquette.domain import retention as rules
 from maquette.domain import typeid
-from maquette.domain.errors import MaquetteError
+from maquette.domain.errors import Conflict, MaquetteError
 from maquette.ports import ObjectStore
 from maquette.services.cleaning import GRACE_SECONDS, Cleaning, drain
 from maquette.store import retention as rows
@@ -24,6 +25,7 @@ IDLE_SECONDS = 15.0
 RUN_SECONDS_MAX = 30.0
 #: A replica that dies gives its project back after this time.
 _TAKEN_SECONDS = 300.0
+_EVENTS_SECONDS = 3600.0
 
 
 class RetentionLoop:
@@ -43,6 +45,7 @@ class RetentionLoop:
         self._platform = platform
         self._interval_seconds = interval_seconds
         self._grace_seconds = grace_seconds
+        self._events_due = 0.0
 
     async def run(self) -> None:
         """Clean until canceled; the database being away is waited out."""
@@ -60,12 +63,29 @@ class RetentionLoop:
 
     async def run_once(self) -> bool:
         """Delete a page of doomed objects and clean one project; whether there may be more to do now."""
+        await self._drop_events()
         drained = await drain(self._database, self._objects, grace_seconds=self._grace_seconds)
         async with self._database.transaction() as connection:
             project = await rows.take(connection, _TAKEN_SECONDS)
         if project is not None:
             await self._clean(project)
         return project is not None or drained > 0
+
+    async def _drop_events(self) -> None:
+        """Drop months of events that are old for every project, once an hour at most."""
+        if time.monotonic() < self._events_due:
+            return
+        self._events_due = time.monotonic() + _EVENTS_SECONDS
+        async with self._database.connection() as connection:
+            before = rules.events_before(await rows.policies(connection), self._platform, datetime.now(UTC))
+            if before is None:
+                return
+            try:
+                dropped = await rows.drop_events_before(connection, before)
+            except Conflict as error:
+                return _LOG.info("%s", error)
+        if dropped:
+            _LOG.info("Dropped %d months of events", dropped)
 
     async def _clean(self, project: UUID) -> None:
         async with self._database.connection() as connection:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from maquette.domain import typeid
 from maquette.domain.job import job_folder
-from maquette.domain.retention import CATEGORIES, id_at
+from maquette.domain.retention import CATEGORIES, id_at, month_of
 from maquette.ports import ObjectStore
 from maquette.store import retention as rows
 from maquette.store.database import Connection, Database
@@ -82,6 +82,7 @@ class Cleaning:
             ("jobs", self._jobs),
             ("artifacts", self._artifacts),
             ("uploads", self._uploads),
+            ("events", self._events),
         ):
             if name in self._cutoffs and not await clean(self._cutoffs[name], self._tallies[name]):
                 return False
@@ -165,6 +166,21 @@ class Cleaning:
                 return True
             after = found[-1]
             tally.add([key for _, key in found], {})
+        return False
+
+    async def _events(self, before: datetime, tally: Tally) -> bool:
+        """Delete events, a month at a time: what is younger than its month's end stays until that is due."""
+        before = month_of(before)
+        if self._dry_run:
+            async with self._database.connection() as connection:
+                tally.rows = await rows.count_events(connection, self._project, before)
+            return True
+        while not self._late:
+            async with self._database.transaction() as connection:
+                deleted = await rows.delete_events(connection, self._project, before, 10 * PAGE)
+            tally.rows += deleted
+            if not deleted:
+                return True
         return False
 
     async def _finished(

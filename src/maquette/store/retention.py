@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
+from maquette.domain.errors import Conflict
 from maquette.domain.retention import owner
 from maquette.store.database import Connection, decode, encode, statements
 
@@ -100,6 +103,10 @@ async def delete_jobs(connection: Connection, job_ids: Sequence[UUID], artifact_
     """Delete jobs with all that hangs on them; the jobs are locked. Events have a time of their own."""
     for name in (
         _SQL["delete_request_keys_of_jobs"],
+        _SQL["delete_webhook_attempts"],
+        _SQL["delete_webhook_deliveries"],
+        _SQL["delete_webhook_lanes"],
+        _SQL["delete_webhooks"],
         _SQL["delete_decisions"],
         _SQL["delete_dead_letters"],
         _SQL["delete_attempts"],
@@ -140,6 +147,33 @@ async def old_request_keys(
 async def delete_request_keys(connection: Connection, project: UUID, keys: Sequence[str]) -> None:
     """Forget Idempotency-Keys."""
     await connection.execute(_SQL["delete_request_keys"], project, keys)
+
+
+async def count_events(connection: Connection, project: UUID, before: datetime) -> int:
+    """Return how many events of a project are from before a moment."""
+    return int(await connection.fetchval(_SQL["count_events"], project, before))
+
+
+async def delete_events(connection: Connection, project: UUID, before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` events of a project from before the beginning of a month; return how many."""
+    status: str = await connection.execute(_SQL["delete_events"], project, before, limit)
+    return int(status.rpartition(" ")[2])
+
+
+async def policies(connection: Connection) -> list[tuple[int, Mapping[str, int]]]:
+    """Return version and choice of each project that chose anything."""
+    return [(row["version"], decode(row["body"])) for row in await connection.fetch(_SQL["policies"])]
+
+
+async def drop_events_before(connection: Connection, before: datetime) -> int:
+    """Drop the months of events that are wholly older, of all projects; return how many.
+
+    Waits 0.2 s at most for those who read: ``Conflict`` then, and the next time is as good.
+    """
+    try:
+        return int(await connection.fetchval(_SQL["drop_events_before"], before))
+    except asyncpg.LockNotAvailableError as error:
+        raise Conflict("Somebody reads events; old ones are dropped later.") from error
 
 
 async def may_drain(connection: Connection) -> bool:

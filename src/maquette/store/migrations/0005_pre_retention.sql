@@ -15,7 +15,7 @@ create table project_retention (
 create table retention_runs (
     project_id uuid not null primary key,
     due_at timestamptz not null,
-    tidied_at timestamptz not null default '-infinity',
+    tidied_at timestamptz not null default '0001-01-01 00:00:00+00',
     tidied_job uuid not null default '00000000-0000-0000-0000-000000000000'
 );
 create index retention_runs_due on retention_runs (due_at);
@@ -40,3 +40,24 @@ create index artifacts_elsewhere on artifacts (key) where strpos(key, job_id::te
 create index jobs_finished on jobs (project_id, finished_at, id) where finished_at is not null;
 create index dead_letters_by_job on dead_letters (job_id);
 create index request_keys_by_age on request_keys (project_id, created_at);
+
+-- Drop the months of events that lie wholly before a moment; return how many. Dropping locks all of `events` for an
+-- instant: while somebody reads for long (a backup), better leave it for the next time than make others wait.
+create function drop_events_partitions(before timestamptz) returns integer language plpgsql
+set lock_timeout = '200ms' as $$
+declare
+    partition text;
+    dropped integer := 0;
+begin
+    for partition in
+        select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+        where i.inhparent = 'events'::regclass and c.relname ~ '^events_\d{4}_\d{2}$'
+          and (to_date(substr(c.relname, 8), 'YYYY_MM') + interval '1 month') at time zone 'utc' <= before
+        order by c.relname
+    loop
+        execute format('drop table %I', partition);
+        dropped := dropped + 1;
+    end loop;
+    return dropped;
+end
+$$;

@@ -92,6 +92,19 @@ on conflict do nothing
 delete from request_keys k using jobs j
 where j.id = any($1::uuid[]) and k.project_id = j.project_id and k.created_at = j.created_at and k.job_id = j.id
 
+-- name: delete_webhook_attempts
+delete from webhook_attempts t using webhook_deliveries d, webhooks w
+where w.job_id = any($1::uuid[]) and d.webhook_id = w.id and t.delivery_id = d.id
+
+-- name: delete_webhook_deliveries
+delete from webhook_deliveries d using webhooks w where w.job_id = any($1::uuid[]) and d.webhook_id = w.id
+
+-- name: delete_webhook_lanes
+delete from webhook_lanes l using webhooks w where w.job_id = any($1::uuid[]) and l.webhook_id = w.id
+
+-- name: delete_webhooks
+delete from webhooks where job_id = any($1::uuid[])
+
 -- name: delete_decisions
 delete from user_decisions where job_id = any($1::uuid[])
 
@@ -139,6 +152,23 @@ limit $5
 
 -- name: delete_request_keys
 delete from request_keys where project_id = $1 and key = any($2::text[])
+
+-- name: count_events
+select count(*) from events where project_id = $1 and time < $2
+
+-- name: delete_events
+-- $2 begins a month, so only partitions are touched that are wholly older: without a project's rows in them, what
+-- is left to do is one probe of an index each.
+delete from events
+where (stream_id, sequence, project_id, time) in (
+    select stream_id, sequence, project_id, time from events where project_id = $1 and time < $2 limit $3)
+
+-- name: policies
+-- What projects chose that chose anything.
+select distinct on (project_id) version, body from project_retention order by project_id, version desc
+
+-- name: drop_events_before
+select drop_events_partitions($1)
 
 -- name: drain_lock
 -- A backup that copies objects holds it shared: what its snapshot refers to stays until it is done.
