@@ -1,4 +1,4 @@
-"""Per-vertex normals and tangents, for meshes that come without them."""
+"""Per-vertex normals and tangents, for meshes that come without them; quarter turns."""
 
 import numpy as np
 
@@ -43,6 +43,13 @@ def unit_rows(vectors: Floats, fallback: tuple[float, float, float]) -> Floats:
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     safe: Floats = np.where(length > _TINY, vectors / np.maximum(length, _TINY), fallback)
     return safe
+
+
+def turned(vectors: Floats, degrees: int) -> Floats:
+    """Positions or normals (n, 3) turned about +Y by a multiple of 90 degrees, exactly."""
+    x, y, z = vectors[:, 0], vectors[:, 1], vectors[:, 2]
+    sideways = {0: (x, z), 90: (z, -x), 180: (-x, -z), 270: (-z, x)}[degrees % 360]
+    return np.stack([sideways[0], y, sideways[1]], axis=1)
 
 
 def _sum_at_vertices(per_face: Floats, triangles: Ints, count: int) -> Floats:

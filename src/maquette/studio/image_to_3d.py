@@ -9,17 +9,18 @@ from PIL import Image
 
 from maquette.studio.errors import StudioInputError
 from maquette.studio.formats.gltf_write import write_glb
-from maquette.studio.geometry import vertex_normals
+from maquette.studio.geometry import turned, vertex_normals
 from maquette.studio.image_input import is_opaque, read_images, subject_alpha
 from maquette.studio.lifting.lift import lift
-from maquette.studio.lifting.outline import Outline, Traits, outline, traits
+from maquette.studio.lifting.outline import Outline, outline, traits
 from maquette.studio.lifting.projection import project
+from maquette.studio.lifting.stance import find_stance
 from maquette.studio.mesh_input import number
 from maquette.studio.scene import Floats, Material, Mesh, Scene
 from maquette.studio.version import VERSION, engine, model
 from maquette.worker.handler import Context, Output, Result, Succeeded
 
-_METHOD = "silhouette inflation and front projection; no neural network"
+_METHOD = "silhouette inflation, front projection, back inpainted from the front; no neural network"
 _LONGEST_METRES = 1.0
 _PIXELS_MAX = 2048
 
@@ -37,7 +38,8 @@ class Lifted:
     """A lifted picture."""
 
     scene: Scene
-    measured: Traits
+    profile: str
+    """``quadruped``, ``round``, ``lathe``, ``slab`` or ``plate``: how its depth was found."""
     vertices: int
     """Vertices before they were split along texture seams."""
 
@@ -61,7 +63,7 @@ def _run(context: Context) -> Result:
         "bounds": {"min": np.round(low, 5).tolist(), "max": np.round(high, 5).tolist()},
     }
     context.progress(1.0, "lifted")
-    attributes = {**facts, "profile": lifted.measured.profile, "source": item.name, "engine": engine(_METHOD)}
+    attributes = {**facts, "profile": lifted.profile, "source": item.name, "engine": engine(_METHOD)}
     return Succeeded(
         (Output(path, "mesh", "model/gltf-binary", attributes),), facts, model("lifter"), VERSION
     )
@@ -77,17 +79,19 @@ def lifted_scene(
     image = _bounded(image)
     alpha = _alpha(image)
     shape = outline(alpha, resolution)
-    measured = traits(shape, _luma(image, shape))
-    say(0.3, f"inflating a {measured.profile} body")
-    points, triangles = lift(shape, measured, depth)
+    luma = _luma(image, shape)
+    measured, stance = traits(shape, luma), find_stance(shape, luma.astype(np.float64))
+    profile = measured.profile if stance is None else "quadruped"
+    say(0.3, f"inflating a {profile} body")
+    points, triangles = lift(shape, measured, stance, depth)
     say(0.6, "projecting the picture")
-    textured = project(image, alpha, shape, measured, points, triangles)
-    world = _metres(points)
+    textured = project(image, alpha, shape, measured, stance, points, triangles)
+    world = _metres(points, 0 if stance is None else stance.facing)
     normals = vertex_normals(world, triangles)
     mesh = Mesh(world[textured.source], textured.triangles, normals[textured.source], textured.uv)
     material = Material("front_projection", textured.atlas, metallic_factor=0.0, roughness_factor=0.75)
-    extras = {"generator": engine(_METHOD), "profile": measured.profile}
-    return Lifted(Scene("mesh", mesh, material, extras=extras), measured, len(points))
+    extras = {"generator": engine(_METHOD), "profile": profile}
+    return Lifted(Scene("mesh", mesh, material, extras=extras), profile, len(points))
 
 
 def _bounded(image: Image.Image) -> Image.Image:
@@ -123,10 +127,11 @@ def _luma(image: Image.Image, shape: Outline) -> NDArray[np.float32]:
     return np.asarray(grey[take_y][:, np.clip(x, 0, image.width - 1).astype(int)])
 
 
-def _metres(points: Floats) -> Floats:
-    """Grid cells to metres: upright, standing on y = 0, centred in x and z."""
+def _metres(points: Floats, facing: int) -> Floats:
+    """Grid cells to metres: upright, standing on y = 0, centred in x and z. An animal drawn looking sideways looks along +Z."""
     world = points * (1.0, -1.0, 1.0)
+    world = turned(world, {-1: 90, 0: 0, 1: 270}[facing])
     low, high = world.min(0), world.max(0)
-    scale = _LONGEST_METRES / max(float(high[0] - low[0]), float(high[1] - low[1]))
+    scale = _LONGEST_METRES / float((high - low)[[0, 1] if not facing else [1, 2]].max())
     centre = np.array([(low[0] + high[0]) / 2, low[1], (low[2] + high[2]) / 2])
     return np.asarray((world - centre) * scale)

@@ -75,6 +75,11 @@ class Traits:
         return "round"
 
     @property
+    def figure(self) -> bool:
+        """Whether it stands on two legs and is the same left and right, about: a person, a robot, a creature."""
+        return self.legged > 0.45 and self.symmetry > 0.6 and self.aspect < 1.15
+
+    @property
     def both_sides_alike(self) -> bool:
         """Whether the back may show the front again: boxes, turned things, side views, thin things; not faces."""
         side_view = (self.symmetry < 0.66 and self.legged < 0.5) or self.aspect > 1.3

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from maquette.studio.lifting.back_view import back_view
 from maquette.studio.lifting.outline import Outline, Traits, axis, core, is_square
+from maquette.studio.lifting.stance import Stance
 from maquette.studio.scene import Floats, Ints
 
 Pixels = NDArray[np.float32]
@@ -31,23 +33,30 @@ class Textured:
 
 
 def project(
-    image: Image.Image, alpha: Pixels, shape: Outline, measured: Traits, points: Floats, triangles: Ints
+    image: Image.Image,
+    alpha: Pixels,
+    shape: Outline,
+    measured: Traits,
+    stance: Stance | None,
+    points: Floats,
+    triangles: Ints,
 ) -> Textured:
     """Texture a lifted body. ``points`` in grid cells as ``lift`` gives them; ``alpha`` the subject's in the picture."""
     front, solid, scale = _cropped(image, alpha, shape)
     front = _clothed(front, solid)
-    back = front if measured.both_sides_alike else _from_behind(front, solid)
-    tiles = [front, back]
-    boxy = measured.profile in {"slab", "plate"}
+    profile = measured.profile if stance is None else "quadruped"
+    alike = stance is not None or measured.both_sides_alike
+    tiles = [front, front if alike else back_view(front, solid)]
+    boxy = profile in {"slab", "plate"}
     if boxy:
-        cube = measured.profile == "slab" and is_square(shape.mask)
+        cube = profile == "slab" and is_square(shape.mask)
         tiles += (
             [front, front]
             if cube
             else [_edge_strip(front, solid), _edge_strip(front.swapaxes(0, 1), solid.T).swapaxes(0, 1)]
         )
     tile_of = _tile_of_faces(shape, points, triangles, boxy=boxy)
-    xy = _picture_positions(shape, measured, points) * scale
+    xy = _picture_positions(shape, profile, points) * scale
     height, width = front.shape[:2]
     pitch, rows = width + 2 * _GUTTER, height + 2 * _GUTTER
     keys = (triangles + tile_of[:, None] * len(points)).ravel()
@@ -109,50 +118,6 @@ def _clothed(rgb: Pixels, alpha: Pixels) -> Pixels:
     return np.asarray(rgb[tuple(nearest)], np.float32)
 
 
-def _from_behind(rgb: Pixels, alpha: Pixels) -> Pixels:
-    """Give a back without the front's features: colours spread across from the rim, a little of the surface's grain kept.
-
-    What lies on the rim (hair, sleeves, shells) goes all the way round a body; what does not (faces, buttons) is on its front.
-    """
-    small = 320 / max(alpha.shape)
-    size = (max(2, round(alpha.shape[1] * small)), max(2, round(alpha.shape[0] * small)))
-    low = np.stack([_resized(rgb[..., k], size) for k in range(3)], -1)
-    inside = _inside(_resized(alpha, size))
-    # Ears, antennas and hands are opened away: their colours stay on them instead of running across the back.
-    body = _inside(
-        ndimage.binary_opening(np.pad(inside > 0, 10), _disc(9))[10:-10, 10:-10].astype(np.float32)
-    )
-    spread = np.where((body > 0)[..., None], _across(low, body), low)
-    for size_ in ((35, 5), (7, 7)):
-        spread = np.stack([ndimage.median_filter(spread[..., k], size=size_) for k in range(3)], -1)
-    spread = np.stack([ndimage.gaussian_filter(spread[..., k], 1.6) for k in range(3)], -1)
-    full = (rgb.shape[1], rgb.shape[0])
-    back = np.stack([_resized(spread[..., k], full) for k in range(3)], -1)
-    luma = rgb.mean(-1)
-    grain = luma - ndimage.gaussian_filter(luma, 5)
-    # Where the front has lines and edges, its grain would be their ghost.
-    calm = ndimage.maximum_filter(np.abs(grain), size=9) < 0.07
-    grain = grain * ndimage.gaussian_filter(calm.astype(np.float32), 2)
-    return np.asarray(np.clip(back + grain[..., None], 0, 1), np.float32)
-
-
-def _across(rgb: Pixels, inside: NDArray[np.float64]) -> Pixels:
-    """Each row's runs filled from the colours a little inside their two ends, one fading into the other."""
-    out = rgb.copy()
-    for y in range(len(rgb)):
-        solid = np.concatenate([[0], (inside[y] > 0).astype(np.int8), [0]])
-        turns = np.flatnonzero(np.diff(solid))
-        for start, stop in zip(turns[::2], turns[1::2], strict=True):
-            inset = min(6, (stop - start) // 3)
-            left, right = (
-                rgb[y, at : at + 2].mean(0) for at in (start + inset, max(start, stop - inset - 2))
-            )
-            t = np.linspace(0, 1, stop - start, dtype=np.float32)[:, None]
-            t = np.clip((t - 0.3) / 0.4, 0, 1)
-            out[y, start:stop] = left + (right - left) * t
-    return out
-
-
 def _edge_strip(rgb: Pixels, alpha: Pixels) -> Pixels:
     """Sides of a thin box: each row in the colour a little inside its right edge."""
     inside = _inside(alpha)
@@ -172,17 +137,6 @@ def _edge_strip(rgb: Pixels, alpha: Pixels) -> Pixels:
 def _inside(alpha: Pixels) -> NDArray[np.float64]:
     """Distance to the outline; the picture's edge counts as one."""
     return np.asarray(ndimage.distance_transform_edt(np.pad(alpha > 0.5, 1))[1:-1, 1:-1])
-
-
-def _disc(radius: int) -> NDArray[np.bool_]:
-    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
-    return np.asarray(x * x + y * y <= radius * radius)
-
-
-def _resized(plane: Pixels, size: tuple[int, int]) -> Pixels:
-    return np.asarray(
-        Image.fromarray(np.ascontiguousarray(plane, np.float32)).resize(size, Image.Resampling.BICUBIC)
-    )
 
 
 def _tile_of_faces(shape: Outline, points: Floats, triangles: Ints, *, boxy: bool) -> Ints:
@@ -215,10 +169,10 @@ def _core_box(shape: Outline) -> tuple[int, int, int, int]:
     return int(xs[0]), int(ys[0]), int(xs[-1]), int(ys[-1])
 
 
-def _picture_positions(shape: Outline, measured: Traits, points: Floats) -> Floats:
+def _picture_positions(shape: Outline, profile: str, points: Floats) -> Floats:
     """Where in the picture's box each vertex takes its colour, in picture pixels."""
     columns = points[:, 0]
-    if measured.profile == "lathe":
+    if profile == "lathe":
         # Straight projection stretches the rim without end, unrolling by angle distorts the middle: halfway between.
         centre = axis(shape.mask)
         off = columns - centre

@@ -8,8 +8,7 @@ four legs and no head is furniture.
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
+from maquette.studio.geometry import turned
 from maquette.studio.rigging.quadruped import Quadruped, find_quadruped
 from maquette.studio.rigging.silhouette import Body, View, find_body, front_view
 from maquette.studio.scene import Floats, Ints
@@ -42,10 +41,3 @@ def choose_template(positions: Floats, triangles: Ints) -> Template:
     view = front_view(positions, triangles)
     body = find_body(view)
     return Template("prop") if body is None else Template("biped", view=view, biped=body)
-
-
-def turned(vectors: Floats, degrees: int) -> Floats:
-    """Positions or normals (n, 3) turned about +Y by a multiple of 90 degrees, exactly."""
-    x, y, z = vectors[:, 0], vectors[:, 1], vectors[:, 2]
-    sideways = {0: (x, z), 90: (z, -x), 180: (-x, -z), 270: (-z, x)}[degrees % 360]
-    return np.stack([sideways[0], y, sideways[1]], axis=1)

@@ -1,0 +1,208 @@
+"""Recognising an animal drawn from the side: two groups of legs under a long trunk, and a head that reaches out at one end.
+
+Such a picture shows one side of the body; lifted like a coin it would stand on two legs. Its legs are therefore cut off and
+come back twice, one to the left and one to the right of the trunk; ears, horns and wings likewise.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from maquette.studio.lifting.outline import Grid, Mask, Outline
+
+_CLEARANCE = (0.12, 0.7)
+"""Height of the belly above the ground over the whole height."""
+_GAP_MIN = 0.12
+"""Between fore and hind feet, of their distance outside to outside."""
+_LEG_WIDE = 1.25
+"""A group of legs is at most this many times as wide as the belly is high: wheels are wider."""
+_GIRTH_MAX = 0.95
+"""Trunk above the gap over the feet's distance: a person's is above 1."""
+_REACH_MIN = 0.05
+_HEAD_MIN = 0.035
+_ALIKE_MAX = 0.94
+_ALIKE_LEGS = 3.0
+"""Fore and hind legs differ by at most this factor in width: a robe beside a staff does not pass."""
+_WING_MIN = 0.07
+"""Share of the subject from which something on the back is a pair of wings, not a hump or a plume."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A part that comes twice."""
+
+    mask: Mask
+    near: bool
+    far: bool
+    """On which sides: a drawing of four legs has each once."""
+    kind: str
+    """``leg``, ``ear`` or ``wing``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stance:
+    """An animal in side view."""
+
+    facing: int
+    """+1 looks to the right of the picture, -1 to the left."""
+    trunk: Mask
+    """Body, neck, head and tail."""
+    pairs: tuple[Pair, ...]
+
+
+def find_stance(shape: Outline, luma: Grid) -> Stance | None:
+    """Find an animal in side view, or None. ``luma``: brightness on the outline's grid; the darker of two legs is the far one."""
+    rows, columns = np.flatnonzero(shape.mask.any(1)), np.flatnonzero(shape.mask.any(0))
+    top, left = int(rows[0]), int(columns[0])
+    mask = shape.mask[top : rows[-1] + 1, left : columns[-1] + 1]
+    gap = _gap(mask)
+    if gap is None:
+        return None
+    split, belly = gap
+    legs = _legs(mask, split, belly)
+    if legs is None:
+        return None
+    facing = _facing(mask, split, belly, legs)
+    if not facing:
+        return None
+    whole = np.zeros_like(shape.mask)
+    frame = (slice(top, rows[-1] + 1), slice(left, columns[-1] + 1))
+
+    def placed(part: Mask) -> Mask:
+        full = whole.copy()
+        full[frame] = part
+        return full
+
+    trunk = mask & ~np.logical_or.reduce([leg for side in legs for leg in side])
+    pairs = [Pair(placed(part), near, far, "leg") for part, near, far in _sides(legs, luma[frame])]
+    for part, kind in _upper(trunk, belly, facing, split):
+        trunk = trunk & ~part
+        pairs.append(Pair(placed(part), near=True, far=True, kind=kind))
+    return Stance(facing, placed(trunk), tuple(pairs))
+
+
+def _gap(mask: Mask) -> tuple[int, int] | None:
+    """Column of the gap between fore and hind feet, and row of the belly above it."""
+    height, width = mask.shape
+    if width < 0.8 * height:
+        return None
+    feet = np.flatnonzero(mask[-max(2, round(0.1 * height)) :].any(0))
+    breaks = np.diff(feet)
+    span = int(feet[-1] - feet[0] + 1)
+    if not len(breaks) or breaks.max() < max(_GAP_MIN * span, 0.06 * width) or span < 0.3 * width:
+        return None
+    widest = int(breaks.argmax())
+    split, reach = int(feet[widest] + breaks[widest] // 2), int(breaks[widest] // 4)
+    filled = np.flatnonzero(mask[:, max(0, split - reach) : split + reach + 1].any(1))
+    if not len(filled):
+        return None
+    belly = int(filled[-1])
+    clearance = height - 1 - belly
+    above = np.flatnonzero(~mask[: belly + 1, split])
+    girth = belly - (int(above[-1]) if len(above) else -1)
+    if not _CLEARANCE[0] * height <= clearance <= _CLEARANCE[1] * height or girth > _GIRTH_MAX * span:
+        return None
+    return split, belly
+
+
+def _legs(mask: Mask, split: int, belly: int) -> tuple[list[Mask], list[Mask]] | None:
+    """Legs left and right of the gap: what hangs below the belly and reaches the ground; a tail does not."""
+    height = len(mask)
+    clearance = height - 1 - belly
+    below = mask.copy()
+    below[: belly + 1] = False
+    labels, count = ndimage.label(below)
+    sides: tuple[list[Mask], list[Mask]] = ([], [])
+    for label in range(1, count + 1):
+        part = labels == label
+        rows, columns = np.nonzero(part)
+        if rows.max() < height - 1 - 0.18 * clearance or len(rows) < 6:
+            continue
+        sides[int(columns.mean() > split)].append(part)
+    widths: list[int] = []
+    for side in sides:
+        if not side:
+            return None
+        middle = np.logical_or.reduce(side)[belly + clearance // 2]
+        columns = np.flatnonzero(middle)
+        if not len(columns) or columns[-1] - columns[0] + 1 > _LEG_WIDE * clearance:
+            return None
+        widths.append(len(columns))
+    return sides if max(widths) <= _ALIKE_LEGS * min(widths) else None
+
+
+def _facing(mask: Mask, split: int, belly: int, legs: tuple[list[Mask], list[Mask]]) -> int:
+    """Side of the head: where more stands out beyond the legs and above the back; 0 when nothing does, as on furniture."""
+    height, width = mask.shape
+    mirrored = mask[:, ::-1]
+    if float((mask & mirrored).sum()) / float((mask | mirrored).sum()) > _ALIKE_MAX:
+        return 0
+    half = belly + (height - belly) // 2
+    above = np.flatnonzero(~mask[: belly + 1, split])
+    back = int(above[-1]) if len(above) else 0
+    edges = [np.flatnonzero(np.logical_or.reduce(side)[half]) for side in legs]
+    best, facing = 0.0, 0
+    for sign, edge in ((-1, edges[0][0]), (1, edges[1][-1])):
+        beyond = np.zeros_like(mask)
+        outer = slice(0, int(edge)) if sign < 0 else slice(int(edge) + 1, width)
+        inner = slice(0, split) if sign < 0 else slice(split, width)
+        beyond[:half, outer] = mask[:half, outer]
+        ahead = int(beyond.sum())
+        beyond[:back, inner] |= mask[:back, inner]
+        reach = edge if sign < 0 else width - 1 - edge
+        # A head is thick; a tail of the same reach is not.
+        inside = float(ndimage.distance_transform_edt(np.pad(beyond, 1)).max())
+        weight = float(beyond.sum()) * inside
+        if (
+            reach > _REACH_MIN * width
+            and ahead > 0.01 * mask.sum()
+            and beyond.sum() > _HEAD_MIN * mask.sum()
+            and weight > best
+        ):
+            best, facing = weight, sign
+    return facing
+
+
+def _sides(legs: tuple[list[Mask], list[Mask]], luma: Grid) -> list[tuple[Mask, bool, bool]]:
+    """Each leg with the sides it stands on: one leg drawn on both, of several the brightest near and the rest far."""
+    placed = []
+    for side in legs:
+        if len(side) == 1:
+            placed.append((side[0], True, True))
+            continue
+        ordered = sorted(side, key=lambda part: -float(luma[part].mean()))
+        placed.append((ordered[0], True, False))
+        placed.append((np.asarray(np.logical_or.reduce(ordered[1:])), False, True))
+    return placed
+
+
+def _upper(trunk: Mask, belly: int, facing: int, split: int) -> list[tuple[Mask, str]]:
+    """Ears and horns on the head, and wings on the back: what an opening takes off the upper edge."""
+    inside = ndimage.distance_transform_edt(np.pad(trunk, 1))[1:-1, 1:-1]
+    radius = 0.42 * float(inside.max())
+    core = np.asarray(ndimage.distance_transform_edt(inside <= radius)) <= radius + 1
+    labels, count = ndimage.label(trunk & ~core)
+    found = []
+    total = float(trunk.sum())
+    back = np.flatnonzero(~trunk[: belly + 1, split])
+    back_row = int(back[-1]) if len(back) else 0
+    for label in range(1, count + 1):
+        part = labels == label
+        rows = np.nonzero(part)[0]
+        root = ndimage.binary_dilation(part) & trunk & ~part
+        if not root.any() or len(rows) < 12:
+            continue
+        base = np.argwhere(root).mean(0)
+        upwards = base[0] > rows.mean() and rows.min() < base[0] - 3
+        ahead = (base[1] - split) * facing
+        if (
+            upwards
+            and ahead > 0.28 * trunk.shape[1] * 0.5
+            and base[0] < back_row + 2
+            and len(rows) < 0.06 * total
+        ):
+            found.append((part, "ear"))
+        elif upwards and len(rows) > _WING_MIN * total and base[0] < back_row + 0.25 * (belly - back_row) + 3:
+            found.append((part, "wing"))
+    return found
