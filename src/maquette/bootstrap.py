@@ -24,11 +24,13 @@ from maquette.domain import typeid
 from maquette.domain.errors import NotFound, Unauthenticated
 from maquette.domain.principal import Principal
 from maquette.domain.retention import Policy
+from maquette.maintenance.partitions import Partitions
+from maquette.maintenance.relay import Relay
 from maquette.maintenance.retention import RetentionLoop
 from maquette.maintenance.staging import StagingSweeper
 from maquette.maintenance.sweeper import Sweeper
 from maquette.outbound import Policy as OutboundPolicy
-from maquette.ports import ObjectStore
+from maquette.ports import EventBus, ObjectStore
 from maquette.services.deps import Deps, Limits
 from maquette.services.follow import Hub
 from maquette.services.ids import new_id
@@ -153,6 +155,11 @@ def serve(settings: Settings) -> None:
     _run(run())
 
 
+def event_sinks(_deps: Deps) -> list[EventBus]:
+    """Return the sinks that events are published to. Every process that relays must have the same."""
+    return []
+
+
 def maintain(settings: Settings) -> None:
     """Run the maintenance loops until a signal."""
 
@@ -161,7 +168,11 @@ def maintain(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         async with open_deps(settings) as deps:
-            sweepers = [Sweeper(deps.database, deps.transactor, settings.lease_seconds).run()]
+            sweepers = [
+                Sweeper(deps.database, deps.transactor, settings.lease_seconds).run(),
+                Relay(deps.database, event_sinks(deps)).run(),
+                Partitions(deps.database).run(),
+            ]
             if isinstance(deps.objects, LocalObjects):
                 sweepers.append(StagingSweeper(deps.objects).run())
             sweepers.append(

@@ -243,6 +243,7 @@ async def test_the_stream_tells_progress_and_lets_go(live: Any, serve: Any) -> N
             progress = await anext(events)
             assert (progress["event"], "id" in progress) == ("progress", False)
             assert json.loads(progress["data"]) == {
+                "job_id": job["id"],
                 "step_name": "text_to_image",
                 "value": 0.25,
                 "message": "sketching",

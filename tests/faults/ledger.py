@@ -15,7 +15,9 @@ LAWS = {
         union all select job_id, 'leased' from leases where job_id = any($1)""",
     "sequences have no gap and end with the job's": """
         select j.id, j.sequence, count(o.sequence) as events, max(o.sequence) as last
-        from jobs j left join outbox o on o.job_id = j.id where j.id = any($1)
+        from jobs j left join (
+            select job_id, sequence from outbox union all select stream_id, sequence from events
+        ) o on o.job_id = j.id where j.id = any($1)
         group by j.id, j.sequence
         having count(o.sequence) <> j.sequence or max(o.sequence) <> j.sequence or min(o.sequence) <> 1""",
     "every attempt has a number of its own, from 1 on, and the winner has the last": """

@@ -22,7 +22,8 @@ from maquette.services.ids import new_id
 from maquette.services.jobs import JobView
 from maquette.services.orders import NewJob, Order
 from maquette.settings import Settings
-from maquette.store import projects, reading, session
+from maquette.store import events as event_rows
+from maquette.store import projects, session
 from maquette.store.jobs import BriefRow
 
 
@@ -203,7 +204,7 @@ async def test_time_never_goes_back_in_a_stream(house: House, settings: Settings
     _, handouts = await slow
     assert [item.job.id for item in handouts] == [late.job.id]
     async with house.deps.database.connection() as connection:
-        events = await reading.events(connection, late.job.id, 0, 10)
+        events = await event_rows.of_job(connection, late.job.id, 0, 10)
     assert [event.time for event in events] == sorted(event.time for event in events)
     job = (await house.view(late.job.id)).job
     assert job.created_at <= job.started_at
@@ -326,7 +327,7 @@ async def test_a_task_that_cannot_be_handed_out_ends_alone(house: House) -> None
     assert (job.status, job.error["code"]) == (JobStatus.FAILED, "unreadable_inputs")
     async with house.deps.database.connection() as connection:
         assert await connection.fetchval("select count(*) from dead_letters where job_id = $1", job.id) == 1
-        events = await reading.events(connection, job.id, 0, 10)
+        events = await event_rows.of_job(connection, job.id, 0, 10)
     assert [event.sequence for event in events] == list(range(1, job.sequence + 1))
 
 

@@ -4,7 +4,7 @@ from house import House
 
 from maquette.domain.job import JobStatus
 from maquette.services import assets
-from maquette.store import reading
+from maquette.store import events as event_rows
 
 
 async def test_a_3d_job_runs_to_an_indexed_asset(house: House) -> None:
@@ -28,5 +28,5 @@ async def test_a_3d_job_runs_to_an_indexed_asset(house: House) -> None:
     assert (asset.library_path, asset.version) == ("characters/courier", 1)
     assert {file.role for file in asset.files} == {"image", "mesh", "clip", "model"}
     async with house.deps.database.connection() as connection:
-        events = await reading.events(connection, view.job.id, 0, 1000)
+        events = await event_rows.of_job(connection, view.job.id, 0, 1000)
     assert [event.sequence for event in events] == list(range(1, view.job.sequence + 1))

@@ -9,9 +9,10 @@ from uuid import UUID
 from maquette.domain.errors import MaquetteError
 from maquette.domain.events import TERMINAL_EVENTS, Event
 from maquette.domain.job import TERMINAL, Job
-from maquette.store import reading
+from maquette.services.feed import Feeds
+from maquette.store import events as event_rows
 from maquette.store.database import Database
-from maquette.store.reading import Progress, Pulse
+from maquette.store.events import Pulse, Running
 
 _LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.25
@@ -26,13 +27,16 @@ class Hub:
         self._followers: dict[UUID, set[asyncio.Event]] = {}
         self._pulses: dict[UUID, Pulse] = {}
         self._loop: asyncio.Task[None] | None = None
+        self.feeds = Feeds(database)
 
     async def start(self) -> None:
-        """Start the poller."""
+        """Start the pollers."""
+        self.feeds.start()
         self._loop = asyncio.create_task(self._poll())
 
     async def stop(self) -> None:
-        """Stop the poller and let every follower end."""
+        """Stop the pollers and let every follower end."""
+        await self.feeds.stop()
         if self._loop is not None:
             self._loop.cancel()
             with suppress(asyncio.CancelledError):
@@ -52,6 +56,7 @@ class Hub:
         for job in jobs:
             for event in self._followers.get(job.id, ()):
                 event.set()
+        self.feeds.committed({job.project_id for job in jobs})
 
     def subscribe(self, job_id: UUID) -> asyncio.Event:
         """Return an event that is set when the job has news."""
@@ -67,10 +72,10 @@ class Hub:
             self._followers.pop(job_id, None)
             self._pulses.pop(job_id, None)
 
-    def progress(self, job_id: UUID) -> Progress | None:
-        """Return the running step's progress as of the last poll."""
+    def progress(self, job_id: UUID) -> Running | None:
+        """Return how far the running step was at the last poll."""
         pulse = self._pulses.get(job_id)
-        return pulse.progress if pulse else None
+        return pulse.running if pulse else None
 
     async def _poll(self) -> None:
         while True:
@@ -79,7 +84,7 @@ class Hub:
                 continue
             try:
                 async with self._database.connection() as connection:
-                    pulses = await reading.pulses(connection, list(self._followers))
+                    pulses = await event_rows.pulses(connection, list(self._followers))
             except MaquetteError:
                 continue
             except Exception:  # noqa: BLE001 - the loop must outlive one bad poll
@@ -94,19 +99,19 @@ class Hub:
 
 async def follow(
     database: Database, hub: Hub, job_id: UUID, after: int
-) -> AsyncIterator[Event | Progress | None]:
+) -> AsyncIterator[Event | Running | None]:
     """Yield a job's events after a sequence, and progress between them, until the job has ended.
 
     None comes when there was no news for a while: a chance to show that the line is alive.
     """
     news = hub.subscribe(job_id)
-    told: Progress | None = None
+    told: Running | None = None
     try:
         while True:
             news.clear()
             async with database.connection() as connection:
-                page = await reading.events(connection, job_id, after, PAGE)
-                pulse = None if page else (await reading.pulses(connection, [job_id])).get(job_id)
+                page = await event_rows.of_job(connection, job_id, after, PAGE)
+                pulse = None if page else (await event_rows.pulses(connection, [job_id])).get(job_id)
             if pulse is not None and pulse.status in TERMINAL and pulse.sequence <= after:
                 return  # the follower knows the end already
             for event in page:

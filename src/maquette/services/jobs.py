@@ -15,6 +15,7 @@ from maquette.services.deps import Deps
 from maquette.services.follow import follow
 from maquette.services.submission import record
 from maquette.store import reading
+from maquette.store.events import Running
 from maquette.store.reading import JobRow, Progress
 
 
@@ -129,7 +130,7 @@ async def _command(deps: Deps, principal: Principal, job_id: UUID, command: Comm
 
 async def events(
     deps: Deps, principal: Principal, job_id: UUID, after: int
-) -> AsyncIterator[Event | Progress | None]:
+) -> AsyncIterator[Event | Running | None]:
     """Follow a job's events; the caller's right to it is checked before the first one."""
     await get(deps, principal, job_id)
     return follow(deps.database, deps.hub, job_id, after)

@@ -1,6 +1,6 @@
 """Projects: making them, their context, their keys."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,7 +17,9 @@ from maquette.services.principals import NewKey, make_key
 from maquette.store import projects
 from maquette.store.database import Connection
 from maquette.store.projects import KeyRow, Project
+from maquette.store.events import Page, Running
 
+from maquette.store.snapshot import BEGINNING, Snapshot
 NAME_MAX = 120
 
 
@@ -46,6 +48,22 @@ async def get(deps: Deps, principal: Principal, project: UUID) -> Project:
 
 
 async def list_projects(
+async def events(
+    deps: Deps, principal: Principal, project: UUID, last_event_id: str | None, *, beginning: bool
+) -> AsyncIterator[Page | Running | None]:
+    """Follow a project's events after a position, else from now or from the beginning; the right to it comes first."""
+    await get(deps, principal, project)
+    try:
+        seen = (
+            Snapshot.parse(last_event_id) if last_event_id is not None else BEGINNING if beginning else None
+        )
+    except ValueError:
+        raise Invalid.field(
+            ("header", "last-event-id"), "must be the id of an event of this stream"
+        ) from None
+    return deps.hub.feeds.follow(project, seen)
+
+
     deps: Deps, principal: Principal, *, before: UUID | None, limit: int
 ) -> list[Project]:
     """Return the caller's projects, newest first."""

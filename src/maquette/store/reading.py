@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from maquette.domain.events import Event, EventType
 from maquette.domain.job import Artifact, Job, Lease, StepRecord
 from maquette.domain.review import UserDecision, Verdict
 from maquette.store.database import Connection, decode, statements
 from maquette.store.jobs import BatchLine, job_from, lease_from
-from maquette.store.steps import artifact_from, record_from, shard
+from maquette.store.steps import artifact_from, record_from
 
 _SQL = statements("reading")
 
@@ -44,15 +43,6 @@ class Attached:
     artifacts: Mapping[UUID, list[Artifact]]
     decisions: Mapping[UUID, list[UserDecision]]
     leases: Mapping[UUID, tuple[Lease, Progress]]
-
-
-@dataclass(frozen=True, slots=True)
-class Pulse:
-    """The news about a job: its last sequence, whether it ended, and the running step's progress."""
-
-    sequence: int
-    status: str
-    progress: Progress | None
 
 
 def _job_row(row: Mapping[str, Any]) -> JobRow:
@@ -105,7 +95,7 @@ async def attached(connection: Connection, job_ids: Sequence[UUID]) -> Attached:
     for row in await connection.fetch(_SQL["decisions"], job_ids):
         decisions.setdefault(row["job_id"], []).append(_decision(row))
     leases = {
-        row["job_id"]: (lease_from(row), _progress(row["progress"], row["fence"]) or Progress(0.0, ""))
+        row["job_id"]: (lease_from(row), progress_in(row["progress"], row["fence"]) or Progress(0.0, ""))
         for row in await connection.fetch(_SQL["leases"], job_ids)
     }
     return Attached(records, artifacts, decisions, leases)
@@ -127,7 +117,8 @@ def _decision(row: Mapping[str, Any]) -> UserDecision:
     )
 
 
-def _progress(data: bytes | None, fence: int | None) -> Progress | None:
+def progress_in(data: bytes | None, fence: int | None) -> Progress | None:
+    """Return what a worker's last heartbeat says of the attempt with a fence."""
     for held, value, message in decode(data) if data else ():
         if held == fence:
             return Progress(value, message)
@@ -151,29 +142,3 @@ async def decision(connection: Connection, job_id: UUID, step: str, revision: in
     """Return the last decision about a step revision."""
     row = await connection.fetchrow(_SQL["decision"], job_id, step, revision)
     return _decision(row) if row else None
-
-
-async def events(connection: Connection, job_id: UUID, after: int, limit: int) -> list[Event]:
-    """Return a job's events after a sequence, in order."""
-    rows = await connection.fetch(_SQL["events"], shard(job_id), job_id, after, limit)
-    return [
-        Event(
-            job_id,
-            row["project_id"],
-            row["sequence"],
-            EventType(row["type"]),
-            row["time"],
-            row["correlation_id"],
-            decode(row["data"]),
-        )
-        for row in rows
-    ]
-
-
-async def pulses(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, Pulse]:
-    """Return the news about jobs."""
-    rows = await connection.fetch(_SQL["sequences"], job_ids)
-    return {
-        row["id"]: Pulse(row["sequence"], row["status"], _progress(row["progress"], row["fence"]))
-        for row in rows
-    }

@@ -104,18 +104,3 @@ from user_decisions
 where job_id = $1 and step = $2 and revision = $3
 order by id desc
 limit 1
-
--- name: events
-select sequence, type, time, correlation_id, project_id, data
-from outbox
-where shard = $1 and job_id = $2 and sequence > $3
-order by sequence
-limit $4
-
--- name: sequences
--- What followers of jobs need to know whether there is news.
-select j.id, j.sequence, j.status, w.progress, l.fence
-from jobs j
-left join leases l on l.job_id = j.id
-left join workers w on w.epoch = l.worker_epoch
-where j.id = any($1::uuid[])
