@@ -65,7 +65,7 @@ class Post:
     async def log(self, key: UUID) -> list[Delivery]:
         """What the log shows, oldest first."""
         found = await webhooks.list_deliveries(self.deps, self.user, key, status=None, before=None, limit=500)
-        return found[::-1]
+        return sorted(found, key=lambda item: (item.created_at, item.sequence))
 
     async def get(self, key: UUID) -> Any:
         return await webhooks.get(self.deps, self.user, key)
