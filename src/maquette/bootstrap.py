@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import uvicorn
 
+from maquette.adapters.bus_webhook import WebhookBus
 from maquette.adapters.objects_local import LocalObjects
 from maquette.adapters.signing import SigningKey
 from maquette.api.app import build_app
@@ -29,6 +30,8 @@ from maquette.maintenance.relay import Relay
 from maquette.maintenance.retention import RetentionLoop
 from maquette.maintenance.staging import StagingSweeper
 from maquette.maintenance.sweeper import Sweeper
+from maquette.maintenance.webhooks import WebhookLoop
+from maquette.outbound import Outbound
 from maquette.outbound import Policy as OutboundPolicy
 from maquette.ports import EventBus, ObjectStore
 from maquette.services.deps import Deps, Limits
@@ -155,9 +158,12 @@ def serve(settings: Settings) -> None:
     _run(run())
 
 
-def event_sinks(_deps: Deps) -> list[EventBus]:
-    """Return the sinks that events are published to. Every process that relays must have the same."""
-    return []
+def event_sinks(deps: Deps, queued: Callable[[], None]) -> list[EventBus]:
+    """Return the sinks that events are published to. Every process that relays must have the same.
+
+    ``queued`` is called when there is something to deliver to webhooks.
+    """
+    return [WebhookBus(deps.database, new_id, queued)]
 
 
 def maintain(settings: Settings) -> None:
@@ -167,10 +173,12 @@ def maintain(settings: Settings) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with open_deps(settings) as deps:
+        async with open_deps(settings) as deps, Outbound(deps.outbound) as outbound:
+            webhooks = WebhookLoop(deps.database, outbound, deps.webhook_key)
             sweepers = [
                 Sweeper(deps.database, deps.transactor, settings.lease_seconds).run(),
-                Relay(deps.database, event_sinks(deps)).run(),
+                Relay(deps.database, event_sinks(deps, webhooks.nudge)).run(),
+                webhooks.run(),
                 Partitions(deps.database).run(),
             ]
             if isinstance(deps.objects, LocalObjects):
