@@ -52,6 +52,9 @@ def test_every_promised_file_is_there(exported: dict[str, Any]) -> None:
             "courier.fbx",
             "engine_notes.json",
             "preview.png",
+            "contact_sheet.png",
+            "turntable.webp",
+            "animation.webp",
             *(f"courier_{c}.png" for c in CHANNELS),
         ]
     )
@@ -126,6 +129,7 @@ def test_engine_notes_tell_the_truth(exported: dict[str, Any]) -> None:
 def test_equal_inputs_give_equal_files(exported: dict[str, Any], figure: Scene, chain: Chain) -> None:
     """Exporting again, from files without any attribute, gives the same bytes."""
     again = chain.run("export", inputs_of(chain, figure), {"name": "courier", "engine": "unity"})
+    assert len(again.files) == len(exported["files"])
     for name, path in again.files.items():
         assert path.read_bytes() == exported["files"][name].read_bytes(), name
 
@@ -133,7 +137,7 @@ def test_equal_inputs_give_equal_files(exported: dict[str, Any], figure: Scene, 
 def test_a_plain_foreign_mesh_is_exported(chain: Chain, validator: Callable[..., Any]) -> None:
     """A prop without skeleton and clips, made elsewhere, gets models, a full texture set and a preview."""
     mesh = chain.file("crate.glb", "mesh", textured_cube())
-    recorded = chain.run("export", [mesh])
+    recorded = chain.run("export", [mesh], {"turntable": False})
     assert validator(recorded.files["asset.glb"])[0]["messages"] == []
     assert fbx_reader.bones(fbx_reader.read(recorded.files["asset.fbx"].read_bytes())) == {}
     assert np.asarray(Image.open(recorded.files["asset_metallic.png"])).max() == 0
@@ -147,7 +151,11 @@ def test_clips_find_their_bones_by_name(chain: Chain, figure: Scene) -> None:
     part = replace(sway, translations={0: sway.translations[1]}, rotations={0: sway.rotations[1]})
     clip = chain.file("c.glb", "clip", write_glb(Scene("c", None, bones=(top,), clips=(part,))))
     mesh = chain.file("m.glb", "mesh", write_glb(replace(figure, clips=())))
-    scene = read_glb(chain.run("export", [mesh, clip], {"formats": ["glb"]}).files["asset.glb"].read_bytes())
+    scene = read_glb(
+        chain.run("export", [mesh, clip], {"formats": ["glb"], "turntable": False})
+        .files["asset.glb"]
+        .read_bytes()
+    )
     assert np.abs(scene.clips[0].rotations[1] - sway.rotations[1]).max() < 1e-6
     assert np.abs(scene.clips[0].translations[0] - figure.bones[0].translation).max() < 1e-6
 
@@ -155,7 +163,7 @@ def test_clips_find_their_bones_by_name(chain: Chain, figure: Scene) -> None:
 def test_clips_inside_the_mesh_file_are_kept(chain: Chain) -> None:
     """A foreign model that brings its own animation keeps it."""
     mesh = chain.file("man.glb", "mesh", rigged_figure())
-    recorded = chain.run("export", [mesh], {"formats": ["fbx"], "name": "man"})
+    recorded = chain.run("export", [mesh], {"formats": ["fbx"], "name": "man", "turntable": False})
     fbx = fbx_reader.read(recorded.files["man.fbx"].read_bytes())
     assert fbx_reader.bones(fbx) == {"Pelvis": "Armature", "Chest": "Pelvis"}
     assert [fbx.title(key) for key in fbx.of("AnimationStack")] == ["Wave"]

@@ -59,6 +59,7 @@ def _request(context: Context) -> Request:
         formats=tuple(dict.fromkeys(formats)),
         clips=context.of_kind("clip"),
         images=images if flat else (),
+        turntable=context.params.get("turntable") is not False,
     )
 
 

@@ -1,5 +1,7 @@
 """Preview pictures without a GPU: perspective, anti-aliased, lit by ``shading``, standing on a soft shadow."""
 
+from functools import lru_cache
+
 import numpy as np
 from PIL import Image
 
@@ -43,10 +45,19 @@ def draw(
         ground = studio_backdrop(size) * (1.0 - shadow[..., None] * tint)
         flat = ground * (1.0 - alpha[..., None]) + color
         return Image.fromarray(np.rint(np.clip(flat, 0, 1) * 255).astype(np.uint8))
+    shadow = shadow * _fade(size)  # laid on something else, a shadow must not end at a line
     total = alpha + shadow * (1.0 - alpha)
     straight = color / np.maximum(total, 1e-4)[..., None]
     rgba = np.concatenate([straight, total[..., None]], axis=-1)
     return Image.fromarray(np.rint(np.clip(rgba, 0, 1) * 255).astype(np.uint8))
+
+
+@lru_cache(maxsize=8)
+def _fade(size: int) -> Floats32:
+    """(size, size) 1 inside, falling to 0 over the outer eighth."""
+    ramp = np.clip((0.5 - np.abs(np.linspace(-0.5, 0.5, size))) * 8.0, 0.0, 1.0).astype(np.float32)
+    smooth = ramp * ramp * (3.0 - 2.0 * ramp)
+    return smooth[:, None] * smooth
 
 
 def _object(drawn: Surface, camera: Camera, size: int, shadows: int) -> tuple[Floats32, Floats32]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from maquette.studio.delivery.clips import all_clips
 from maquette.studio.delivery.folder import METHOD, Folder, Request
+from maquette.studio.delivery.previews import Drawable, draw_previews
 from maquette.studio.formats.engine_notes import Files, model_notes
 from maquette.studio.formats.fbx_write import write_fbx
 from maquette.studio.formats.gltf_write import TEXTURE_FILES, png_bytes, write_glb, write_gltf
@@ -12,13 +13,10 @@ from maquette.studio.formats.obj_write import write_obj
 from maquette.studio.formats.usdz_write import write_usdz
 from maquette.studio.mesh_input import read_mesh
 from maquette.studio.quads import face_count
-from maquette.studio.render import render
 from maquette.studio.scene import Material, Mesh, Scene
 from maquette.studio.textures import COLOR_SPACES, settled, texture_set
 from maquette.studio.version import engine
 from maquette.worker.handler import Context, Succeeded
-
-_PREVIEW = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +87,7 @@ def export_model(context: Context, request: Request) -> Succeeded:
     models = {kind: f"{request.name}.{kind}" for kind in request.formats}
     notes = model_notes(scene, request.engine, request.name, Files(models, names))
     folder.write_json("engine_notes.json", notes)
-    context.progress(0.6, "rendering the preview")
-    preview = render(scene, size=_PREVIEW)
-    folder.write("preview.png", png_bytes(preview), "preview", {"width": _PREVIEW, "height": _PREVIEW})
+    draw_previews(context, request, folder, Drawable(scene, texture_set(whole)))
     context.progress(1.0, "exported")
     return folder.succeeded({"texture_set": names, "engine_notes": notes, "poly_count": poly_count})
 

@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image
 
 from maquette.studio.picturing.camera import framed, orbit
-from maquette.studio.picturing.surface import surface
+from maquette.studio.picturing.surface import Surface
 from maquette.studio.pose import posed
 from maquette.studio.render import draw
-from maquette.studio.scene import Clip, Floats, Scene
+from maquette.studio.scene import Clip, Scene
 
 SIZE = 360
 TURNTABLE_FRAMES = 24
@@ -23,11 +23,9 @@ _QUALITY = 82
 Progress = Callable[[float], None]
 
 
-def turntable(scene: Scene, progress: Progress) -> bytes:
+def turntable(drawn: Surface, progress: Progress) -> bytes:
     """Turn the model around in front of the lamps: `TURNTABLE_FRAMES` frames that begin and end at three quarters."""
-    assert scene.mesh is not None
-    drawn = surface(scene.mesh, scene.material)
-    cameras = orbit(_used(scene.mesh.positions, scene.mesh.triangles), TURNTABLE_FRAMES)
+    cameras = orbit(drawn.places, TURNTABLE_FRAMES)
 
     def frames() -> Iterator[Image.Image]:
         for number, camera in enumerate(cameras):
@@ -37,15 +35,13 @@ def turntable(scene: Scene, progress: Progress) -> bytes:
     return _webp(list(frames()), _TURN_MS)
 
 
-def played(scene: Scene, clip: Clip, progress: Progress) -> bytes:
+def played(drawn: Surface, scene: Scene, clip: Clip, progress: Progress) -> bytes:
     """Play a clip at its own speed, seen from three quarters by a camera that stands still."""
-    assert scene.mesh is not None
     numbers, wait = _chosen(clip)
     poses = [posed(scene, clip, number).mesh for number in numbers]
     meshes = [mesh for mesh in poses if mesh is not None]
-    places = np.unique(scene.mesh.triangles)
-    camera = framed(np.concatenate([mesh.positions[places] for mesh in meshes]))
-    drawn = surface(scene.mesh, scene.material)
+    used = np.unique(drawn.triangles)
+    camera = framed(np.concatenate([mesh.positions[used] for mesh in meshes]))
     frames = []
     for number, mesh in enumerate(meshes):
         progress(number / len(meshes))
@@ -71,11 +67,6 @@ def _chosen(clip: Clip) -> tuple[list[int], int]:
     wanted = int(np.clip(round(clip.duration * _CLIP_RATE), 2, _CLIP_FRAMES_MAX))
     numbers = spread(len(clip.times), wanted, loop=clip.loop)
     return numbers, max(20, round(1000 * clip.duration / len(numbers)))
-
-
-def _used(positions: Floats, triangles: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Floats:
-    used: Floats = positions[np.unique(triangles)]
-    return used
 
 
 def _webp(frames: Sequence[Image.Image], wait: int) -> bytes:

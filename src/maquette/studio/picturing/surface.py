@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from maquette.studio.geometry import tangents
-from maquette.studio.scene import Ints, Material, Mesh
+from maquette.studio.scene import Floats, Ints, Material, Mesh
 from maquette.studio.textures import linear_from_srgb
 
 Floats32 = NDArray[np.float32]
-_LEVELS = 5
+CLAY = Material(base_color_factor=(0.62, 0.62, 0.64, 1.0), metallic_factor=0.0, roughness_factor=0.85)
+"""What shows a shape and nothing else."""
+
 _LINEAR = linear_from_srgb(np.arange(256) / 255).astype(np.float32)
 ALBEDO, ALPHA, OCCLUSION, ROUGHNESS, METALLIC, BUMP = (
     slice(0, 3),
@@ -50,6 +52,12 @@ class Surface:
     def triangles(self) -> Ints:
         """(m, 3)."""
         return self.mesh.triangles
+
+    @cached_property
+    def places(self) -> Floats:
+        """(p, 3) positions that some face uses."""
+        places: Floats = self.mesh.positions[np.unique(self.mesh.triangles)]
+        return places
 
     def moved(self, mesh: Mesh) -> "Surface":
         """Return the surface with other positions and normals (tangents stay those of the rest pose)."""
