@@ -116,7 +116,7 @@ def test_backends_that_outlive_the_postmaster_are_ended(home: Path) -> None:
     first = EmbeddedPostgres(home)
     first.start()
     assert first.pid is not None
-    others = [pid for pid in leftovers._processes_in(home / "cluster") if pid != first.pid]
+    others = [pid for pid in leftovers.processes_in(home / "cluster") if pid != first.pid]
     os.kill(others[0], signal.SIGSTOP)
     os.kill(first.pid, signal.SIGKILL)
     assert wait_until_gone(others[1:])

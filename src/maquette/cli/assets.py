@@ -12,7 +12,7 @@ from maquette.cli.output import CommandError, age, err, out, print_fields, print
 from maquette.settings import load
 
 if TYPE_CHECKING:
-    from maquette.cli.client import Client
+    pass
 
 app = typer.Typer(help="Look into the library and take files out of it.", no_args_is_help=True)
 
@@ -73,6 +73,7 @@ def show(asset_id: AssetId, version: Version = "latest", json: Json = False) -> 
     """Show an asset: its files, its versions and where it came from."""
     from maquette.cli.client import connect
     from maquette.cli.files import print_files
+    from maquette.cli.pulling import find
 
     with connect(load()) as client:
         asset = find(client, asset_id, version)
@@ -144,7 +145,7 @@ def pull(
     """
     from maquette.cli.client import connect, project_of
     from maquette.cli.files import print_files, save_files
-    from maquette.cli.pulling import pull_path
+    from maquette.cli.pulling import find, pull_path
 
     settings = load()
     with connect(settings) as client:
@@ -174,25 +175,3 @@ def pull(
         return
     print_files(files)
     err().print(f"[dim]saved in[/dim] {output.resolve()}")
-
-
-def find(client: "Client", asset_id: str, version: str) -> dict[str, Any]:
-    """Return an asset at a version: a number, ``latest``, or the newest one that was approved."""
-    if version == "approved":
-        latest = client.get(f"/assets/{asset_id}")
-        if (found := approved(client, latest)) is None:
-            raise CommandError(f"{latest['library_path']} has no approved version.", "Take --version latest.")
-        return found
-    if version != "latest" and not version.isdecimal():
-        raise CommandError(f"{version!r} is no version.", "Say a number, latest or approved.")
-    address = f"/assets/{asset_id}" if version == "latest" else f"/assets/{asset_id}/versions/{version}"
-    return dict(client.get(address))
-
-
-def approved(client: "Client", asset: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the newest approved version up to the given one; None when there is none."""
-    while asset["status"] != "approved":
-        if asset["version"] == 1:
-            return None
-        asset = client.get(f"/assets/{asset['id']}/versions/{asset['version'] - 1}")
-    return asset

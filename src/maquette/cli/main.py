@@ -1,11 +1,12 @@
 """``maquette``: the root of the command line, and the one place where its errors are told."""
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
-from maquette.cli import assets, batches, demo, jobs, projects, serving
+from maquette.cli import assets, batches, demo, doctor, jobs, keys, projects, services, serving
 from maquette.cli.output import CommandError, report
 from maquette.settings import SettingsError
 from maquette.supervisor.errors import SupervisorError
@@ -14,17 +15,18 @@ app = typer.Typer(
     name="maquette",
     help="Briefs in, game-ready assets out: durable pipelines for generative 2D and 3D.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 serving.register(app)
 demo.register(app)
+doctor.register(app)
 app.add_typer(jobs.app, name="job")
 app.add_typer(batches.app, name="batch")
 app.add_typer(assets.app, name="asset")
-app.add_typer(projects.project_app, name="project")
-app.add_typer(projects.key_app, name="key")
+app.add_typer(projects.app, name="project")
+app.add_typer(keys.app, name="key")
+app.add_typer(services.app, name="service")
 
 
 def _version(wanted: bool) -> None:
@@ -49,11 +51,21 @@ def run(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
     try:
-        app(args=arguments, prog_name="maquette")
+        # With --json wrong usage is told as JSON too, so Typer must not tell it itself.
+        sys.exit(app(args=arguments, prog_name="maquette", standalone_mode=not as_json) or 0)
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # who read us has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except CommandError as error:
         report(error, as_json=as_json)
     except (SettingsError, SupervisorError) as error:
         report(CommandError(str(error)), as_json=as_json)
+    except Exception as error:
+        told = getattr(error, "format_message", None)  # what Typer raises for wrong usage; it exports no name
+        if told is None:
+            raise
+        report(CommandError(told(), "Add --help to see what the command takes."), as_json=as_json)
+        sys.exit(2)
     sys.exit(1)

@@ -27,8 +27,6 @@ def pull_path(
     as_json: bool,
 ) -> None:
     """Save every asset at or below a library path. A second run fetches only what is missing or changed."""
-    from maquette.cli.assets import approved, find
-
     folder = path.strip("/")
     found = list(client.pages(f"/projects/{project_id}/assets", _ASSETS_MAX, path=folder))
     if not found:
@@ -108,3 +106,25 @@ def _print(entries: list[Entry], skipped: list[str], output: Path) -> None:
     for path in skipped:
         err().print(f"[yellow]left out:[/yellow] {path} has no approved version")
     err().print(f"[dim]{len(entries)} assets saved in[/dim] {output.resolve()} [dim](see {MANIFEST})[/dim]")
+
+
+def find(client: Client, asset_id: str, version: str) -> dict[str, Any]:
+    """Return an asset at a version: a number, ``latest``, or the newest one that was approved."""
+    if version == "approved":
+        latest = client.get(f"/assets/{asset_id}")
+        if (found := approved(client, latest)) is None:
+            raise CommandError(f"{latest['library_path']} has no approved version.", "Take --version latest.")
+        return found
+    if version != "latest" and not version.isdecimal():
+        raise CommandError(f"{version!r} is no version.", "Say a number, latest or approved.")
+    address = f"/assets/{asset_id}" if version == "latest" else f"/assets/{asset_id}/versions/{version}"
+    return dict(client.get(address))
+
+
+def approved(client: Client, asset: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the newest approved version up to the given one; None when there is none."""
+    while asset["status"] != "approved":
+        if asset["version"] == 1:
+            return None
+        asset = client.get(f"/assets/{asset['id']}/versions/{asset['version'] - 1}")
+    return asset

@@ -74,6 +74,27 @@ async def check(connection: Connection) -> None:
         raise Unavailable(f"The database lacks {', '.join(missing)}: run `maquette migrate`.")
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a database's schema stands to this version: names of files, none when all is well."""
+
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    edited: tuple[str, ...]
+
+
+async def standing(connection: Connection) -> Standing:
+    """Compare the ledger with the shipped files; an empty database misses all of them."""
+    exists = await connection.fetchval("select to_regclass('schema_migrations') is not null")
+    applied = await _applied(connection) if exists else {}
+    shipped = {item.name: item.sha256 for item in migrations()}
+    return Standing(
+        tuple(name for name in shipped if name not in applied),
+        tuple(sorted(name for name in applied if name not in shipped)),
+        tuple(name for name, sha256 in shipped.items() if applied.get(name, sha256) != sha256),
+    )
+
+
 async def _applied(connection: Connection) -> dict[str, str]:
     rows = await connection.fetch("select name, sha256 from schema_migrations")
     return {row["name"]: row["sha256"] for row in rows}

@@ -27,17 +27,21 @@ def postgres_programs(identity: Identity | None) -> Path:
     runs as. Then the installation (40 MB) is copied once per version to a system directory that root owns;
     no permission of an existing directory is loosened.
     """
+    programs = shipped_programs()
+    if identity is None or reachable(programs, identity):
+        return programs
+    return _shared_copy(programs.parents[1]) / _PACKAGE / _INSTALL / "bin"
+
+
+def shipped_programs() -> Path:
+    """Directory with the programs as the wheel brought them; looks, and changes nothing."""
     spec = util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         raise SupervisorError(
             "Embedded PostgreSQL is not installed. Install it with: pip install 'maquette[embedded]', "
             "or set MAQUETTE_DATABASE_URL to a server of your own."
         )
-    package = Path(spec.origin).parent
-    programs = package / _INSTALL / "bin"
-    if identity is None or reachable(programs, identity):
-        return programs
-    return _shared_copy(package) / _PACKAGE / _INSTALL / "bin"
+    return Path(spec.origin).parent / _INSTALL / "bin"
 
 
 def _shared_copy(package: Path) -> Path:

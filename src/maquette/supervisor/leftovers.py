@@ -23,17 +23,17 @@ def clear_leftovers(directory: Path, *, patience_seconds: float = 20.0) -> list[
     if not directory.exists():
         return []
     pid_file = directory / "postmaster.pid"
-    found = _processes_in(directory)
-    postmaster = _recorded_pid(pid_file)
+    found = processes_in(directory)
+    postmaster = recorded_pid(pid_file)
     if postmaster in found:
         _signal([postmaster], signal.SIGINT)  # fast shutdown
         _await_gone(directory, patience_seconds)
     for last_resort in (signal.SIGQUIT, signal.SIGKILL):
-        remaining = _processes_in(directory)
+        remaining = processes_in(directory)
         if remaining:
             _signal(remaining, last_resort)
             _await_gone(directory, 2.0)
-    if remaining := _processes_in(directory):
+    if remaining := processes_in(directory):
         raise SupervisorError(
             f"Processes {remaining} still use the database in {directory} and cannot be stopped. End them and start again."
         )
@@ -41,15 +41,16 @@ def clear_leftovers(directory: Path, *, patience_seconds: float = 20.0) -> list[
     return found
 
 
-def _recorded_pid(pid_file: Path) -> int | None:
+def recorded_pid(pid_file: Path) -> int | None:
+    """Return the postmaster that a pid file names, alive or not; None without one."""
     try:
         return int(pid_file.read_text(encoding="utf-8").splitlines()[0])
     except (FileNotFoundError, ValueError, IndexError):
         return None
 
 
-def _processes_in(directory: Path) -> list[int]:
-    """Live PostgreSQL processes whose working directory is ``directory``."""
+def processes_in(directory: Path) -> list[int]:
+    """Return live PostgreSQL processes whose working directory is ``directory``."""
     if sys.platform != "linux":
         return _processes_by_pid_file(directory)
     here = directory.stat()
@@ -69,7 +70,7 @@ def _processes_in(directory: Path) -> list[int]:
 
 def _processes_by_pid_file(directory: Path) -> list[int]:
     """Without /proc: the recorded postmaster, when its command line names a ``postgres``."""
-    pid = _recorded_pid(directory / "postmaster.pid")
+    pid = recorded_pid(directory / "postmaster.pid")
     if pid is None:
         return []
     command = ["/bin/ps", "-o", "command=", "-p", str(pid)]
@@ -87,5 +88,5 @@ def _signal(pids: list[int], number: signal.Signals) -> None:
 
 def _await_gone(directory: Path, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while _processes_in(directory) and time.monotonic() < deadline:
+    while processes_in(directory) and time.monotonic() < deadline:
         time.sleep(0.02)

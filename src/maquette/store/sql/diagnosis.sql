@@ -1,0 +1,18 @@
+-- name: server
+select current_setting('server_version_num')::int as version, clock_timestamp() as now
+
+-- name: backlog
+-- Events that nobody has taken from the outbox yet, counted up to $1, and when the oldest of those became true.
+select count(*) as events, min(time) as oldest from (select time from outbox limit $1) counted
+
+-- name: sinks
+-- Events that a sink has not acknowledged, counted up to $1 each, and what went wrong last.
+select s.sink, s.error, counted.events
+from sinks s
+cross join lateral (
+    select count(*) as events from (select from undelivered u where u.sink = s.sink limit $1) some
+) counted
+order by s.sink
+
+-- name: relays
+select count(*) from relays where expires_at > clock_timestamp()
