@@ -19,7 +19,7 @@ from maquette.domain.typeid import encode as typeid
 from maquette.services.dispatch import serve
 from maquette.services.ids import new_id
 from maquette.services.orders import Batch, Fences, NewJob, Order, Replayed, Slot
-from maquette.store import assets, jobs, steps, tasks
+from maquette.store import assets, jobs, steps, tasks, webhooks
 from maquette.store.database import Connection
 from maquette.store.jobs import RequestKey
 
@@ -89,6 +89,13 @@ async def _create(
         await jobs.remember_requests(connection, fresh, batch.now)
     if batch.new:
         await jobs.insert(connection, [(batch.after[key], new.brief) for key, new in batch.new.items()])
+    hooks = [
+        (new_id(), batch.after[key].project_id, key, new.webhook_url, new.brief.created_by)
+        for key, new in batch.new.items()
+        if new.webhook_url is not None
+    ]
+    if hooks:
+        await webhooks.insert_for_jobs(connection, hooks, batch.now)
         await _insert_artifacts(
             connection,
             [(batch.after[key].project_id, list(new.references)) for key, new in batch.new.items()],

@@ -22,6 +22,8 @@ class NewJob:
     brief: BriefRow
     references: tuple[Artifact, ...] = ()
     request: RequestKey | None = None
+    webhook_url: str | None = None
+    """Where the job's own events are sent, besides the project's webhooks."""
 
 
 @dataclass(frozen=True, slots=True)

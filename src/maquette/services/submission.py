@@ -19,6 +19,7 @@ from maquette.services.admission import Admitted, admit
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.services.orders import NewJob, Replayed
+from maquette.services.webhooks import check_url
 from maquette.store import projects
 from maquette.store.jobs import BatchLine, BriefRow, RequestKey
 from maquette.store.projects import Upload
@@ -44,6 +45,9 @@ async def record(
     """Admit one brief and record its job durably; a request that came before gives the job it made then."""
     principal.require("user", "operator")
     project_id = principal.require_project(typeid.decode("prj", wish["project_id"]))
+    webhook_url = wish.get("webhook_url")
+    if webhook_url is not None:
+        check_url(deps.outbound, webhook_url, ("webhook_url",))
     async with deps.database.connection() as connection:
         project = await projects.context(connection, project_id)
         ids = [typeid.decode("upl", item) for item in wish.get("reference_uploads", ())]
@@ -64,7 +68,9 @@ async def record(
     )
     uploads = sorted(uploads, key=lambda upload: ids.index(upload.id))
     job = _new_job(admitted, correlation_id)
-    new = NewJob(_brief_row(admitted, principal, batch), _references(job, uploads), request)
+    new = NewJob(
+        _brief_row(admitted, principal, batch), _references(job, uploads), request, webhook_url=webhook_url
+    )
     made = await deps.transactor.create(job, Create(job), new)
     return (
         Recorded(made.job_id, replayed=True)

@@ -8,6 +8,7 @@ from maquette.api.shapes.base import Metadata, Shape, Timestamp, later
 from maquette.api.shapes.examples import REVIEW, SUBMISSION
 from maquette.domain.brief import PROMPT_MAX, SEED_MAX
 from maquette.domain.job import JobStatus, StepStatus
+from maquette.outbound import URL_LENGTH_MAX
 
 Params = Annotated[
     dict[str, dict[str, Any]],
@@ -44,14 +45,16 @@ class JobSubmission(Shape):
     fallback: Annotated[str, later("allow")] = Field(default="allow", description="Not in this release.")
     reuse: Annotated[str, later("allow")] = Field(default="allow", description="Not in this release.")
     dry_run: Annotated[bool, later(neutral=False)] = Field(default=False, description="Not in this release.")
-    webhook_url: Annotated[str | None, later(None)] = Field(default=None, description="Not in this release.")
+    webhook_url: Annotated[str, Field(min_length=1, max_length=URL_LENGTH_MAX)] | None = Field(
+        default=None, description="Where this job's events are sent, besides the project's webhooks."
+    )
 
     def wish(self) -> dict[str, Any]:
         """Return the brief as the service takes it: without what only has a neutral value yet."""
         return self.model_dump(exclude=_LATER)
 
 
-_LATER = {"provide", "from_asset", "max_cost", "fallback", "reuse", "dry_run", "webhook_url"}
+_LATER = {"provide", "from_asset", "max_cost", "fallback", "reuse", "dry_run"}
 
 
 class Artifact(Shape):
