@@ -3,6 +3,7 @@
 MaquetteError
 ├── Invalid                 the request itself is wrong; ``details`` name the fields
 │   ├── UnsafeContent       a safety policy refused it
+│   ├── UnusableUpload      a file is not what it must be; the detail's type says why
 │   └── IdempotencyMismatch the key was used with another body
 ├── Unauthenticated
 ├── Forbidden
@@ -20,7 +21,7 @@ MaquetteError
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Invalid(MaquetteError):
     code = "invalid_request"
 
     @classmethod
-    def field(cls, loc: tuple[str | int, ...], msg: str, kind: str = "value_error") -> "Invalid":
+    def field(cls, loc: tuple[str | int, ...], msg: str, kind: str = "value_error") -> Self:
         """Return the error for a single field."""
         return cls(f"{'.'.join(map(str, loc))}: {msg}", details=[Detail(loc, msg, kind)])
 
@@ -68,6 +69,12 @@ class UnsafeContent(Invalid):
     """A safety policy refused it."""
 
     code = "content_policy_violation"
+
+
+class UnusableUpload(Invalid):
+    """An uploaded file cannot be used."""
+
+    code = "unusable_upload"
 
 
 class IdempotencyMismatch(Invalid):
