@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from maquette.cli import assets, batches, demo, doctor, jobs, keys, projects, services, serving
+from maquette.cli import assets, batches, demo, doctor, integrity, jobs, keys, projects, services, serving
 from maquette.cli.output import CommandError, report
 from maquette.settings import SettingsError
 from maquette.supervisor.errors import SupervisorError
@@ -21,6 +21,7 @@ app = typer.Typer(
 serving.register(app)
 demo.register(app)
 doctor.register(app)
+integrity.register(app)
 app.add_typer(jobs.app, name="job")
 app.add_typer(batches.app, name="batch")
 app.add_typer(assets.app, name="asset")

@@ -78,6 +78,11 @@ class Cluster:
         return "/proc/self/cwd" if self.identity and sys.platform == "linux" else str(directory)
 
 
+def address(password: str, port: int) -> str:
+    """Address `ROLE`'s database on loopback. A secret."""
+    return f"postgresql://{ROLE}:{password}@127.0.0.1:{port}/{DATABASE}"
+
+
 def create(cluster: Cluster) -> str:
     """Make the cluster unless it exists, and return the password of `ROLE`, which owns `DATABASE`.
 

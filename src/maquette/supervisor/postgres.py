@@ -55,7 +55,7 @@ class EmbeddedPostgres:
     @property
     def url(self) -> str:
         """Address and password of the role that owns the database, over TCP on loopback. A secret."""
-        return f"postgresql://{clusters.ROLE}:{self._password}@127.0.0.1:{self._port}/{clusters.DATABASE}"
+        return clusters.address(self._password, self._port)
 
     @property
     def pid(self) -> int | None:
