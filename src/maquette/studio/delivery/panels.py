@@ -69,9 +69,10 @@ def front_and_back(drawn: Surface) -> Painter:
         cameras = [_framing(drawn, azimuth, 0.12) for azimuth in (0.12, np.pi + 0.12)]
         beside = min(_side(drawn, camera, width // 2, height) for camera in cameras)
         above = min(_side(drawn, camera, width, height // 2) for camera in cameras)
+        stacked = above > 1.25 * beside
         for camera, share in zip(cameras, (0.27, 0.73), strict=True):
-            shown = draw(drawn, camera, max(beside, above), backdrop=False, shadows=_SHADOWS)
-            _center(panel, shown, *((share, 0.5) if beside >= above else (0.5, share)))
+            shown = draw(drawn, camera, above if stacked else beside, backdrop=False, shadows=_SHADOWS)
+            _center(panel, shown, *((0.5, share) if stacked else (share, 0.5)))
         return panel
 
     return paint

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from maquette.studio.formats.format_notes import format_notes
 from maquette.studio.scene import Clip, Scene
 from maquette.studio.textures import COLOR_SPACES
 from maquette.studio.version import engine
@@ -36,7 +37,7 @@ def model_notes(scene: Scene, target: str, name: str, files: Files) -> dict[str,
         "schema": SCHEMA,
         "engine": target,
         "written_by": engine("file writers; the other steps name their own makers"),
-        "units": "metres in GLB, centimetres in FBX (UnitScaleFactor 1): both come in at true size",
+        "units": "centimetres in FBX (UnitScaleFactor 1), metres in every other format: all come in at true size",
         "up_axis": "+Y",
         "forward_axis": "+Z",
         "handedness": "right",
@@ -52,6 +53,7 @@ def model_notes(scene: Scene, target: str, name: str, files: Files) -> dict[str,
         },
         "naming": _naming(scene, name),
         "files": dict(files.models),
+        "formats": format_notes(scene, files.models),
         "textures": {
             channel: {"file": file, "color_space": COLOR_SPACES[channel]} | _channel_note(channel)
             for channel, file in files.textures.items()
@@ -135,14 +137,15 @@ def _looping(clips: Sequence[Clip]) -> list[str]:
 def _unity(scene: Scene, files: Files) -> dict[str, Any]:
     biped = {bone.name for bone in scene.bones} >= _BIPED
     settings: dict[str, Any] = {
-        "model": files.models.get("fbx", next(iter(files.models.values()))),
+        "model": _preferred(files, "fbx", "glb", "gltf"),
         "scale_factor": 1,
         "convert_units": True,
         "bake_axis_conversion": False,
         "normals": "Import",
         "tangents": "Calculate Mikktspace",
         "forward": "the model faces +Z, Unity's forward",
-        "materials": "FBX carries base color and normal; assign the rest to a Lit material by hand, or import the GLB with glTFast",
+        "materials": "FBX carries its textures inside: Materials tab, Extract Textures, Extract Materials; metallic and roughness "
+        "go into a Lit material by hand, or import the GLB with glTFast",
         "base_color": "sRGB (Color Texture) on",
         "normal": "Texture Type Normal map; do not flip green",
         "metallic_roughness_ao": "sRGB off; Lit shaders want metallic in R and 1 - roughness in A of one map",
@@ -157,7 +160,7 @@ def _unity(scene: Scene, files: Files) -> dict[str, Any]:
 
 def _unreal(scene: Scene, files: Files) -> dict[str, Any]:
     settings: dict[str, Any] = {
-        "model": files.models.get("fbx", next(iter(files.models.values()))),
+        "model": _preferred(files, "fbx", "glb", "gltf"),
         "import_uniform_scale": 1.0,
         "convert_scene": True,
         "convert_scene_unit": False,
@@ -178,7 +181,7 @@ def _unreal(scene: Scene, files: Files) -> dict[str, Any]:
 
 def _godot(clips: Sequence[Clip], files: Files) -> dict[str, Any]:
     settings: dict[str, Any] = {
-        "model": files.models.get("glb", next(iter(files.models.values()))),
+        "model": _preferred(files, "glb", "gltf", "fbx"),
         "root_scale": 1.0,
         "forward": "the model faces +Z (Vector3.MODEL_FRONT); pass use_model_front to look_at()",
         "materials": "the GLB brings all textures, packed as Godot's ORM",
@@ -190,6 +193,12 @@ def _godot(clips: Sequence[Clip], files: Files) -> dict[str, Any]:
             "glTF has no loop flag: set Loop Mode in the Advanced Import Settings for the clips listed"
         )
     return settings
+
+
+def _preferred(files: Files, *formats: str) -> str:
+    """Name the first of the formats that was exported, else whatever was."""
+    found = next((files.models[kind] for kind in formats if kind in files.models), None)
+    return found or next(iter(files.models.values()))
 
 
 def _rounded(value: float) -> float:
