@@ -132,6 +132,7 @@ class Courier:
             self._held = held
             return 0.0
         self._tries += 1
+        self.news.set()  # once it has been left in peace, nothing else is to be waited for
         return _backoff(self._tries)
 
 

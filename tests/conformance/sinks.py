@@ -1,0 +1,128 @@
+"""Sinks as the conformance suite meets them: how to make one, what arrived in it, and moods that it may be in."""
+
+import asyncio
+import json
+import os
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from maquette.domain.events import Event, cloud_event
+from maquette.ports import EventBus
+
+#: (source, sequence) of an event, as it came.
+Arrival = tuple[str, int]
+
+
+class Ground(Protocol):
+    """One kind of sink with what stands behind it. Relays in other processes make a sink of their own by ``kind``."""
+
+    kind: str
+
+    def sink(self) -> EventBus:
+        """Make an adapter; several may publish to the same ground."""
+        ...
+
+    def arrived(self) -> list[Arrival]:
+        """Return everything that arrived, in order, repetitions too."""
+        ...
+
+
+@dataclass
+class Recording:
+    """Publishes into a file: durable once written, whoever is killed."""
+
+    path: Path
+    kind: str = "recording"
+
+    @property
+    def name(self) -> str:
+        return self.kind
+
+    async def publish(self, events: Sequence[Event]) -> Sequence[Exception | None]:
+        lines = b"".join(json.dumps(cloud_event(event)).encode() + b"\n" for event in events)
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        try:
+            assert os.write(file, lines) == len(lines)
+        finally:
+            os.close(file)
+        return [None] * len(events)
+
+    def sink(self) -> EventBus:
+        return self
+
+    def arrived(self) -> list[Arrival]:
+        if not self.path.exists():
+            return []
+        events = [json.loads(line) for line in self.path.read_text().splitlines()]
+        return [(event["source"], int(event["sequence"])) for event in events]
+
+
+#: Every kind of sink, made from a folder of its own. A new adapter adds its line here.
+GROUNDS: dict[str, Callable[[Path], Ground]] = {"recording": lambda folder: Recording(folder / "arrived")}
+
+
+class Moody:
+    """A sink that does what sinks do on bad days, by seed, and hands on to the real one what gets through."""
+
+    def __init__(self, inner: EventBus, rng: random.Random, *, bad_days: int) -> None:
+        self._inner, self._rng, self._left = inner, rng, bad_days
+        self.seen: list[str] = []
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    async def publish(self, events: Sequence[Event]) -> Sequence[Exception | None]:
+        if not self._left:
+            return await self._inner.publish(events)
+        self._left -= 1
+        mood = self._rng.choice(
+            [self.refuses, self.fails, self.forgets, self.hangs, self.picks, self.miscounts]
+        )
+        self.seen.append(mood.__name__)
+        return await mood(events)
+
+    async def refuses(self, _events: Sequence[Event]) -> Sequence[Exception | None]:
+        """Nothing gets through."""
+        raise ConnectionError("away")
+
+    async def fails(self, events: Sequence[Event]) -> Sequence[Exception | None]:
+        """It says so of each event instead."""
+        return [ConnectionError("away") for _ in events]
+
+    async def forgets(self, events: Sequence[Event]) -> Sequence[Exception | None]:
+        """A part arrives, and nothing of it is acknowledged."""
+        await self._inner.publish(events[: self._rng.randrange(len(events) + 1)])
+        raise TimeoutError("no acknowledgement")
+
+    async def hangs(self, events: Sequence[Event]) -> Sequence[Exception | None]:
+        """A part arrives, then there is silence."""
+        await self._inner.publish(events[: self._rng.randrange(len(events) + 1)])
+        await asyncio.Event().wait()
+        raise AssertionError("nobody ends this silence but by cancelling")
+
+    async def picks(self, events: Sequence[Event]) -> Sequence[Exception | None]:
+        """Some events are refused, and with each what follows it in its stream."""
+        refused: set[object] = set()
+        for event in events:
+            if event.stream_id in refused or self._rng.random() < 0.2:
+                refused.add(event.stream_id)
+        passed = [event for event in events if event.stream_id not in refused]
+        await self._inner.publish(passed)
+        return [ValueError("refused") if event.stream_id in refused else None for event in events]
+
+    async def miscounts(self, events: Sequence[Event]) -> Sequence[Exception | None]:
+        """It answers for fewer events than it was given."""
+        return [None] * (len(events) - 1)
+
+
+def assert_whole(arrived: Sequence[Arrival], expected: dict[str, int]) -> None:
+    """Hold what arrived to the promise: each stream from 1 to its last, in order once repetitions are dropped."""
+    last: dict[str, int] = {}
+    for source, sequence in arrived:
+        assert sequence <= last.get(source, 0) + 1, f"{source}: {sequence} came after {last.get(source, 0)}"
+        last[source] = max(sequence, last.get(source, 0))
+    assert last == expected
