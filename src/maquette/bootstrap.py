@@ -27,6 +27,7 @@ from maquette.domain.principal import Principal
 from maquette.domain.retention import Policy
 from maquette.maintenance.partitions import Partitions
 from maquette.maintenance.relay import Relay
+from maquette.maintenance.gates import GateKeeper
 from maquette.maintenance.retention import RetentionLoop
 from maquette.maintenance.staging import StagingSweeper
 from maquette.maintenance.sweeper import Sweeper
@@ -177,6 +178,7 @@ def maintain(settings: Settings) -> None:
             webhooks = WebhookLoop(deps.database, outbound, deps.webhook_key)
             sweepers = [
                 Sweeper(deps.database, deps.transactor, settings.lease_seconds).run(),
+                GateKeeper(deps.database, deps.transactor).run(),
                 Relay(deps.database, event_sinks(deps, webhooks.nudge)).run(),
                 webhooks.run(),
                 Partitions(deps.database).run(),

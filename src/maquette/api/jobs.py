@@ -135,11 +135,11 @@ async def get_job(
     | problems(401, 403, 404, 409, 413, 415, 422, 503),
 )
 async def review_job(job_id: str, body: shapes.Review, call: Caller) -> Response:
-    """Approve with a selection, reject with changes and a step to go back to, or pause.
+    """Approve with a selection and hand-fixed files, reject with changes and a step to go back to, or pause.
 
     A decision that came too late is 409 `stale_review`; its member `decision` is the one that won.
     """
-    wish = body.model_dump(exclude={"replacements"})
+    wish = body.model_dump()
     view = await reviews.decide(call.deps, call.principal, typeid.decode("job", job_id), wish)
     return answer(_shown(call, view))
 
@@ -161,11 +161,16 @@ async def cancel_job(job_id: str, call: Caller) -> Response:
     operation_id="pause_job",
     summary="Hold a job",
     response_class=Response,
-    responses=success(shapes.Job, "The held job") | problems(401, 403, 404, 409, 503),
+    responses=success(shapes.Job, "The held job") | problems(401, 403, 404, 409, 413, 415, 422, 503),
 )
-async def pause_job(job_id: str, call: Caller) -> Response:
-    """Let a running attempt finish and be recorded, and start nothing further."""
-    return answer(_shown(call, await jobs.pause(call.deps, call.principal, typeid.decode("job", job_id))))
+async def pause_job(job_id: str, call: Caller, body: shapes.Pause | None = None) -> Response:
+    """Let a running attempt finish and be recorded, and start nothing further.
+
+    With `before`, the job goes on until that step would begin, and is held then.
+    """
+    before = None if body is None else body.before
+    view = await jobs.pause(call.deps, call.principal, typeid.decode("job", job_id), before)
+    return answer(_shown(call, view))
 
 
 @router.post(
@@ -176,5 +181,5 @@ async def pause_job(job_id: str, call: Caller) -> Response:
     responses=success(shapes.Job, "The job, going on") | problems(401, 403, 404, 409, 503),
 )
 async def resume_job(job_id: str, call: Caller) -> Response:
-    """Go on where the job stood."""
+    """Go on where the job stood; on a job that runs, take back the hold before a later step."""
     return answer(_shown(call, await jobs.resume(call.deps, call.principal, typeid.decode("job", job_id))))

@@ -8,7 +8,7 @@ from uuid import UUID
 from maquette.domain import typeid
 from maquette.domain.asset import Asset, AssetFile
 from maquette.domain.events import timestamp
-from maquette.domain.job import Artifact, StepRecord, StepStatus
+from maquette.domain.job import Artifact, StepRecord, StepStatus, step_id
 from maquette.ports import ObjectStore
 from maquette.services.jobs import JobView
 from maquette.services.reviews import decision_fields
@@ -42,6 +42,7 @@ def artifact(item: Artifact, objects: ObjectStore, ttl_seconds: int) -> Fields:
         "url_expires_at": signed and at_seconds(signed.expires_at),
         "expired": item.expired,
         "selected": item.selected,
+        "replaced_by": None if item.replaced_by is None else typeid.encode("art", item.replaced_by),
         "attributes": item.attributes,
     }
 
@@ -69,6 +70,7 @@ def job(
         "asset_type": state.asset_type,
         "status": state.status,
         "current_step": state.spec.name,
+        "hold_before": None if state.hold_at is None else state.pipeline.steps[state.hold_at].name,
         "created_at": moment(state.created_at),
         "started_at": moment(state.started_at),
         "finished_at": moment(state.finished_at),
@@ -123,6 +125,7 @@ def _current_step(
             "pause_reason": state.pause_reason,
             "attempt": state.attempt,
             "retry_at": moment(state.retry_at),
+            "gate_due_at": moment(state.gate_due_at),
         }
     if current and view.lease is not None and record is None:
         shown |= {
@@ -139,9 +142,9 @@ def _step(job_id: UUID, record: StepRecord, files: Mapping[tuple[int, int], list
         **_empty_step(job_id, record.step, record.position, record.revision),
         "status": record.status,
         "attempt": record.attempt,
-        "service": record.service,
-        "requested_service": record.service,
-        "worker": record.worker,
+        "service": record.service or None,
+        "requested_service": record.service or None,
+        "worker": record.worker or None,
         "started_at": moment(record.started_at),
         "finished_at": moment(record.finished_at),
         "artifacts": files.get((record.position, record.revision), []),
@@ -150,13 +153,15 @@ def _step(job_id: UUID, record: StepRecord, files: Mapping[tuple[int, int], list
         "model": record.model,
         "model_version": record.model_version,
         "idempotency_key": record.idempotency_key,
+        "provided": record.service == "",
+        "reused_from": None if record.reused_from is None else typeid.encode("step", record.reused_from),
         "error": record.error,
     }
 
 
 def _empty_step(job_id: UUID, name: str, position: int, revision: int) -> Fields:
     return {
-        "id": typeid.encode("step", typeid.derive(job_id, position, revision)),
+        "id": typeid.encode("step", step_id(job_id, position, revision)),
         "name": name,
         "position": position,
         "revision": revision,
@@ -175,7 +180,9 @@ def _empty_step(job_id: UUID, name: str, position: int, revision: int) -> Fields
         "model": None,
         "model_version": None,
         "idempotency_key": None,
+        "provided": False,
         "reused_from": None,
+        "gate_due_at": None,
         "error": None,
     }
 

@@ -11,6 +11,7 @@ from maquette.api.shapes import projects as shapes
 from maquette.domain import typeid
 from maquette.domain.style import Style
 from maquette.services import projects
+from maquette.store.jobs import policy_fields
 from maquette.store.projects import KeyRow, Project
 
 router = APIRouter(prefix="/projects", tags=["projects"])
@@ -33,8 +34,16 @@ def _shown(project: Project) -> Fields:
             "negative_keywords": style.negative_keywords,
             "palette": style.palette,
         },
-        "gates": {"version": project.gates_version, "gates": project.gates},
+        "gates": {
+            "version": project.gates_version,
+            "gates": [_gate(project, gate) for gate in project.gates],
+        },
     }
+
+
+def _gate(project: Project, gate: str) -> str | Fields:
+    policy = project.gate_policies.get(gate)
+    return gate if policy is None else {"step": gate, **policy_fields(policy)}
 
 
 def _shown_key(project_id: str, key: KeyRow) -> Fields:
@@ -135,9 +144,15 @@ async def put_project_style(project_id: str, body: shapes.StyleBody, call: Calle
     responses=success(shapes.Project, "The project with the new version") | _WRITE,
 )
 async def put_project_gates(project_id: str, body: shapes.GatesBody, call: Caller) -> Response:
-    """Make the next version; an empty list lets jobs run through. Jobs keep what they began with."""
+    """Make the next version; an empty list lets jobs run through. Jobs keep what they began with.
+
+    A gate is a name, or an object with a time-out: `remind` tells with an event, `approve` goes on, `reject` gives
+    the job up. A gate that is held does not run out of time; the clock starts anew when it is let go.
+    """
+    names = [gate if isinstance(gate, str) else gate.step for gate in body.gates]
+    policies = {gate.step: gate.policy() for gate in body.gates if not isinstance(gate, str)}
     changed = await projects.put_gates(
-        call.deps, call.principal, typeid.decode("prj", project_id), body.gates
+        call.deps, call.principal, typeid.decode("prj", project_id), names, policies
     )
     return answer(_shown(changed))
 

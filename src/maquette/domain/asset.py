@@ -1,6 +1,6 @@
 """The library: what is filed when a job's export is done or approved."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -84,10 +84,8 @@ def draft(
 
     ``records`` and ``artifacts`` are those of the job's current revisions, in order of steps.
     """
-    outputs = [record.outputs for record in records]
-    metadata = {
-        name: next((item[name] for item in reversed(outputs) if name in item), None) for name in _METADATA
-    }
+    replaced = {item.step for item in artifacts if "replaces" in item.attributes}
+    worked = [record for record in records if record.service]
     lineage = {
         "job_id": typeid.encode("job", job.id),
         "pipeline": {"name": job.pipeline.name, "version": job.pipeline_version},
@@ -98,18 +96,53 @@ def draft(
             for record in records
             if "prompt_used" in record.outputs
         },
-        "seeds": {record.step: effective["seeds"][record.step] for record in records},
-        "services": {record.step: record.service for record in records},
+        "seeds": {record.step: effective["seeds"][record.step] for record in worked},
+        "services": {record.step: record.service for record in worked},
         "models": {
-            record.step: {"name": record.model, "version": record.model_version} for record in records
+            record.step: {"name": record.model, "version": record.model_version}
+            for record in records
+            if record.model
         },
         "steps": {
             record.step: {"revision": record.revision, "idempotency_key": record.idempotency_key}
             for record in records
         },
     }
-    present = {name: value for name, value in metadata.items() if value is not None}
-    return AssetDraft(job, library_path, prompt, _files(artifacts), present, lineage)
+    lineage |= _brought(records, artifacts)
+    return AssetDraft(job, library_path, prompt, _files(artifacts), _metadata(records, replaced), lineage)
+
+
+def _metadata(records: Sequence[StepRecord], replaced: Collection[str]) -> dict[str, Any]:
+    """Return what the last step that says something says; what was said of a file that a person replaced is left out."""
+    metadata = {}
+    for name in _METADATA:
+        said = next((record for record in reversed(records) if record.outputs.get(name) is not None), None)
+        if said is not None and said.step not in replaced:
+            metadata[name] = said.outputs[name]
+    return metadata
+
+
+def _brought(records: Sequence[StepRecord], artifacts: Sequence[Artifact]) -> dict[str, Any]:
+    """Return what was not made here: the asset version a job began from, and the uploads that stand for work."""
+    origins = {record.outputs["from_asset"] for record in records if _is_from_asset(record)}
+    uploads = {
+        record.step: record.outputs["uploads"]
+        for record in records
+        if not record.service and not _is_from_asset(record)
+    }
+    replaced: dict[str, dict[str, str]] = {}
+    for item in artifacts:
+        if "replaces" in item.attributes:
+            replaced.setdefault(item.step, {})[item.attributes["replaces"]] = item.attributes["upload"]
+    brought: dict[str, Any] = {"provided": uploads, "replaced": replaced}
+    if origins:
+        brought["from_asset"] = min(origins)
+        brought["from_asset_steps"] = [record.step for record in records if _is_from_asset(record)]
+    return {name: value for name, value in brought.items() if value}
+
+
+def _is_from_asset(record: StepRecord) -> bool:
+    return not record.service and "from_asset" in record.outputs
 
 
 def _files(artifacts: Sequence[Artifact]) -> tuple[AssetFile, ...]:
@@ -118,6 +151,8 @@ def _files(artifacts: Sequence[Artifact]) -> tuple[AssetFile, ...]:
     files = []
     for item in sorted(artifacts, key=lambda item: -item.position):
         name = item.name if item.name not in taken else f"{item.step}-{item.name}"
+        if name in taken:
+            name = f"{len(taken)}-{name}"
         taken.add(name)
         role = _ROLES.get(item.kind, item.kind)
         files.append(AssetFile(name, role, item.id, item.media_type, item.bytes, item.sha256, item.key))

@@ -36,6 +36,10 @@ class Brief:
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     priority: str = "normal"
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    provide: Mapping[str, tuple[UUID, ...]] = field(default_factory=dict)
+    """Uploads that are a step's work."""
+    from_asset: str | None = None
+    """``ast_…@n``: the asset version whose work stands for the steps before those that are redone."""
 
 
 def clean_text(text: str, loc: tuple[str, ...], length_max: int, *, required: bool = False) -> str:

@@ -5,15 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from maquette.domain.job import Artifact, Job, Lease
+from maquette.domain.job import Artifact, Job, Lease, StepRecord
 from maquette.domain.review import Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Record a new job and queue its first step."""
+    """Record a new job, with the work that came with its brief, and queue the first step that is to run."""
 
     job: Job
+    records: tuple[StepRecord, ...] = ()
+    """Steps that are done from the start."""
+    artifacts: tuple[Artifact, ...] = ()
+    """Their files, and references."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,24 @@ class RetryDue:
 
 
 @dataclass(frozen=True, slots=True)
+class ReuseResolved:
+    """An equal step has been done before: the current revision takes its record and its files over."""
+
+    record: StepRecord
+    artifacts: tuple[Artifact, ...]
+    """The files again, with ids of their own, as those of the current revision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A file that takes the place of what a step made."""
+
+    original: UUID
+    upload: str
+    artifact: Artifact
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
     """A person decided about one step revision."""
 
@@ -84,18 +106,31 @@ class Review:
     rewind_to: str | None = None
     effective: bytes | None = None
     """Effective inputs of the steps to be redone, composed and judged again."""
+    replacements: tuple[Replacement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GateTimeout:
+    """The gate after this step revision may have waited long enough."""
+
+    step: str
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A person holds the job: what runs finishes and is recorded, nothing further starts."""
+    """A person holds the job: what runs finishes and is recorded, nothing further starts.
+
+    With ``before``, the name of a step further on, it is held when that step would begin.
+    """
 
     by: str
+    before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """A person lets a held job go on."""
+    """A person lets a held job go on, or takes back the hold before a step further on."""
 
     by: str
 
@@ -108,17 +143,31 @@ class Cancel:
 
 
 Command = (
-    Create | Start | Complete | Fail | Acknowledge | Expire | RetryDue | Review | Pause | Resume | Cancel
+    Create
+    | Start
+    | ReuseResolved
+    | Complete
+    | Fail
+    | Acknowledge
+    | Expire
+    | RetryDue
+    | Review
+    | GateTimeout
+    | Pause
+    | Resume
+    | Cancel
 )
 COMMANDS: tuple[type[Command], ...] = (
     Create,
     Start,
+    ReuseResolved,
     Complete,
     Fail,
     Acknowledge,
     Expire,
     RetryDue,
     Review,
+    GateTimeout,
     Pause,
     Resume,
     Cancel,

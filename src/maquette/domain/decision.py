@@ -6,9 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from maquette.domain import typeid
+from maquette.domain.commands import Replacement
 from maquette.domain.events import Event, EventType
 from maquette.domain.job import Artifact, AttemptRecord, Job, JobStatus, StepRecord, StepStatus
 from maquette.domain.review import UserDecision
+
+PAUSE_BEFORE = "system:pause_before"
+"""Who holds a job at the step before which a person asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,12 @@ class Decision:
 
     job: Job
     events: tuple[Event, ...] = ()
-    record: StepRecord | None = None
+    records: tuple[StepRecord, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     lost_attempt: AttemptRecord | None = None
     step_change: StepChange | None = None
     user_decision: UserDecision | None = None
+    replacements: tuple[Replacement, ...] = ()
     effective: bytes | None = None
     dead_letter: DeadLetter | None = None
     index: bool = False
@@ -75,13 +81,40 @@ def make_event(job: Job, sequence: int, kind: EventType, now: datetime, **data: 
     )
 
 
+def artifact_facts(artifact: Artifact) -> dict[str, Any]:
+    """Return a file as events tell it: by id, never by URL."""
+    return {
+        "id": typeid.encode("art", artifact.id),
+        "kind": artifact.kind,
+        "name": artifact.name,
+        "media_type": artifact.media_type,
+        "bytes": artifact.bytes,
+        "sha256": artifact.sha256,
+    }
+
+
 def advance(job: Job, now: datetime) -> tuple[Job, tuple[Event, ...]]:
-    """Go on after a step that is done or approved; with no step left the job has succeeded."""
+    """Go on after a step that is done or approved; with no step left the job has succeeded.
+
+    Where a person asked for it, the job is held before the step that would begin.
+    """
     position = job.next_position()
     if position is not None:
-        held = job.status is JobStatus.PAUSED
-        status = StepStatus.PAUSED if held else StepStatus.PENDING
-        return replace(job, position=position, step_status=status, gate_open=False, attempt=0), ()
+        after = replace(job, position=position, step_status=StepStatus.PENDING, gate_open=False, attempt=0)
+        held, reached = job.status is JobStatus.PAUSED, position == job.hold_at
+        if not held and not reached:
+            return after, ()
+        after = replace(
+            after,
+            status=JobStatus.PAUSED,
+            step_status=StepStatus.PAUSED,
+            hold_at=None if reached else job.hold_at,
+        )
+        if held:
+            return after, ()
+        after = replace(after, sequence=job.sequence + 1)
+        told = {"by": PAUSE_BEFORE, "before": after.spec.name, "steps": [current_facts(after)]}
+        return after, (make_event(after, after.sequence, EventType.JOB_PAUSED, now, **told),)
     after = replace(
         job,
         status=JobStatus.SUCCEEDED,

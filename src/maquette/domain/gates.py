@@ -5,15 +5,26 @@ from datetime import datetime
 from typing import Any
 
 from maquette.domain import commands as c
-from maquette.domain.decision import Decision, StepChange, advance, current_facts, make_event, step_facts
-from maquette.domain.errors import Invalid, StaleReview
-from maquette.domain.events import Event, EventType
+from maquette.domain import typeid
+from maquette.domain.decision import (
+    Decision,
+    StepChange,
+    advance,
+    artifact_facts,
+    current_facts,
+    make_event,
+    step_facts,
+)
+from maquette.domain.errors import IllegalTransition, Invalid, StaleReview
+from maquette.domain.events import Event, EventType, timestamp
 from maquette.domain.job import Job, JobStatus, StepStatus
-from maquette.domain.review import REVISION_MAX, UserDecision, Verdict, rewound
+from maquette.domain.review import GATE_TIMEOUT, REVISION_MAX, Then, UserDecision, Verdict, rewound
 
 
 def pause(job: Job, command: c.Pause, now: datetime) -> Decision:
-    """Hold the job: a running attempt finishes and is recorded, nothing further is dispatched."""
+    """Hold the job, now or before a step further on: what runs finishes and is recorded, nothing more starts."""
+    if command.before is not None:
+        return _pause_before(job, command, command.before, now)
     waiting = job.step_status is StepStatus.PENDING
     after = replace(
         job,
@@ -24,6 +35,39 @@ def pause(job: Job, command: c.Pause, now: datetime) -> Decision:
     )
     event = make_event(
         after, after.sequence, EventType.JOB_PAUSED, now, by=command.by, steps=[current_facts(after)]
+    )
+    return Decision(after, (event,))
+
+
+def _pause_before(job: Job, command: c.Pause, before: str, now: datetime) -> Decision:
+    position = job.pipeline.position(before, ("before",))
+    if position in job.skipped or position in job.provided:
+        raise Invalid.field(("before",), f"{before} does not run in this job")
+    if position <= job.position:
+        raise Invalid.field(
+            ("before",),
+            f"the job is at {job.spec.name} already; name a later step, or leave it out to hold now",
+        )
+    after = replace(job, hold_at=position, sequence=job.sequence + 1)
+    event = make_event(after, after.sequence, EventType.PAUSE_REQUESTED, now, by=command.by, before=before)
+    return Decision(after, (event,))
+
+
+def withdraw(job: Job, command: c.Resume, now: datetime) -> Decision:
+    """Take back the hold before a step that the job has not come to."""
+    if job.hold_at is None:
+        raise IllegalTransition(
+            f"A job that is {job.status} cannot take 'resume': it is not held, now or before a later step.",
+            extra={"job_status": str(job.status), "command": "resume"},
+        )
+    after = replace(job, hold_at=None, sequence=job.sequence + 1)
+    event = make_event(
+        after,
+        after.sequence,
+        EventType.JOB_RESUMED,
+        now,
+        by=command.by,
+        before=job.pipeline.steps[job.hold_at].name,
     )
     return Decision(after, (event,))
 
@@ -49,7 +93,14 @@ def review(job: Job, command: c.Review, now: datetime) -> Decision:
             f"No gate is open after revision {command.revision} of {command.step!r}: "
             f"the job is at revision {job.revision} of {job.spec.name!r} ({job.step_status})."
         )
-    decision = UserDecision(
+    decision = _decision(job, command, now)
+    told = {"decision": command.verdict, "notes": command.notes, "by": command.by}
+    apply = {Verdict.APPROVED: _approve, Verdict.REJECTED: _reject, Verdict.PAUSED: _hold}[command.verdict]
+    return apply(job, command, decision, told, now)
+
+
+def _decision(job: Job, command: c.Review, now: datetime) -> UserDecision:
+    return UserDecision(
         job_id=job.id,
         position=job.position,
         revision=job.revision,
@@ -61,10 +112,8 @@ def review(job: Job, command: c.Review, now: datetime) -> Decision:
         rewind_to=command.rewind_to,
         by=command.by,
         at=now,
+        replacements={typeid.encode("art", item.original): item.upload for item in command.replacements},
     )
-    told = {"decision": command.verdict, "notes": command.notes, "by": command.by}
-    apply = {Verdict.APPROVED: _approve, Verdict.REJECTED: _reject, Verdict.PAUSED: _hold}[command.verdict]
-    return apply(job, command, decision, told, now)
 
 
 def _reviewed(
@@ -89,12 +138,19 @@ def _approve(
     after, more = advance(approved, now)
     if after.position != job.position:
         facts.append(current_facts(after))
-    event = _reviewed(after, approved.sequence, {**told, "step_name": job.spec.name}, now, facts)
+    told = {**told, "step_name": job.spec.name}
+    if command.selection:
+        told["selection"] = [typeid.encode("art", item) for item in command.selection]
+    if command.replacements:
+        told["replacements"] = decision.replacements
+        told["artifacts"] = [artifact_facts(item.artifact) for item in command.replacements]
+    event = _reviewed(after, approved.sequence, told, now, facts)
     return Decision(
         after,
         (event, *more),
         step_change=StepChange(job.id, job.position, job.revision, StepStatus.APPROVED),
         user_decision=decision,
+        replacements=command.replacements,
         effective=command.effective,
         index=after.status is JobStatus.SUCCEEDED,
     )
@@ -103,7 +159,15 @@ def _approve(
 def _reject(
     job: Job, command: c.Review, decision: UserDecision, told: dict[str, Any], now: datetime
 ) -> Decision:
-    first = job.position if command.rewind_to is None else job.pipeline.position(command.rewind_to)
+    first = (
+        job.position
+        if command.rewind_to is None
+        else job.pipeline.position(command.rewind_to, ("rewind_to",))
+    )
+    if first in job.provided:
+        raise Invalid.field(
+            ("rewind_to",), f"{command.rewind_to} came with the brief and is not redone; submit a new job"
+        )
     if first > job.position or first in job.skipped:
         raise Invalid.field(("rewind_to",), f"{command.rewind_to!r} has not run before {job.spec.name!r}")
     if max(job.revisions[first : job.position + 1]) >= REVISION_MAX:
@@ -117,7 +181,7 @@ def _reject(
         step_status=StepStatus.PENDING,
         gate_open=False,
         attempt=0,
-        revisions=rewound(job.revisions, first, job.position),
+        revisions=rewound(job.revisions, first, job.position, job.provided),
         sequence=job.sequence + 1,
     )
     told_steps = [
@@ -126,7 +190,7 @@ def _reject(
     told_steps += [
         step_facts(after, position, StepStatus.PENDING, attempt=0, pause_reason=None)
         for position in range(first, job.position + 1)
-        if position not in job.skipped
+        if position not in job.skipped and position not in job.provided
     ]
     told = {**told, "step_name": job.spec.name, "revision": job.revision, "rewind_to": after.spec.name}
     return Decision(
@@ -148,3 +212,69 @@ def _hold(
     return Decision(
         after, (_reviewed(after, after.sequence, told, now, [current_facts(after)]),), user_decision=decision
     )
+
+
+def gate_timeout(job: Job, command: c.GateTimeout, now: datetime) -> Decision:
+    """Do what the gate's policy says when nobody has decided; a hint that is too early or too late does nothing.
+
+    A rejection for nobody ends the job: redoing the step again and again would spend without anybody looking.
+    """
+    since, due = job.gate_since, job.gate_due_at
+    if (command.step, command.revision) != (job.spec.name, job.revision) or since is None or due is None:
+        return Decision(job)
+    policy = job.gate_policies[job.position]
+    if now < due:
+        return Decision(job)
+    if policy.then is Then.REMIND or now < policy.ends_at(since):
+        after = replace(job, gate_due_at=policy.due_at(since, now), sequence=job.sequence + 1)
+        told = {
+            "step_name": job.spec.name,
+            "revision": job.revision,
+            "waiting_since": timestamp(since),
+            "then": policy.then,
+            "then_at": None if policy.then is Then.REMIND else timestamp(policy.ends_at(since)),
+        }
+        return Decision(after, (make_event(after, after.sequence, EventType.GATE_REMINDED, now, **told),))
+    verdict = Verdict.APPROVED if policy.then is Then.APPROVE else Verdict.REJECTED
+    answer = c.Review(
+        step=job.spec.name,
+        revision=job.revision,
+        verdict=verdict,
+        by=GATE_TIMEOUT,
+        notes=f"Nobody decided within {policy.after_seconds} s.",
+    )
+    return review(job, answer, now) if verdict is Verdict.APPROVED else _give_up(job, answer, now)
+
+
+def _give_up(job: Job, answer: c.Review, now: datetime) -> Decision:
+    after = replace(
+        job,
+        status=JobStatus.CANCELED,
+        step_status=StepStatus.REJECTED,
+        gate_open=False,
+        finished_at=now,
+        sequence=job.sequence + 2,
+    )
+    told = {"decision": answer.verdict, "notes": answer.notes, "by": answer.by, "step_name": job.spec.name}
+    facts = [current_facts(after)]
+    return Decision(
+        after,
+        (
+            _reviewed(after, after.sequence - 1, {**told, "revision": job.revision}, now, facts),
+            make_event(after, after.sequence, EventType.JOB_CANCELED, now, by=answer.by, steps=facts),
+        ),
+        step_change=StepChange(job.id, job.position, job.revision, StepStatus.REJECTED),
+        user_decision=_decision(job, answer, now),
+    )
+
+
+def wind(decision: Decision, now: datetime) -> Decision:
+    """Start the clock of a gate that opened, and stop that of one that closed or is held: it starts anew then."""
+    job = decision.job
+    policy = job.gate_policies.get(job.position) if job.status is JobStatus.AWAITING_REVIEW else None
+    if policy is None:
+        stopped = replace(job, gate_since=None, gate_due_at=None)
+        return decision if job.gate_since is None else replace(decision, job=stopped)
+    if job.gate_since is not None:
+        return decision
+    return replace(decision, job=replace(job, gate_since=now, gate_due_at=policy.due_at(now, now)))

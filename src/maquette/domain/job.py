@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from maquette.domain import typeid
 from maquette.domain.pipeline import Pipeline, StepSpec, pinned
+from maquette.domain.review import GatePolicy
 
 #: What a file may be called: nothing that could leave its folder, hide, or mean something to a shell.
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
@@ -103,6 +105,16 @@ class Job:
     finished_at: datetime | None = None
     error: Mapping[str, Any] | None = None
     asset_id: UUID | None = None
+    provided: frozenset[int] = frozenset()
+    """Steps whose work came with the brief: done from the start, without an attempt and without a gate."""
+    hold_at: int | None = None
+    """A step further on before which a person holds the job."""
+    gate_policies: Mapping[int, GatePolicy] = field(default_factory=dict)
+    """What follows when nobody decides, by position; pinned when the job was created."""
+    gate_since: datetime | None = None
+    """Since when the open gate's clock runs; None without a policy, and while the job is held."""
+    gate_due_at: datetime | None = None
+    """When the open gate's policy has something to do next."""
 
     @property
     def pipeline(self) -> Pipeline:
@@ -136,9 +148,9 @@ class Job:
         return Place.READY if self.retry_at is None else Place.DELAYED
 
     def next_position(self) -> int | None:
-        """Return the next step that is not skipped, or None after the last one."""
+        """Return the next step that is to run, or None after the last one."""
         for position in range(self.position + 1, len(self.revisions)):
-            if position not in self.skipped:
+            if position not in self.skipped and position not in self.provided:
                 return position
         return None
 
@@ -164,6 +176,8 @@ class Artifact:
     """A reviewer's choice among the artifacts of a step; None where nobody chose."""
     expired: bool = False
     """Its file is gone by the project's retention; what is known of it stays."""
+    replaced_by: UUID | None = None
+    """The artifact that took this one's place at a review; this one is history then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +201,13 @@ class StepRecord:
     model: str = ""
     model_version: str = ""
     error: Mapping[str, Any] | None = None
+    reused_from: UUID | None = None
+    """The step revision that did this work, when it was not done again."""
+
+
+def step_id(job_id: UUID, position: int, revision: int) -> UUID:
+    """Return the id of a step revision: it follows from what it is a revision of."""
+    return typeid.derive(job_id, position, revision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,13 +39,13 @@ class Pipeline:
     version: int
     steps: tuple[StepSpec, ...]
 
-    def position(self, step: str) -> int:
-        """Return the step's place, counted from 0; ``Invalid`` for a name that is not in this pipeline."""
+    def position(self, step: str, loc: tuple[str | int, ...] = ("step",)) -> int:
+        """Return the step's place, counted from 0; ``Invalid`` at ``loc`` for a name that is not in this pipeline."""
         for position, spec in enumerate(self.steps):
             if spec.name == step:
                 return position
         names = ", ".join(spec.name for spec in self.steps)
-        raise Invalid.field(("step",), f"{step!r} is not a step of the {self.name} pipeline ({names})")
+        raise Invalid.field(loc, f"{step!r} is not a step of the {self.name} pipeline ({names})")
 
 
 REFERENCE = "reference"
@@ -147,7 +147,7 @@ def pinned(name: str, version: int) -> Pipeline:
 
 def check_skip(pipeline: Pipeline, skip: Collection[str]) -> frozenset[int]:
     """Return the skipped positions; ``Invalid`` when a step must run or another one needs what is left out."""
-    skipped = frozenset(pipeline.position(name) for name in skip)
+    skipped = frozenset(pipeline.position(name, ("skip",)) for name in skip)
     problems = [
         Detail(("skip",), f"{pipeline.steps[position].name} cannot be skipped", "step_required")
         for position in sorted(skipped)
@@ -166,17 +166,56 @@ def check_skip(pipeline: Pipeline, skip: Collection[str]) -> frozenset[int]:
     return skipped
 
 
-def gate_positions(pipeline: Pipeline, gates: Iterable[str], skipped: Collection[int]) -> frozenset[int]:
-    """Return the positions after which a person decides. Gates of skipped or foreign steps do not apply.
+def check_provided(pipeline: Pipeline, provided: Collection[str], skipped: Collection[int]) -> frozenset[int]:
+    """Return the positions of steps whose work somebody brings; ``Invalid`` when one does not take any."""
+    positions = set()
+    for name in sorted(provided):
+        position = pipeline.position(name, ("provide", name))
+        if position in skipped:
+            raise Invalid.field(("provide", name), f"{name} is skipped, so nothing can be provided for it")
+        if position == len(pipeline.steps) - 1:
+            raise Invalid.field(("provide", name), f"{name} is what files the asset; it has to run")
+        positions.add(position)
+    return frozenset(positions)
 
-    ``before_export`` is the last step that runs before export.
+
+def unneeded(pipeline: Pipeline, skipped: Collection[int], provided: Collection[int]) -> frozenset[int]:
+    """Return the steps before the last provided one that no step which runs needs: they are skipped by themselves."""
+    running = {
+        place for place in range(len(pipeline.steps)) if place not in skipped and place not in provided
+    }
+    there = {pipeline.steps[place].name for place in {*running, *provided}}
+    idle = set()
+    for place in range(max(provided, default=0) - 1, -1, -1):
+        name = pipeline.steps[place].name
+        needed = any(
+            next((origin for origin in read.steps if origin in there), None) == name
+            for reader in running
+            for read in pipeline.steps[reader].reads
+            if read.required
+        )
+        if place in running and not needed:
+            running.discard(place)
+            there.discard(name)
+            idle.add(place)
+    return frozenset(idle)
+
+
+def gate_positions(pipeline: Pipeline, gates: Iterable[str], skipped: Collection[int]) -> frozenset[int]:
+    """Return the positions after which a person decides. Gates of skipped or foreign steps do not apply."""
+    return frozenset(gates_at(pipeline, gates, skipped).values())
+
+
+def gates_at(pipeline: Pipeline, gates: Iterable[str], skipped: Collection[int]) -> dict[str, int]:
+    """Return the position of each gate that applies; ``before_export`` is the last step that runs before export.
+
+    ``skipped`` are all steps that do not run: the person chose provided work, so no gate asks about it.
     """
     running = [position for position in range(len(pipeline.steps)) if position not in skipped]
-    names = {pipeline.steps[position].name: position for position in running}
-    found = {names[gate] for gate in gates if gate in names}
-    if "before_export" in gates and len(running) > 1:
-        found.add(running[-2])
-    return frozenset(found)
+    places = {pipeline.steps[position].name: position for position in running}
+    if len(running) > 1:
+        places["before_export"] = running[-2]
+    return {gate: places[gate] for gate in gates if gate in places}
 
 
 class HasOrigin(Protocol):

@@ -1,8 +1,8 @@
 """Gates: what a person may decide, and what a decision changes."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -31,14 +31,57 @@ class UserDecision:
     rewind_to: str | None
     by: str
     at: datetime
+    replacements: Mapping[str, str] = field(default_factory=dict)
+    """Ids of artifacts, each with the id of the upload that takes its place."""
+
+
+class Then(StrEnum):
+    """What happens when nobody has decided in time."""
+
+    REMIND = "remind"
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+GATE_TIMEOUT = "system:gate_timeout"
+"""Who decides when nobody did."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatePolicy:
+    """How long a gate waits (s) and what follows; ``remind_every_seconds`` None: no reminder besides ``then``."""
+
+    after_seconds: int
+    then: Then
+    remind_every_seconds: int | None = None
+
+    def ends_at(self, since: datetime) -> datetime:
+        """Return when the wait of a gate that opened at ``since`` is over."""
+        return since + timedelta(seconds=self.after_seconds)
+
+    def due_at(self, since: datetime, now: datetime) -> datetime | None:
+        """Return the next moment after ``now`` at which something is to be done; None when there is none.
+
+        Reminders come every so often: up to a decision, or from the end of the wait on when reminding is all.
+        """
+        end, every = self.ends_at(since), self.remind_every_seconds
+        first = end if self.then is Then.REMIND else since
+        if self.then is Then.REMIND and now < end:
+            return end
+        if every is None:
+            return None if self.then is Then.REMIND else end
+        step = timedelta(seconds=every)
+        following = first + ((now - first) // step + 1) * step
+        return following if self.then is Then.REMIND else min(following, end)
 
 
 REVISION_MAX = 255
 """A job's row keeps one byte for each step's revision."""
 
 
-def rewound(revisions: tuple[int, ...], first: int, last: int) -> tuple[int, ...]:
-    """Return the revisions after a rewind: steps ``first`` to ``last`` get a new one, the others keep theirs."""
+def rewound(revisions: tuple[int, ...], first: int, last: int, kept: Collection[int] = ()) -> tuple[int, ...]:
+    """Return the revisions after a rewind: ``first`` to ``last`` get a new one, the others and ``kept`` keep theirs."""
     return tuple(
-        revision + 1 if first <= position <= last else revision for position, revision in enumerate(revisions)
+        revision + 1 if first <= position <= last and position not in kept else revision
+        for position, revision in enumerate(revisions)
     )

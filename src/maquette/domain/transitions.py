@@ -1,6 +1,6 @@
 """The edges that work takes: one small pure function each, ``(job, command, now) -> Decision``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from maquette.domain.decision import (
     Decision,
     StepChange,
     advance,
+    artifact_facts,
     current_facts,
     make_event,
     step_facts,
@@ -19,32 +20,97 @@ from maquette.domain.decision import (
 from maquette.domain.errors import StaleFence
 from maquette.domain.events import Event, EventType, timestamp
 from maquette.domain.idempotency import step_key
-from maquette.domain.job import Artifact, AttemptRecord, Job, JobStatus, Lease, StepRecord, StepStatus
+from maquette.domain.job import (
+    Artifact,
+    AttemptRecord,
+    Job,
+    JobStatus,
+    Lease,
+    Place,
+    StepRecord,
+    StepStatus,
+    step_id,
+)
 from maquette.domain.retry import retry_delay
 
-
-def _artifact_facts(artifact: Artifact) -> dict[str, Any]:
-    return {
-        "id": typeid.encode("art", artifact.id),
-        "kind": artifact.kind,
-        "name": artifact.name,
-        "media_type": artifact.media_type,
-        "bytes": artifact.bytes,
-        "sha256": artifact.sha256,
-    }
+#: What work costs that nobody did here.
+NO_WORK: Mapping[str, Any] = {"duration": 0, "gpu_type": "none", "cost_estimate": 0}
 
 
-def create(job: Job, now: datetime) -> Decision:
-    """Record a job and queue its first step."""
+def create(command: c.Create, now: datetime) -> Decision:
+    """Record a job with the work that came with its brief, and queue the first step that is to run."""
+    job = command.job
+    job = replace(job, created_at=now, sequence=1 + len(command.records))
     steps = [
         step_facts(job, position, StepStatus.PENDING, attempt=0, pause_reason=None)
         for position in range(len(job.revisions))
         if position not in job.skipped
     ]
-    job = replace(job, created_at=now, sequence=1)
-    return Decision(
-        job, (make_event(job, 1, EventType.JOB_CREATED, now, asset_type=job.asset_type, steps=steps),)
+    events = [make_event(job, 1, EventType.JOB_CREATED, now, asset_type=job.asset_type, steps=steps)]
+    for number, record in enumerate(command.records, 2):
+        facts = step_facts(job, record.position, StepStatus.DONE, attempt=0, pause_reason=None, provided=True)
+        files = [item for item in command.artifacts if item.position == record.position]
+        events.append(_unworked(job, number, record, files, now, provided=True, steps=[facts]))
+    records = tuple(replace(record, finished_at=now) for record in command.records)
+    return Decision(job, tuple(events), records=records, artifacts=command.artifacts)
+
+
+def _unworked(
+    job: Job, sequence: int, record: StepRecord, files: Sequence[Artifact], now: datetime, **more: Any
+) -> Event:
+    """Tell of a step that is done without an attempt."""
+    return make_event(
+        job,
+        sequence,
+        EventType.STEP_COMPLETED,
+        now,
+        step_name=record.step,
+        artifacts=[artifact_facts(item) for item in files],
+        metrics=dict(record.metrics),
+        **more,
     )
+
+
+def reuse_resolved(job: Job, command: c.ReuseResolved, now: datetime) -> Decision:
+    """Take over what an equal step made: no attempt, no cost, disclosed.
+
+    What this job's reviewer approved stays approved; what is new to its reviewer meets its gate.
+    """
+    if job.place is not Place.READY:
+        raise StaleFence("The task is no longer waiting.")
+    source = command.record
+    approved = source.job_id == job.id and source.status is StepStatus.APPROVED
+    gated = job.position in job.gates and not approved
+    status = StepStatus.APPROVED if approved else StepStatus.PAUSED if gated else StepStatus.DONE
+    origin = source.reused_from or step_id(source.job_id, source.position, source.revision)
+    record = replace(
+        source,
+        job_id=job.id,
+        revision=job.revision,
+        status=status,
+        attempt=0,
+        fence=None,
+        started_at=None,
+        finished_at=now,
+        metrics=NO_WORK,
+        reused_from=origin,
+    )
+    done = replace(
+        job,
+        status=JobStatus.AWAITING_REVIEW if gated else JobStatus.RUNNING,
+        step_status=status,
+        gate_open=gated,
+        started_at=job.started_at or now,
+        sequence=job.sequence + 1,
+    )
+    after, more = (done, ()) if gated else advance(done, now)
+    told = {"reused_from": typeid.encode("step", origin)}
+    facts = [current_facts(done) | told]
+    if after.position != job.position:
+        facts.append(current_facts(after))
+    event = _unworked(after, done.sequence, record, command.artifacts, now, **told, steps=facts)
+    ended = after.status is JobStatus.SUCCEEDED
+    return Decision(after, (event, *more), records=(record,), artifacts=command.artifacts, index=ended)
 
 
 def start(job: Job, command: c.Start, now: datetime) -> Decision:
@@ -124,12 +190,12 @@ def complete(job: Job, command: c.Complete, now: datetime) -> Decision:
         EventType.STEP_COMPLETED,
         now,
         step_name=job.spec.name,
-        artifacts=[_artifact_facts(item) for item in command.artifacts],
+        artifacts=[artifact_facts(item) for item in command.artifacts],
         metrics=dict(command.metrics),
         steps=facts,
     )
     ended = after.status is JobStatus.SUCCEEDED
-    return Decision(after, (event, *more), record=record, artifacts=command.artifacts, index=ended)
+    return Decision(after, (event, *more), records=(record,), artifacts=command.artifacts, index=ended)
 
 
 def fail(job: Job, command: c.Fail, now: datetime) -> Decision:
@@ -240,14 +306,17 @@ def _give_up(job: Job, lease: Lease, error: Mapping[str, Any], now: datetime, *,
         metrics={},
         error=full,
     )
-    return Decision(after, events, record=record, dead_letter=DeadLetter(letter_id, after, full))
+    return Decision(after, events, records=(record,), dead_letter=DeadLetter(letter_id, after, full))
 
 
 def release(job: Job, command: c.Complete | c.Fail | c.Acknowledge | c.Expire, now: datetime) -> Decision:
-    """End the lease of a canceled job's last attempt; whatever it made is not recorded."""
+    """End the lease of a canceled job's last attempt; whatever it made is not recorded.
+
+    Only the worker's word that it stopped is taken as such: a result that came too late was dropped.
+    """
     lease = _held(job, command.fence)
     error = {"code": "canceled", "message": "The job was canceled.", "class": "canceled"}
-    reported = not isinstance(command, c.Expire)
+    reported = isinstance(command, c.Acknowledge)
     return Decision(replace(job, lease=None), lost_attempt=_lost(job, lease, error, now, reported=reported))
 
 

@@ -4,7 +4,7 @@ import hashlib
 from functools import lru_cache
 from uuid import UUID
 
-from maquette.domain.errors import NotFound
+from maquette.domain.errors import Invalid, NotFound
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
@@ -39,6 +39,16 @@ def decode(prefix: str, text: str) -> UUID:
             raise NotFound(f"There is no such id: one that begins with {prefix}_ was expected.")
         number = number << 5 | value
     return UUID(int=number)
+
+
+def decode_field(prefix: str, text: str, loc: tuple[str | int, ...]) -> UUID:
+    """Return the UUID in a field of a request; ``Invalid`` at ``loc`` when it is no id of this kind."""
+    try:
+        return decode(prefix, text)
+    except NotFound:
+        raise Invalid.field(
+            loc, f"{text[:60]!r} is no id; one that begins with {prefix}_ was expected"
+        ) from None
 
 
 def derive(*parts: object) -> UUID:

@@ -1,6 +1,6 @@
 """``admit()``: everything between the endpoint and the create command, as one pure decision."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,9 +8,12 @@ from uuid import UUID
 from maquette.domain import safety, typeid
 from maquette.domain.brief import PRIORITIES, PROMPT_MAX, Brief, clean_text, compose, library_path
 from maquette.domain.errors import Detail, Invalid, UnsafeContent
-from maquette.domain.pipeline import check_skip, gate_positions, pipeline_for
+from maquette.domain.pipeline import check_skip, gates_at, pipeline_for
+from maquette.domain.review import GatePolicy
 from maquette.domain.style import Style
+from maquette.services.provided import Provided, choose
 from maquette.store.projects import Project, Upload
+from maquette.store.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +22,37 @@ class Admitted:
 
     brief: Brief
     skipped: frozenset[int]
+    provided: Provided
     gates: frozenset[int]
+    gate_policies: Mapping[int, GatePolicy]
     effective: Mapping[str, Any]
     style_version: int
 
 
-def admit(wish: Mapping[str, Any], project: Project, uploads: Sequence[Upload], *, seed: int) -> Admitted:
-    """Normalise, validate, compose and judge a submission; every refusal names its field."""
+def admit(
+    wish: Mapping[str, Any],
+    project: Project,
+    uploads: Mapping[UUID, Upload],
+    source: Source | None,
+    *,
+    seed: int,
+) -> Admitted:
+    """Normalise, validate, compose and judge a submission; every refusal names its field.
+
+    ``source`` is the asset version to begin from: without words of its own, the brief has that one's.
+    """
     pipeline = pipeline_for(wish["asset_type"])
-    prompt = clean_text(wish["prompt"], ("prompt",), PROMPT_MAX, required=True)
+    words, path = wish.get("prompt"), wish.get("library_path") or ""
+    if source is not None:
+        words, path = words or source.asset.lineage["prompt"], path or source.asset.library_path
+    prompt = clean_text(words or "", ("prompt",), PROMPT_MAX, required=True)
+    skipped = check_skip(pipeline, tuple(wish.get("skip", ())))
+    unused = sorted(set(wish.get("params") or {}) & set(wish.get("skip", ())))
+    if unused:
+        raise Invalid.field(("params", unused[0]), f"{unused[0]} is skipped, so it takes no parameters")
+    if source is None and wish.get("redo_from") is not None:
+        raise Invalid.field(("redo_from",), "goes with from_asset: there is nothing to redo without it")
+    provided = choose(pipeline, wish, skipped, uploads, source)
     priority = wish.get("priority", "normal")
     if priority not in PRIORITIES:
         raise Invalid.field(("priority",), f"must be one of {', '.join(PRIORITIES)}")
@@ -38,22 +63,26 @@ def admit(wish: Mapping[str, Any], project: Project, uploads: Sequence[Upload], 
         negative_prompt=clean_text(wish.get("negative_prompt") or "", ("negative_prompt",), PROMPT_MAX),
         seed=seed,
         variants=wish.get("variants", 1),
-        library_path=library_path(wish.get("library_path") or "", prompt),
+        library_path=library_path(path, prompt),
         skip=tuple(wish.get("skip", ())),
         reference_uploads=_known_uploads(wish.get("reference_uploads", ()), uploads),
         params=wish.get("params") or {},
         priority=priority,
         metadata=wish.get("metadata") or {},
+        provide={name: tuple(item.id for item in items) for name, items in provided.uploads.items()},
+        from_asset=provided.from_asset,
     )
-    skipped = check_skip(pipeline, brief.skip)
-    unused = sorted(set(brief.params) & set(brief.skip))
-    if unused:
-        raise Invalid.field(("params", unused[0]), f"{unused[0]} is skipped, so it takes no parameters")
     judge(brief, project.style)
+    skipped |= provided.idle
+    gates = gates_at(pipeline, project.gates, skipped | provided.positions)
+    # A gate that is named twice, as its step and as before_export, follows what is said of the step.
+    named = sorted(gates, key=lambda gate: gate != "before_export")
     return Admitted(
         brief,
         skipped,
-        gate_positions(pipeline, project.gates, skipped),
+        provided,
+        frozenset(gates.values()),
+        {gates[gate]: project.gate_policies[gate] for gate in named if gate in project.gate_policies},
         compose(brief, project.style),
         project.style.version,
     )
@@ -71,14 +100,14 @@ def judge(brief: Brief, style: Style) -> None:
         )
 
 
-def _known_uploads(wanted: Collection[str], uploads: Sequence[Upload]) -> tuple[UUID, ...]:
+def _known_uploads(wanted: Collection[str], uploads: Mapping[UUID, Upload]) -> tuple[UUID, ...]:
     ids = tuple(typeid.decode("upl", item) for item in wanted)
-    missing = set(ids) - {item.id for item in uploads}
+    missing = set(ids) - set(uploads)
     if missing:
         raise Invalid.field(
             ("reference_uploads",), f"there is no upload {typeid.encode('upl', min(missing))} in this project"
         )
-    foreign = [item for item in uploads if not item.media_type.startswith("image/")]
+    foreign = [uploads[item] for item in ids if not uploads[item].media_type.startswith("image/")]
     if foreign:
         raise Invalid.field(("reference_uploads",), f"{foreign[0].name} is no image")
     return ids

@@ -14,8 +14,9 @@ from maquette.domain.commands import Create
 from maquette.domain.decision import Decision
 from maquette.domain.errors import IdempotencyMismatch, NotFound, QuotaExceeded
 from maquette.domain.events import Event, EventType
-from maquette.domain.job import Artifact
+from maquette.domain.job import Job
 from maquette.domain.typeid import encode as typeid
+from maquette.services import facts
 from maquette.services.dispatch import serve
 from maquette.services.ids import new_id
 from maquette.services.orders import Batch, Fences, NewJob, Order, Replayed, Slot
@@ -39,12 +40,14 @@ async def run(
     for slot, order in orders:
         if order.new is None:
             batch.fold(slot, order.job_id, order.command)
-    await _write_facts(connection, batch.decisions)
-    await _file_assets(connection, batch)
+    await facts.write(connection, batch.decisions)
+    await _file_assets(connection, batch, batch.decisions)
+    told = len(batch.decisions)
     await _create(connection, batch, [(slot, order, order.new) for slot, order in orders if order.new])
+    await facts.write(connection, batch.decisions[told:])
     told = len(batch.decisions)
     await serve(connection, batch, wishes, parked, fences)
-    await _write_facts(connection, batch.decisions[told:])
+    await _file_assets(connection, batch, batch.decisions[told:])
     await _write_state(connection, batch)
     return batch
 
@@ -96,10 +99,6 @@ async def _create(
     ]
     if hooks:
         await webhooks.insert_for_jobs(connection, hooks, batch.now)
-        await _insert_artifacts(
-            connection,
-            [(batch.after[key].project_id, list(new.references)) for key, new in batch.new.items()],
-        )
 
 
 def _project(order: Order) -> UUID:
@@ -108,40 +107,9 @@ def _project(order: Order) -> UUID:
     return order.command.job.project_id
 
 
-async def _insert_artifacts(
-    connection: Connection, groups: Sequence[tuple[UUID, Sequence[Artifact]]]
-) -> None:
-    rows = [(project, place, item) for project, items in groups for place, item in enumerate(items)]
-    if rows:
-        await steps.insert_artifacts(connection, rows)
-
-
-async def _write_facts(connection: Connection, decisions: Sequence[Decision]) -> None:
-    """Write what has happened: later reads in this transaction (inputs, library) see it."""
-    records = [(item.job.project_id, item.record) for item in decisions if item.record]
-    if records:
-        await steps.insert_records(connection, records)
-    changes = [item.step_change for item in decisions if item.step_change]
-    if changes:
-        await steps.change(connection, changes)
-    attempts = [(item.job.project_id, item.lost_attempt) for item in decisions if item.lost_attempt]
-    if attempts:
-        await steps.insert_attempts(connection, attempts)
-    await _insert_artifacts(connection, [(item.job.project_id, item.artifacts) for item in decisions])
-    for item in decisions:
-        if item.user_decision:
-            await steps.insert_decision(connection, item.job.project_id, item.user_decision)
-    effective = {item.job.id: item.effective for item in decisions if item.effective is not None}
-    if effective:
-        await jobs.update_effective(connection, effective)
-    letters = [item.dead_letter for item in decisions if item.dead_letter]
-    if letters:
-        await steps.insert_dead_letters(connection, letters)
-
-
-async def _file_assets(connection: Connection, batch: Batch) -> None:
+async def _file_assets(connection: Connection, batch: Batch, decisions: Sequence[Decision]) -> None:
     """File finished jobs in the library and tell the events that announce it the version's number."""
-    finished = {item.job.id: item for item in batch.decisions if item.index}
+    finished = {item.job.id: item for item in decisions if item.index}
     if not finished:
         return
     done = [batch.after[key] for key in sorted(finished)]
@@ -181,8 +149,15 @@ async def _write_state(connection: Connection, batch: Batch) -> None:
     updates = [job for key, job in sorted(changed.items()) if key not in batch.new or job.lease is not None]
     if updates:
         await jobs.update(connection, updates)
+    held = [job for job in changed.values() if _holds(job) != _holds(batch.before[job.id])]
+    if held:
+        await jobs.update_holds(connection, held)
     if changed:
         await tasks.move(connection, batch.before, changed, batch.now)
     events = [event for decision in batch.decisions for event in decision.events]
     if events:
         await steps.insert_events(connection, events)
+
+
+def _holds(job: Job | None) -> tuple[int | None, datetime | None, datetime | None]:
+    return (None, None, None) if job is None else (job.hold_at, job.gate_since, job.gate_due_at)

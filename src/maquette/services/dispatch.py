@@ -8,6 +8,7 @@ from maquette.domain.commands import Fail, Start
 from maquette.domain.idempotency import inputs_digest
 from maquette.domain.job import Job, Lease
 from maquette.domain.pipeline import choose_inputs
+from maquette.services import facts, reuse
 from maquette.services.orders import Batch, Fences, Handout, Slot, Wish
 from maquette.store import steps, tasks
 from maquette.store.database import Connection
@@ -82,6 +83,8 @@ async def _start(connection: Connection, batch: Batch, given: dict[Slot, list[Jo
     A job whose inputs lack its step (another version made them) fails here, with a dead letter: left in the queue,
     it would fail every claim for good.
     """
+    await reuse.resolve(connection, batch, given)
+    told = len(batch.decisions)
     served = [(slot, slot.wish, job) for slot, found in given.items() for job in found if slot.wish]
     batch.handouts.update({slot: [] for slot in given})
     if not served:
@@ -112,6 +115,7 @@ async def _start(connection: Connection, batch: Batch, given: dict[Slot, list[Jo
                 batch.fold(slot, job.id, _unreadable(lease, step.name))
         if readable:
             batch.handouts[slot].append(Handout(batch.after[job.id], lease, inputs, params, seed))
+    await facts.write(connection, batch.decisions[told:])
 
 
 def _unreadable(lease: Lease, step: str) -> Fail:

@@ -10,7 +10,7 @@ from maquette import wire
 from maquette.domain import typeid
 from maquette.domain.commands import Acknowledge, Command, Complete, Fail
 from maquette.domain.errors import Invalid, MaquetteError, NotFound, StaleFence
-from maquette.domain.job import FILE_NAME, Artifact, Job, object_prefix
+from maquette.domain.job import FILE_NAME, Artifact, Job, JobStatus, object_prefix
 from maquette.domain.pipeline import STEP_NAMES
 from maquette.domain.principal import Principal
 from maquette.services.deps import Deps
@@ -131,7 +131,9 @@ async def _applied_before(
 
 def _verdict(item: wire.Outcome, verdict: Verdict, problem: str, applied: set[int]) -> wire.OutcomeVerdict:
     if isinstance(verdict, Job):
-        word: wire.Verdict = "rejected" if problem else "applied"
+        # The lease of a canceled job ends with whatever its worker says; what it made was dropped.
+        dropped = verdict.status is JobStatus.CANCELED and item.status != "canceled"
+        word: wire.Verdict = "stale" if dropped else "rejected" if problem else "applied"
     elif isinstance(verdict, StaleFence | NotFound):
         word = "applied" if item.fence in applied else "stale"
     else:
@@ -160,7 +162,7 @@ async def heartbeat(deps: Deps, principal: Principal, beat: wire.Heartbeat) -> w
             progress=encode(progress),
             draining=beat.draining,
             services=beat.services,
-            steps=sorted(set(beat.steps)),
+            steps=[step for step in STEP_NAMES if step in beat.steps],
         )
         live = await tasks.live(connection, ids)
     return wire.HeartbeatAnswer(

@@ -112,9 +112,9 @@ async def cancel(deps: Deps, principal: Principal, job_id: UUID) -> JobView:
     return await _command(deps, principal, job_id, Cancel(principal.subject))
 
 
-async def pause(deps: Deps, principal: Principal, job_id: UUID) -> JobView:
-    """Hold a job."""
-    return await _command(deps, principal, job_id, Pause(principal.subject))
+async def pause(deps: Deps, principal: Principal, job_id: UUID, before: str | None = None) -> JobView:
+    """Hold a job, now or when the step ``before`` would begin."""
+    return await _command(deps, principal, job_id, Pause(principal.subject, before))
 
 
 async def resume(deps: Deps, principal: Principal, job_id: UUID) -> JobView:

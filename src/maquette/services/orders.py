@@ -20,7 +20,6 @@ class NewJob:
     """What comes with ``Create`` and is no part of the job itself."""
 
     brief: BriefRow
-    references: tuple[Artifact, ...] = ()
     request: RequestKey | None = None
     webhook_url: str | None = None
     """Where the job's own events are sent, besides the project's webhooks."""
@@ -121,7 +120,11 @@ class Batch:
             job
             for key, job in sorted(self.after.items())
             if job.place is Place.READY
-            and ((old := self.before[key]) is None or old.place is not Place.READY)
+            and (
+                (old := self.before[key]) is None
+                or old.place is not Place.READY
+                or old.position != job.position
+            )
         ]
 
     @property

@@ -9,6 +9,7 @@ from maquette.domain.brief import clean_text
 from maquette.domain.errors import Invalid, NotFound
 from maquette.domain.pipeline import GATE_NAMES
 from maquette.domain.principal import Principal
+from maquette.domain.review import GatePolicy
 from maquette.domain.style import Style
 from maquette.domain.typeid import encode as typeid
 from maquette.services.deps import Deps
@@ -16,10 +17,10 @@ from maquette.services.ids import new_id
 from maquette.services.principals import NewKey, make_key
 from maquette.store import projects
 from maquette.store.database import Connection
-from maquette.store.projects import KeyRow, Project
 from maquette.store.events import Page, Running
-
+from maquette.store.projects import KeyRow, Project
 from maquette.store.snapshot import BEGINNING, Snapshot
+
 NAME_MAX = 120
 
 
@@ -47,7 +48,6 @@ async def get(deps: Deps, principal: Principal, project: UUID) -> Project:
         return await _context(connection, project)
 
 
-async def list_projects(
 async def events(
     deps: Deps, principal: Principal, project: UUID, last_event_id: str | None, *, beginning: bool
 ) -> AsyncIterator[Page | Running | None]:
@@ -64,6 +64,7 @@ async def events(
     return deps.hub.feeds.follow(project, seen)
 
 
+async def list_projects(
     deps: Deps, principal: Principal, *, before: UUID | None, limit: int
 ) -> list[Project]:
     """Return the caller's projects, newest first."""
@@ -96,8 +97,17 @@ async def put_style(deps: Deps, principal: Principal, project: UUID, style: Styl
         return await _context(connection, project)
 
 
-async def put_gates(deps: Deps, principal: Principal, project: UUID, gates: Sequence[str]) -> Project:
-    """Make a new version of the gates: steps after which a person decides, or ``before_export``."""
+async def put_gates(
+    deps: Deps,
+    principal: Principal,
+    project: UUID,
+    gates: Sequence[str],
+    policies: Mapping[str, GatePolicy],
+) -> Project:
+    """Make a new version of the gates: steps after which a person decides, or ``before_export``.
+
+    ``policies`` say what follows when nobody decides, by gate; jobs keep what held when they were created.
+    """
     principal.require_project(project)
     unknown = [gate for gate in gates if gate not in GATE_NAMES]
     if unknown:
@@ -106,7 +116,7 @@ async def put_gates(deps: Deps, principal: Principal, project: UUID, gates: Sequ
         raise Invalid.field(("gates",), "must not repeat an entry")
     async with deps.database.transaction() as connection:
         await _context(connection, project)
-        await projects.insert_gates(connection, project, gates, principal.subject)
+        await projects.insert_gates(connection, project, gates, principal.subject, policies)
         return await _context(connection, project)
 
 

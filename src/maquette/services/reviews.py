@@ -2,6 +2,8 @@
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +19,9 @@ from maquette.domain.style import Style
 from maquette.services.admission import judge
 from maquette.services.deps import Deps
 from maquette.services.jobs import JobView, get
-from maquette.store import reading
+from maquette.services.provided import uploaded
+from maquette.services.uploads import require_usable
+from maquette.store import projects, reading
 
 NOTES_MAX = 10_000
 _CHANGEABLE = ("prompt", "negative_prompt", "seed", "variants", "params")
@@ -28,9 +32,9 @@ async def decide(deps: Deps, principal: Principal, job_id: UUID, answer: Mapping
     view = await get(deps, principal, job_id)
     verdict = Verdict(answer["decision"])
     pipeline = view.job.pipeline
-    pipeline.position(answer["step"])
+    decided = pipeline.position(answer["step"])
     rewind_to = answer.get("rewind_to")
-    first = pipeline.position(rewind_to or answer["step"])
+    first = decided if rewind_to is None else pipeline.position(rewind_to, ("rewind_to",))
     changes = {name: value for name, value in (answer.get("changes") or {}).items() if value is not None}
     command = commands.Review(
         step=answer["step"],
@@ -41,7 +45,8 @@ async def decide(deps: Deps, principal: Principal, job_id: UUID, answer: Mapping
         selection=_selection(view, answer),
         changes=changes,
         rewind_to=rewind_to,
-        effective=_effective(view, verdict, changes, first),
+        effective=_effective(view, verdict, changes, first, decided),
+        replacements=await _replacements(deps, view, answer),
     )
     try:
         await deps.transactor.apply(job_id, command)
@@ -67,13 +72,14 @@ def decision_fields(item: UserDecision) -> dict[str, Any]:
         "selection": [typeid.encode("art", choice) for choice in item.selection],
         "changes": item.changes,
         "rewind_to": item.rewind_to,
+        "replacements": item.replacements,
         "by": item.by,
         "at": timestamp(item.at),
     }
 
 
 def _selection(view: JobView, answer: Mapping[str, Any]) -> tuple[UUID, ...]:
-    chosen = tuple(typeid.decode("art", item) for item in answer.get("selection") or ())
+    chosen = tuple(typeid.decode_field("art", item, ("selection",)) for item in answer.get("selection") or ())
     made = {
         item.id
         for item in view.artifacts
@@ -90,11 +96,55 @@ def _selection(view: JobView, answer: Mapping[str, Any]) -> tuple[UUID, ...]:
     return chosen
 
 
-def _effective(view: JobView, verdict: Verdict, changes: Mapping[str, Any], first: int) -> bytes | None:
+async def _replacements(
+    deps: Deps, view: JobView, answer: Mapping[str, Any]
+) -> tuple[commands.Replacement, ...]:
+    """Return the files that take the place of artifacts: the same kind, under the name of what they replace."""
+    wanted = answer.get("replacements") or {}
+    if not wanted:
+        return ()
+    if answer["decision"] != Verdict.APPROVED:
+        raise Invalid.field(("replacements",), "only an approval replaces")
+    made = {
+        item.id: item
+        for item in view.artifacts
+        if (item.step, item.revision) == (answer["step"], answer["revision"])
+    }
+    ids = {text: typeid.decode_field("upl", text, ("replacements", name)) for name, text in wanted.items()}
+    async with deps.database.connection() as connection:
+        found = await projects.uploads(connection, list(ids.values()), [view.job.project_id])
+    uploads = {item.id: item for item in found}
+    replacements = []
+    for name, text in wanted.items():
+        loc = ("replacements", name)
+        original, upload = made.get(typeid.decode_field("art", name, loc)), uploads.get(ids[text])
+        if original is None:
+            raise Invalid.field(
+                loc, f"{name} is no artifact of revision {answer['revision']} of {answer['step']}"
+            )
+        if upload is None:
+            raise Invalid.field(loc, f"there is no upload {text} in this project")
+        if upload.media_type.split("/")[0] != original.media_type.split("/")[0]:
+            raise Invalid.field(
+                loc, f"{upload.name} is {upload.media_type}, which cannot stand for {original.media_type}"
+            )
+        await require_usable(deps, upload, loc)
+        heir = uploaded(view.job.id, original.position, original.step, upload, original.kind)
+        name_ = PurePosixPath(original.name).stem + PurePosixPath(upload.name).suffix
+        attributes = {**heir.attributes, "replaces": name}
+        heir = replace(heir, revision=original.revision, name=name_[-120:], attributes=attributes)
+        replacements.append(commands.Replacement(original.id, text, heir))
+    return tuple(replacements)
+
+
+def _effective(
+    view: JobView, verdict: Verdict, changes: Mapping[str, Any], first: int, decided: int
+) -> bytes | None:
     """Return the effective inputs after the decision, or None when they stay as they are.
 
     Whatever changes a prompt is cleaned, validated, composed and judged again. A rejection that names no seed
-    draws a new one for what is redone, so that the rejected result cannot come back.
+    draws a new one for the rejected step, so that its result cannot come back, and for the step it goes back to; the
+    steps between keep theirs, so that those whose inputs come out equal need not be done again.
     """
     if verdict is Verdict.PAUSED or (verdict is Verdict.APPROVED and not changes):
         if changes:
@@ -104,8 +154,6 @@ def _effective(view: JobView, verdict: Verdict, changes: Mapping[str, Any], firs
     begin = first if verdict is Verdict.REJECTED else first + 1
     redone = [spec.name for spec in pipeline.steps[begin:]]
     changes = _checked(changes, redone)
-    if verdict is Verdict.REJECTED and "seed" not in changes:
-        changes["seed"] = secrets.randbelow(SEED_MAX)
     brief = changed(_brief_in_force(view), changes)
     complete_params(pipeline, brief.params, ("changes", "params"))
     pinned = before["params"]["text_to_image"]["style"]
@@ -117,12 +165,14 @@ def _effective(view: JobView, verdict: Verdict, changes: Mapping[str, Any], firs
     )
     judge(brief, style)
     after = compose(brief, style)
-    return canonical(
-        {
-            part: {name: (after if name in redone else before)[part][name] for name in before[part]}
-            for part in ("params", "seeds")
-        }
-    )
+    params = {name: (after if name in redone else before)["params"][name] for name in before["params"]}
+    seeds = dict(before["seeds"])
+    if "seed" in changes:
+        seeds |= dict.fromkeys(redone, changes["seed"])
+    elif verdict is Verdict.REJECTED:
+        again = {pipeline.steps[place].name for place in (first, decided)}
+        seeds |= dict.fromkeys(sorted(again), secrets.randbelow(SEED_MAX))
+    return canonical({"params": params, "seeds": seeds})
 
 
 def _checked(changes: Mapping[str, Any], redone: list[str]) -> dict[str, Any]:

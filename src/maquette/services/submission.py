@@ -19,10 +19,14 @@ from maquette.services.admission import Admitted, admit
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.services.orders import NewJob, Replayed
+from maquette.services.provided import parse_from_asset, rows, uploaded
+from maquette.services.uploads import require_usable
 from maquette.services.webhooks import check_url
-from maquette.store import projects
+from maquette.store import projects, sources
+from maquette.store.database import Connection
 from maquette.store.jobs import BatchLine, BriefRow, RequestKey
 from maquette.store.projects import Upload
+from maquette.store.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +54,35 @@ async def record(
         check_url(deps.outbound, webhook_url, ("webhook_url",))
     async with deps.database.connection() as connection:
         project = await projects.context(connection, project_id)
-        ids = [typeid.decode("upl", item) for item in wish.get("reference_uploads", ())]
-        uploads = await projects.uploads(connection, ids, [project_id]) if ids else []
+        places: list[tuple[tuple[str, ...], str]] = [
+            (("reference_uploads",), item) for item in wish.get("reference_uploads", ())
+        ]
+        places += [
+            (("provide", step), item) for step, items in (wish.get("provide") or {}).items() for item in items
+        ]
+        ids = [typeid.decode_field("upl", item, loc) for loc, item in places]
+        found = await projects.uploads(connection, ids, [project_id]) if ids else []
+        source = await _source(connection, project_id, wish.get("from_asset"))
     if project is None:
         raise NotFound("There is no such project.")
     seed = wish.get("seed")
-    admitted = admit(wish, project, uploads, seed=secrets.randbelow(SEED_MAX) if seed is None else seed)
-    for upload in uploads:
-        if await deps.objects.stat(upload.key) is None:
-            raise Invalid.field(
-                ("reference_uploads",), f"{typeid.encode('upl', upload.id)} has not arrived yet"
-            )
+    uploads = {upload.id: upload for upload in found}
+    admitted = admit(
+        wish, project, uploads, source, seed=secrets.randbelow(SEED_MAX) if seed is None else seed
+    )
+    for (loc, _), key in zip(places, ids, strict=True):
+        await require_usable(deps, uploads[key], loc)
     request = (
         RequestKey(project_id, idempotency_key, request_digest({"by": principal.subject, "body": wish}))
         if idempotency_key
         else None
     )
-    uploads = sorted(uploads, key=lambda upload: ids.index(upload.id))
     job = _new_job(admitted, correlation_id)
-    new = NewJob(
-        _brief_row(admitted, principal, batch), _references(job, uploads), request, webhook_url=webhook_url
-    )
-    made = await deps.transactor.create(job, Create(job), new)
+    records, files = rows(job, admitted.provided, principal.subject)
+    references = [uploads[key] for key in admitted.brief.reference_uploads]
+    create = Create(job, records, (*_references(job, references), *files))
+    new = NewJob(_brief_row(admitted, principal, batch), request, webhook_url=webhook_url)
+    made = await deps.transactor.create(job, create, new)
     return (
         Recorded(made.job_id, replayed=True)
         if isinstance(made, Replayed)
@@ -79,10 +90,21 @@ async def record(
     )
 
 
+async def _source(connection: Connection, project: UUID, wanted: str | None) -> Source | None:
+    if wanted is None:
+        return None
+    asset, version = parse_from_asset(wanted)
+    found = await sources.source(connection, asset, project, version)
+    if found is None:
+        raise Invalid.field(("from_asset",), f"there is no {wanted} in this project")
+    return found
+
+
 def _new_job(admitted: Admitted, correlation_id: str | None) -> Job:
     brief, pipeline = admitted.brief, pipeline_for(admitted.brief.asset_type)
     job_id = new_id()
-    first = next(place for place in range(len(pipeline.steps)) if place not in admitted.skipped)
+    left_out = admitted.skipped | admitted.provided.positions
+    first = next(place for place in range(len(pipeline.steps)) if place not in left_out)
     return Job(
         id=job_id,
         project_id=brief.project_id,
@@ -97,6 +119,8 @@ def _new_job(admitted: Admitted, correlation_id: str | None) -> Job:
         revisions=(0,) * len(pipeline.steps),
         created_at=datetime.now(UTC),  # decide() sets the time of the transaction
         priority=PRIORITIES[brief.priority],
+        provided=admitted.provided.positions,
+        gate_policies=admitted.gate_policies,
     )
 
 
@@ -124,27 +148,14 @@ def brief_fields(brief: Brief) -> dict[str, Any]:
         "skip": list(brief.skip),
         "reference_uploads": [typeid.encode("upl", item) for item in brief.reference_uploads],
         "params": brief.params,
+        "provide": {
+            step: [typeid.encode("upl", item) for item in items] for step, items in brief.provide.items()
+        },
+        "from_asset": brief.from_asset,
         "priority": brief.priority,
         "metadata": brief.metadata,
     }
 
 
 def _references(job: Job, uploads: Sequence[Upload]) -> tuple[Artifact, ...]:
-    return tuple(
-        Artifact(
-            id=new_id(),
-            job_id=job.id,
-            position=REFERENCE_POSITION,
-            revision=0,
-            attempt=0,
-            step=REFERENCE,
-            kind="image",
-            name=item.name,
-            media_type=item.media_type,
-            bytes=item.bytes,
-            sha256=item.sha256,
-            key=item.key,
-            attributes={},
-        )
-        for item in uploads
-    )
+    return tuple(uploaded(job.id, REFERENCE_POSITION, REFERENCE, item) for item in uploads)

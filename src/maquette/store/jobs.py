@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from maquette.domain.job import Job, JobStatus, Lease, StepStatus
+from maquette.domain.review import GatePolicy, Then
 from maquette.store.database import Connection, decode, encode, statements
 
 _SQL = statements("jobs")
@@ -80,7 +81,34 @@ def job_from(row: Mapping[str, Any], lease: Lease | None = None) -> Job:
         error=decode(row["error"]) if row["error"] is not None else None,
         asset_id=row["asset_id"],
         lease=lease,
+        provided=positions(row["provided"]),
+        hold_at=row["hold_at"],
+        gate_policies=NO_POLICIES if row["gate_policies"] is None else _policies(row["gate_policies"]),
+        gate_since=row["gate_since"],
+        gate_due_at=row["gate_due_at"],
     )
+
+
+NO_POLICIES: Mapping[int, GatePolicy] = {}
+
+
+@lru_cache(maxsize=256)
+def _policies(data: bytes) -> Mapping[int, GatePolicy]:
+    return {position: policy_from(fields) for position, fields in decode(data)}
+
+
+def policy_from(fields: Mapping[str, Any]) -> GatePolicy:
+    """Return the policy that was kept as ``policy_fields``."""
+    return GatePolicy(fields["after_seconds"], Then(fields["then"]), fields["remind_every_seconds"])
+
+
+def policy_fields(policy: GatePolicy) -> dict[str, Any]:
+    """Return a gate's policy as it is kept and shown."""
+    return {
+        "after_seconds": policy.after_seconds,
+        "then": policy.then,
+        "remind_every_seconds": policy.remind_every_seconds,
+    }
 
 
 def lease_from(row: Mapping[str, Any]) -> Lease:
@@ -129,6 +157,8 @@ async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) ->
         [job.attempt for job in jobs],
         [job.sequence for job in jobs],
         [job.created_at for job in jobs],
+        [mask(job.provided) for job in jobs],
+        [_policies_kept(job) for job in jobs],
     )
     briefs = [brief for _, brief in new]
     await connection.execute(
@@ -143,6 +173,23 @@ async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) ->
         [brief.effective for brief in briefs],
         [brief.batch.batch_id if brief.batch else None for brief in briefs],
         [brief.batch.line if brief.batch else None for brief in briefs],
+    )
+
+
+def _policies_kept(job: Job) -> bytes | None:
+    if not job.gate_policies:
+        return None
+    return encode([[place, policy_fields(policy)] for place, policy in sorted(job.gate_policies.items())])
+
+
+async def update_holds(connection: Connection, jobs: Sequence[Job]) -> None:
+    """Write where jobs are to be held, and the clocks of their gates: most transitions have nothing to do with it."""
+    await connection.execute(
+        _SQL["update_holds"],
+        [job.id for job in jobs],
+        [job.hold_at for job in jobs],
+        [job.gate_since for job in jobs],
+        [job.gate_due_at for job in jobs],
     )
 
 

@@ -1,6 +1,6 @@
 """Projects and what belongs to them: style, gates, keys, uploads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,8 +8,10 @@ from uuid import UUID
 
 from maquette.domain.pipeline import DEFAULT_GATES
 from maquette.domain.principal import Kind
+from maquette.domain.review import GatePolicy
 from maquette.domain.style import Style
 from maquette.store.database import Connection, decode, encode, statements
+from maquette.store.jobs import policy_fields, policy_from
 
 _SQL = statements("projects")
 
@@ -26,6 +28,8 @@ class Project:
     style: Style
     gates: tuple[str, ...]
     gates_version: int
+    gate_policies: Mapping[str, GatePolicy]
+    """What follows when nobody decides, by gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Upload:
     sha256: str
     key: str
     created_at: datetime
+    found: Mapping[str, int] | None = None
+    """What its bytes say of it; None until they were looked at."""
 
 
 async def insert(connection: Connection, project: UUID, name: str, by: str, open_jobs_max: int) -> None:
@@ -91,7 +97,12 @@ async def context(connection: Connection, project: UUID) -> Project | None:
         style,
         gates,
         row["gates_version"],
+        {} if row["gate_policies"] is None else _policies(row["gate_policies"]),
     )
+
+
+def _policies(data: bytes) -> dict[str, GatePolicy]:
+    return {gate: policy_from(fields) for gate, fields in decode(data).items()}
 
 
 async def page(
@@ -119,10 +130,17 @@ async def insert_style(connection: Connection, project: UUID, style: Style, by: 
     await connection.execute(_SQL["insert_style"], project, encode(body), by)
 
 
-async def insert_gates(connection: Connection, project: UUID, gates: Sequence[str], by: str) -> None:
+async def insert_gates(
+    connection: Connection,
+    project: UUID,
+    gates: Sequence[str],
+    by: str,
+    policies: Mapping[str, GatePolicy] | None = None,
+) -> None:
     """Add a version; the project's lock orders two at once. Run it in a transaction."""
     await lock(connection, project)
-    await connection.execute(_SQL["insert_gates"], project, list(gates), by)
+    kept = encode({gate: policy_fields(policy) for gate, policy in policies.items()}) if policies else None
+    await connection.execute(_SQL["insert_gates"], project, list(gates), kept, by)
 
 
 async def insert_key(
@@ -174,4 +192,10 @@ async def insert_upload(connection: Connection, upload: Upload, by: str) -> date
 
 async def uploads(connection: Connection, ids: Sequence[UUID], projects: Sequence[UUID]) -> list[Upload]:
     """Return the uploads that exist in the projects."""
-    return [Upload(**row) for row in await connection.fetch(_SQL["uploads"], ids, projects)]
+    rows = await connection.fetch(_SQL["uploads"], ids, projects)
+    return [Upload(**{**row, "found": row["found"] and decode(row["found"])}) for row in rows]
+
+
+async def found(connection: Connection, upload: Upload, numbers: Mapping[str, int]) -> None:
+    """Keep what was found in an upload's bytes: it may be used from now on."""
+    await connection.execute(_SQL["found"], upload.id, upload.project_id, encode(numbers))

@@ -114,6 +114,7 @@ def _decision(row: Mapping[str, Any]) -> UserDecision:
         rewind_to=row["rewind_to"],
         by=row["decided_by"],
         at=row["decided_at"],
+        replacements=decode(row["replacements"]),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from maquette.domain.job import Job, Place
+from maquette.domain.pipeline import pinned
 from maquette.store.database import Connection, statements
 from maquette.store.jobs import job_from, lease_from
 
@@ -30,6 +31,15 @@ class Expired:
     job_id: UUID
     fence: int
     error_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueGate:
+    """An open gate that has waited."""
+
+    job_id: UUID
+    step: str
+    revision: int
 
 
 async def claim(connection: Connection, pairs: Sequence[tuple[str, str]], limit: int) -> Claimed:
@@ -86,6 +96,24 @@ async def move(
         )
     if come[Place.LEASED]:
         await _put_leases(connection, come[Place.LEASED])
+    await _move_gates(connection, before, after)
+
+
+async def _move_gates(
+    connection: Connection, before: Mapping[UUID, Job | None], after: Mapping[UUID, Job]
+) -> None:
+    """Keep the table of gates with a clock in line with the jobs: most batches have none."""
+    due = {key: None if (old := before[key]) is None else old.gate_due_at for key in after}
+    moved = [job for key, job in after.items() if job.gate_due_at != due[key]]
+    if stopped := [job.id for job in moved if job.gate_due_at is None]:
+        await connection.execute(_SQL["delete_gates"], stopped)
+    if ticking := [job for job in moved if job.gate_due_at is not None]:
+        await connection.execute(
+            _SQL["put_gates"],
+            [job.id for job in ticking],
+            [job.project_id for job in ticking],
+            [job.gate_due_at for job in ticking],
+        )
 
 
 _DELETE: Mapping[Place, str] = {
@@ -183,6 +211,18 @@ async def expired(
 async def due(connection: Connection, limit: int) -> list[UUID]:
     """Return jobs whose wait before the next attempt is over."""
     return [row["job_id"] for row in await connection.fetch(_SQL["due"], limit)]
+
+
+async def gates_due(connection: Connection, limit: int) -> list[DueGate]:
+    """Return open gates whose policy has something to do."""
+    return [
+        DueGate(
+            row["job_id"],
+            pinned(row["asset_type"], row["pipeline_version"]).steps[row["position"]].name,
+            row["revision"],
+        )
+        for row in await connection.fetch(_SQL["gates_due"], limit)
+    ]
 
 
 async def forget_workers(connection: Connection) -> None:

@@ -10,7 +10,7 @@ TIME = "2026-02-03T10:00:00.000000Z"
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 IDS = {
     prefix: f"{prefix}_01kgh5s1d0f3c8m5y2w9x7v4tz"
-    for prefix in ("prj", "job", "step", "art", "ast", "upl", "mq", "usr", "evt", "task", "bat")
+    for prefix in ("prj", "job", "step", "art", "ast", "upl", "mq", "usr", "evt", "task", "bat", "whk", "whd")
 }
 
 SUBMISSION: Example = {
@@ -40,6 +40,7 @@ ARTIFACT: Example = {
     "url_expires_at": TIME,
     "expired": False,
     "selected": None,
+    "replaced_by": None,
     "attributes": {"width": 1024, "height": 1024},
 }
 STEP: Example = {
@@ -62,7 +63,9 @@ STEP: Example = {
     "model": "maquette-studio/painter",
     "model_version": "1",
     "idempotency_key": SHA256,
+    "provided": False,
     "reused_from": None,
+    "gate_due_at": None,
     "error": None,
 }
 JOB: Example = {
@@ -71,6 +74,7 @@ JOB: Example = {
     "asset_type": "3D",
     "status": "awaiting_review",
     "current_step": "text_to_image",
+    "hold_before": None,
     "created_at": TIME,
     "started_at": TIME,
     "finished_at": None,
@@ -268,6 +272,49 @@ ROOT: Example = {
 }
 
 #: What the document shows of each type that is answered (``Worker…``: of the wire), and of the wire's requests.
+WEBHOOK_CREATION: Example = {
+    "project_id": IDS["prj"],
+    "url": "https://hooks.example.com/maquette",
+    "name": "pipeline bot",
+    "events": ["JobSucceeded", "JobFailed"],
+}
+WEBHOOK: Example = {
+    "id": IDS["whk"],
+    "project_id": IDS["prj"],
+    "job_id": None,
+    "url": "https://hooks.example.com/maquette",
+    "name": "pipeline bot",
+    "events": ["JobSucceeded", "JobFailed"],
+    "status": "enabled",
+    "disabled_at": None,
+    "disabled_reason": None,
+    "failing_since": None,
+    "throttled_until": None,
+    "secrets_overlap_until": None,
+    "created_at": TIME,
+    "created_by": IDS["usr"],
+}
+DELIVERY: Example = {
+    "id": IDS["whd"],
+    "webhook_id": IDS["whk"],
+    "event_id": IDS["evt"],
+    "event_type": "JobSucceeded",
+    "sequence": 7,
+    "status": "succeeded",
+    "created_at": TIME,
+    "finished_at": TIME,
+    "next_attempt_at": None,
+    "attempts": [
+        {
+            "attempt": 1,
+            "at": TIME,
+            "duration_ms": 84,
+            "status_code": 204,
+            "error": None,
+            "next_attempt_at": None,
+        }
+    ],
+}
 EXAMPLES: Example = {
     "Job": JOB,
     "JobPage": {"items": [JOB], "next_cursor": None},
@@ -287,6 +334,17 @@ EXAMPLES: Example = {
     "ServicePage": {"items": [SERVICE], "next_cursor": None},
     "Root": ROOT,
     "Upload": UPLOAD,
+    "Webhook": WEBHOOK,
+    "NewWebhook": {**WEBHOOK, "secret": "whsec_…"},
+    "WebhookPage": {"items": [WEBHOOK], "next_cursor": None},
+    "WebhookTest": {"webhook_id": IDS["whk"], "event_id": IDS["evt"]},
+    "ProjectSecret": {
+        "project_id": IDS["prj"],
+        "secret": "whsec_…",
+        "secrets_overlap_until": TIME,
+    },
+    "Delivery": DELIVERY,
+    "DeliveryPage": {"items": [DELIVERY], "next_cursor": None},
     **examples_retention.EXAMPLES,
     "State": {"status": "ok"},
     "WorkerClaim": CLAIM,

@@ -25,7 +25,9 @@ class JobSubmission(Shape):
 
     project_id: str = Field(max_length=60)
     asset_type: str = Field(max_length=20, description="`2D` or `3D`.")
-    prompt: str = Field(min_length=1, max_length=PROMPT_MAX)
+    prompt: str = Field(
+        default="", max_length=PROMPT_MAX, description="Needed; with `from_asset`, by default that one's."
+    )
     negative_prompt: str = Field(default="", max_length=PROMPT_MAX)
     seed: Seed | None = Field(default=None, description="Drawn and pinned when left out.")
     variants: Variants = 1
@@ -39,8 +41,22 @@ class JobSubmission(Shape):
     params: Params = Field(default={})
     priority: Literal["low", "normal", "high"] = "normal"
     metadata: Metadata = Field(default={})
-    provide: Annotated[dict[str, Any], later({})] = Field(default={}, description="Not in this release.")
-    from_asset: Annotated[str | None, later(None)] = Field(default=None, description="Not in this release.")
+    provide: dict[
+        Annotated[str, Field(max_length=40)],
+        Annotated[list[Annotated[str, Field(max_length=60)]], Field(min_length=1, max_length=8)],
+    ] = Field(
+        default={},
+        max_length=8,
+        description="Uploads that are the work of a step: images or a GLB. The step is done at once, without a gate.",
+    )
+    from_asset: Annotated[str, Field(max_length=60)] | None = Field(
+        default=None,
+        description="`ast_…` (its latest version) or `ast_…@3`: its work stands for the steps before `redo_from`.",
+    )
+    redo_from: Annotated[str, Field(max_length=40)] | None = Field(
+        default=None,
+        description="With `from_asset`: the first step to do again; by default the first one that `params` names.",
+    )
     max_cost: Annotated[float | None, later(None)] = Field(default=None, description="Not in this release.")
     fallback: Annotated[str, later("allow")] = Field(default="allow", description="Not in this release.")
     reuse: Annotated[str, later("allow")] = Field(default="allow", description="Not in this release.")
@@ -54,7 +70,7 @@ class JobSubmission(Shape):
         return self.model_dump(exclude=_LATER)
 
 
-_LATER = {"provide", "from_asset", "max_cost", "fallback", "reuse", "dry_run"}
+_LATER = {"max_cost", "fallback", "reuse", "dry_run"}
 
 
 class Artifact(Shape):
@@ -70,6 +86,9 @@ class Artifact(Shape):
     url_expires_at: Timestamp | None
     expired: bool = Field(description="Retention has taken the file: there is no URL any more.")
     selected: bool | None = Field(description="A reviewer's choice; null where nobody chose.")
+    replaced_by: str | None = Field(
+        description="The hand-fixed artifact that took this one's place at a review."
+    )
     attributes: dict[str, Any]
 
 
@@ -95,7 +114,11 @@ class Step(Shape):
     model: str | None
     model_version: str | None
     idempotency_key: str | None
-    reused_from: str | None
+    provided: bool = Field(description="The work came with the brief: nothing was run.")
+    reused_from: str | None = Field(
+        description="The step revision that did this work, when it was not done again."
+    )
+    gate_due_at: Timestamp | None = Field(description="When the open gate's time-out acts next.")
     error: dict[str, Any] | None
 
 
@@ -109,6 +132,7 @@ class UserDecision(Shape):
     selection: list[str]
     changes: dict[str, Any]
     rewind_to: str | None
+    replacements: dict[str, str]
     by: str
     at: Timestamp
 
@@ -164,6 +188,7 @@ class Job(Shape):
     asset_type: str
     status: JobStatus
     current_step: str
+    hold_before: str | None = Field(description="A later step before which the job will be held.")
     created_at: Timestamp
     started_at: Timestamp | None
     finished_at: Timestamp | None
@@ -222,4 +247,18 @@ class Review(Shape):
         None, max_length=40, description="Earlier step to go back to, with a rejection."
     )
     changes: Changes = Changes()
-    replacements: Annotated[dict[str, Any], later({})] = Field(default={}, description="Not in this release.")
+    replacements: dict[Annotated[str, Field(max_length=60)], Annotated[str, Field(max_length=60)]] = Field(
+        default={},
+        max_length=32,
+        description="With an approval: hand-fixed uploads by the artifact whose place they take.",
+    )
+
+
+class Pause(Shape):
+    """When to hold the job: now, without a body."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"before": "rig"}]})
+
+    before: Annotated[str, Field(max_length=40)] | None = Field(
+        default=None, description="A later step: the job is held when that one would begin."
+    )

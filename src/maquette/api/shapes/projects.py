@@ -1,13 +1,14 @@
 """Projects, their context, their keys, and uploads."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from maquette.api.shapes.base import Shape, Timestamp
 from maquette.api.shapes.examples import PROJECT, UPLOAD, UPLOAD_REQUEST
+from maquette.domain.review import GatePolicy, Then
 from maquette.domain.style import KEYWORD_LENGTH_MAX, KEYWORDS_MAX, PALETTE_MAX
 
 
@@ -64,12 +65,39 @@ class Style(StyleBody):
     version: int
 
 
+class TimedGate(Shape):
+    """A gate that does not wait for ever."""
+
+    step: str = Field(max_length=40)
+    after_seconds: int = Field(ge=1, le=31_536_000, description="How long it waits, from when it opens.")
+    then: Literal["remind", "approve", "reject"] = Field(
+        default="remind", description="`reject` gives the job up: redoing a step for nobody would only spend."
+    )
+    remind_every_seconds: int | None = Field(
+        default=None,
+        ge=60,
+        le=31_536_000,
+        description="Remind this often: until the decision, or with `remind` from the end of the wait on.",
+    )
+
+    def policy(self) -> GatePolicy:
+        """Return what the domain knows of it."""
+        return GatePolicy(self.after_seconds, Then(self.then), self.remind_every_seconds)
+
+
 class GatesBody(Shape):
     """Steps after which a person decides; `before_export` is the last step before export."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"gates": ["text_to_image", "before_export"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"gates": ["text_to_image", "before_export"]},
+                {"gates": [{"step": "before_export", "after_seconds": 86400, "then": "approve"}]},
+            ]
+        }
+    )
 
-    gates: list[Annotated[str, Field(max_length=40)]] = Field(max_length=20)
+    gates: list[Annotated[str, Field(max_length=40)] | TimedGate] = Field(max_length=20)
 
 
 class Gates(GatesBody):
@@ -140,7 +168,9 @@ class UploadRequest(Shape):
 
     project_id: str = Field(max_length=60)
     name: str = Field(min_length=1, max_length=120, description="Letters, digits and `._-`.")
-    media_type: str = Field(max_length=80, description="`image/png`, `image/jpeg` or `image/webp`.")
+    media_type: str = Field(
+        max_length=80, description="`image/png`, `image/jpeg`, `image/webp` or `model/gltf-binary`."
+    )
     bytes: int = Field(ge=1, le=2**40)
     sha256: str = Field(min_length=64, max_length=64)
 

@@ -2,7 +2,7 @@
 -- Lock order everywhere: jobs by id first.
 select id, project_id, asset_type, pipeline_version, correlation_id, skipped, gates, priority, service, status,
        position, step_status, gate_open, revisions, attempt, retry_at, sequence, created_at, started_at,
-       finished_at, error, asset_id
+       finished_at, error, asset_id, provided, hold_at, gate_policies, gate_since, gate_due_at
 from jobs
 where id = any($1::uuid[])
 order by id
@@ -17,10 +17,11 @@ left join leases l on l.job_id = any($1::uuid[])
 
 -- name: insert
 insert into jobs (id, project_id, asset_type, pipeline_version, correlation_id, skipped, gates, priority, service,
-                  status, position, step_status, gate_open, revisions, attempt, sequence, created_at)
+                  status, position, step_status, gate_open, revisions, attempt, sequence, created_at, provided,
+                  gate_policies)
 select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::text[], $6::smallint[], $7::smallint[],
                      $8::smallint[], $9::text[], $10::text[], $11::smallint[], $12::text[], $13::boolean[],
-                     $14::bytea[], $15::smallint[], $16::bigint[], $17::timestamptz[])
+                     $14::bytea[], $15::smallint[], $16::bigint[], $17::timestamptz[], $18::smallint[], $19::bytea[])
 
 -- name: insert_briefs
 insert into briefs (job_id, project_id, created_by, library_path, prompt, style_version, inputs, effective, batch_id,
@@ -37,6 +38,12 @@ from unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::boolean[], $
             $8::timestamptz[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::bytea[], $13::uuid[])
      as x(id, status, position, step_status, gate_open, revisions, attempt, retry_at, sequence, started_at,
           finished_at, error, asset_id)
+where jobs.id = x.id
+
+-- name: update_holds
+update jobs set hold_at = x.hold_at, gate_since = x.gate_since, gate_due_at = x.gate_due_at
+from unnest($1::uuid[], $2::smallint[], $3::timestamptz[], $4::timestamptz[])
+     as x(id, hold_at, gate_since, gate_due_at)
 where jobs.id = x.id
 
 -- name: update_effective

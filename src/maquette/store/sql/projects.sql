@@ -10,7 +10,7 @@ where id = $1 and archived_at is null
 -- The project with the newest version of everything a job pins.
 select p.id, p.name, p.created_at, p.created_by, p.open_jobs_max,
        coalesce(s.version, 0) as style_version, s.body as style,
-       coalesce(g.version, 0) as gates_version, g.gates
+       coalesce(g.version, 0) as gates_version, g.gates, g.policies as gate_policies
 from projects p
 left join lateral (select * from project_styles s where s.project_id = p.id order by version desc limit 1) s on true
 left join lateral (select * from project_gates g where g.project_id = p.id order by version desc limit 1) g on true
@@ -30,8 +30,8 @@ insert into project_styles (project_id, version, body, created_at, created_by)
 select $1, coalesce(max(version), 0) + 1, $2, clock_timestamp(), $3 from project_styles where project_id = $1
 
 -- name: insert_gates
-insert into project_gates (project_id, version, gates, created_at, created_by)
-select $1, coalesce(max(version), 0) + 1, $2, clock_timestamp(), $3 from project_gates where project_id = $1
+insert into project_gates (project_id, version, gates, policies, created_at, created_by)
+select $1, coalesce(max(version), 0) + 1, $2, $3, clock_timestamp(), $4 from project_gates where project_id = $1
 
 -- name: insert_key
 insert into api_keys (id, project_id, kind, name, subject, secret_hash, created_at, expires_at)
@@ -53,5 +53,8 @@ values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp(), $8)
 returning created_at
 
 -- name: uploads
-select id, project_id, name, media_type, bytes, sha256, key, created_at from uploads
+select id, project_id, name, media_type, bytes, sha256, key, created_at, found from uploads
 where id = any($1::uuid[]) and project_id = any($2::uuid[])
+
+-- name: found
+update uploads set found = $3 where id = $1 and project_id = $2

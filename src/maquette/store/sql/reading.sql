@@ -58,12 +58,13 @@ select s.* from steps s where s.job_id = any($1::uuid[]) order by s.job_id, s.po
 
 -- name: artifacts
 select a.id, a.job_id, a.position, a.revision, a.attempt, a.step, a.kind, a.name, a.media_type, a.bytes, a.sha256,
-       a.key, a.attributes, a.selected, a.expired_at
+       a.key, a.attributes, a.selected, a.replaced_by, a.expired_at
 from artifacts a where a.job_id = any($1::uuid[]) and a.position >= 0
 order by a.job_id, a.position, a.revision, a.ordinal
 
 -- name: decisions
-select job_id, position, revision, step, verdict, notes, selection, changes, rewind_to, decided_by, decided_at
+select job_id, position, revision, step, verdict, notes, selection, changes, rewind_to, decided_by, decided_at,
+       replacements
 from user_decisions where job_id = any($1::uuid[]) order by id
 
 -- name: leases
@@ -93,13 +94,14 @@ select count(*) + 1 from (
 
 -- name: artifact
 select a.id, a.job_id, a.position, a.revision, a.attempt, a.step, a.kind, a.name, a.media_type, a.bytes, a.sha256,
-       a.key, a.attributes, a.selected, a.expired_at
+       a.key, a.attributes, a.selected, a.replaced_by, a.expired_at
 from artifacts a
 where a.id = $1 and ($2::uuid[] is null or a.project_id = any($2))
 
 -- name: decision
 -- The word that closed a gate.
-select job_id, position, revision, step, verdict, notes, selection, changes, rewind_to, decided_by, decided_at
+select job_id, position, revision, step, verdict, notes, selection, changes, rewind_to, decided_by, decided_at,
+       replacements
 from user_decisions
 where job_id = $1 and step = $2 and revision = $3
 order by id desc

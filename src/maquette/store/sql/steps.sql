@@ -1,9 +1,10 @@
 -- name: insert
 insert into steps (job_id, position, revision, project_id, step, status, attempt, fence, service, worker,
-                   started_at, finished_at, idempotency_key, model, model_version, outputs, metrics, error)
+                   started_at, finished_at, idempotency_key, model, model_version, outputs, metrics, error,
+                   reused_from)
 select * from unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::uuid[], $5::text[], $6::text[], $7::smallint[],
                      $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::text[],
-                     $14::text[], $15::text[], $16::bytea[], $17::bytea[], $18::bytea[])
+                     $14::text[], $15::text[], $16::bytea[], $17::bytea[], $18::bytea[], $19::uuid[])
 
 -- name: change
 update steps set status = x.status
@@ -18,19 +19,29 @@ select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::smallint[], $5::s
 
 -- name: insert_artifacts
 insert into artifacts (id, project_id, job_id, position, revision, attempt, ordinal, step, kind, name, media_type,
-                       bytes, sha256, key, attributes)
+                       bytes, sha256, key, attributes, selected)
 select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::smallint[], $6::smallint[],
                      $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[],
-                     $14::text[], $15::bytea[])
+                     $14::text[], $15::bytea[], $16::boolean[])
 
 -- name: select_artifacts
 update artifacts a set selected = (a.id = any($4::uuid[]))
 where a.job_id = $1 and a.position = $2 and a.revision = $3
 
+-- name: replace_artifacts
+-- What takes a file's place stands where that stood; what was replaced stays as history.
+with gone as (
+    update artifacts a set replaced_by = x.id
+    from unnest($1::uuid[], $2::uuid[]) as x(original, id)
+    where a.id = x.original
+    returning a.id, a.ordinal, x.id as heir
+)
+update artifacts a set ordinal = gone.ordinal from gone where a.id = gone.heir
+
 -- name: insert_decisions
 insert into user_decisions (project_id, job_id, position, revision, step, verdict, notes, selection, changes,
-                            rewind_to, decided_by, decided_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                            rewind_to, decided_by, decided_at, replacements)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 
 -- name: insert_dead_letters
 insert into dead_letters (id, project_id, job_id, position, revision, attempt, step, error, created_at)
@@ -44,11 +55,12 @@ select * from unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::uuid[], $5::t
 
 -- name: current_artifacts
 -- Artifacts of a job's current revisions, in order; revisions are one byte a step, uploads stand before the first.
+-- What a reviewer replaced is history.
 select a.id, a.job_id, a.position, a.revision, a.attempt, a.step, a.kind, a.name, a.media_type, a.bytes, a.sha256,
-       a.key, a.attributes, a.selected
+       a.key, a.attributes, a.selected, a.replaced_by
 from unnest($1::uuid[], $2::bytea[], $3::smallint[]) as x(job_id, revisions, before)
 join artifacts a on a.job_id = x.job_id and a.position < x.before
-    and (a.position < 0 or a.revision = get_byte(x.revisions, a.position))
+    and (a.position < 0 or a.revision = get_byte(x.revisions, a.position)) and a.replaced_by is null
 order by a.job_id, a.position, a.ordinal
 
 -- name: current_records
@@ -56,6 +68,22 @@ select s.*
 from unnest($1::uuid[], $2::bytea[]) as x(job_id, revisions)
 join steps s on s.job_id = x.job_id and s.revision = get_byte(x.revisions, s.position)
 order by s.job_id, s.position
+
+-- name: earlier_records
+-- Revisions before the given one that ended well, the newest first.
+select s.*
+from unnest($1::uuid[], $2::smallint[], $3::smallint[]) as x(job_id, position, revision)
+join steps s on s.job_id = x.job_id and s.position = x.position and s.revision < x.revision
+where s.status in ('done', 'approved') and s.idempotency_key is not null
+order by s.job_id, s.revision desc
+
+-- name: revision_artifacts
+select a.id, a.job_id, a.position, a.revision, a.attempt, a.step, a.kind, a.name, a.media_type, a.bytes, a.sha256,
+       a.key, a.attributes, a.selected, a.replaced_by
+from unnest($1::uuid[], $2::smallint[], $3::smallint[]) as x(job_id, position, revision)
+join artifacts a on a.job_id = x.job_id and a.position = x.position and a.revision = x.revision
+where a.replaced_by is null
+order by a.job_id, a.ordinal
 
 -- name: briefs
 select job_id, library_path, prompt, style_version, effective from briefs where job_id = any($1::uuid[])

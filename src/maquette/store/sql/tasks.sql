@@ -3,7 +3,8 @@
 -- waits: no deadlock is possible with transitions, which lock jobs first. One index probe for each pair.
 select clock_timestamp() as now, j.id, j.project_id, j.asset_type, j.pipeline_version, j.correlation_id, j.skipped,
        j.gates, j.priority, j.service, j.status, j.position, j.step_status, j.gate_open, j.revisions, j.attempt,
-       j.retry_at, j.sequence, j.created_at, j.started_at, j.finished_at, j.error, j.asset_id
+       j.retry_at, j.sequence, j.created_at, j.started_at, j.finished_at, j.error, j.asset_id, j.provided,
+       j.hold_at, j.gate_policies, j.gate_since, j.gate_due_at
 from (
     select q.* from unnest($1::text[], $2::text[]) as wanted(service, step)
     cross join lateral (
@@ -73,7 +74,8 @@ select job_id from leases where claim_id = any($1::uuid[])
 -- Jobs that are leased, as they are right now; what belongs to a fence never changes while it lives.
 select j.id, j.project_id, j.asset_type, j.pipeline_version, j.correlation_id, j.skipped, j.gates, j.priority,
        j.status, j.position, j.step_status, j.gate_open, j.revisions, j.attempt, j.retry_at, j.sequence, j.created_at,
-       j.started_at, j.finished_at, j.error, j.asset_id, l.*
+       j.started_at, j.finished_at, j.error, j.asset_id, j.provided, j.hold_at, j.gate_policies, j.gate_since,
+       j.gate_due_at, l.*
 from leases l join jobs j on j.id = l.job_id
 where l.job_id = any($1::uuid[])
 
@@ -117,3 +119,19 @@ where w.expires_at < clock_timestamp() - interval '1 hour'
 
 -- name: due
 select job_id from delayed where due_at <= clock_timestamp() order by due_at limit $1
+
+-- name: put_gates
+-- Under the jobs' locks.
+insert into gates_due (job_id, project_id, due_at)
+select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[])
+on conflict (job_id, project_id) do update set due_at = excluded.due_at
+
+-- name: delete_gates
+delete from gates_due where job_id = any($1::uuid[])
+
+-- name: gates_due
+select g.job_id, j.asset_type, j.pipeline_version, j.position, get_byte(j.revisions, j.position) as revision
+from gates_due g join jobs j on j.id = g.job_id
+where g.due_at <= clock_timestamp()
+order by g.due_at
+limit $1

@@ -1,0 +1,36 @@
+"""Writing what has happened: records, files, decisions. Later reads of the same transaction see it."""
+
+from collections.abc import Sequence
+
+from maquette.domain.decision import Decision
+from maquette.store import jobs, steps
+from maquette.store.database import Connection
+
+
+async def write(connection: Connection, decisions: Sequence[Decision]) -> None:
+    """Write the rows that decisions brought: a statement for each kind that there is."""
+    records = [(item.job.project_id, record) for item in decisions for record in item.records]
+    if records:
+        await steps.insert_records(connection, records)
+    changes = [item.step_change for item in decisions if item.step_change]
+    if changes:
+        await steps.change(connection, changes)
+    attempts = [(item.job.project_id, item.lost_attempt) for item in decisions if item.lost_attempt]
+    if attempts:
+        await steps.insert_attempts(connection, attempts)
+    files = [
+        (item.job.project_id, place, file) for item in decisions for place, file in enumerate(item.artifacts)
+    ]
+    if files:
+        await steps.insert_artifacts(connection, files)
+    for item in decisions:
+        if item.user_decision:
+            await steps.insert_decision(
+                connection, item.job.project_id, item.user_decision, item.replacements
+            )
+    effective = {item.job.id: item.effective for item in decisions if item.effective is not None}
+    if effective:
+        await jobs.update_effective(connection, effective)
+    letters = [item.dead_letter for item in decisions if item.dead_letter]
+    if letters:
+        await steps.insert_dead_letters(connection, letters)
