@@ -113,6 +113,7 @@ async def live(database_url: str, tmp_path: Path) -> AsyncIterator[Live]:
         data_dir=tmp_path,
         signing_key="signs the links of a test",
         worker_token="opens the worker endpoints",
+        webhook_key="makes the secrets of a test",
         upload_bytes_max=1_000_000,
         open_jobs_max=20,
     )

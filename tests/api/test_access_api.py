@@ -13,6 +13,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "put_project_retention": {},
     "run_project_retention": {"dry_run": True},
     "create_key": {"name": "x"},
+    "create_webhook": {"project_id": "{project}", "url": "https://example.com/hook"},
+    "change_webhook": {"name": "x"},
     "create_upload": {
         "project_id": "{project}",
         "name": "a.png",
@@ -22,7 +24,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
 }
 #: What a user of another project may do: nothing with this project's things, but his own lists are his.
-OWN = {"list_jobs", "list_projects", "list_services"}
+OWN = {"list_jobs", "list_projects", "list_services", "list_webhooks"}
 OPERATORS_ONLY = {"create_project"}
 
 
@@ -42,7 +44,11 @@ async def test_every_endpoint_denies_who_may_not(live: Any) -> None:
         content=b'{"asset_type": "2D", "prompt": "a fox"}',
         headers={"content-type": "application/jsonl"},
     )
+    body = {"project_id": live.project_id, "url": "https://example.com/ours"}
+    webhook = (await live.user.post("/webhooks", json=body)).json()["id"]
     ours = {
+        "webhook_id": webhook,
+        "delivery_id": "whd_00000000000000000000000000",
         "batch_id": batch.json()["id"],
         "job_id": job["id"],
         "project_id": live.project_id,
@@ -88,12 +94,10 @@ async def test_every_endpoint_denies_who_may_not(live: Any) -> None:
             checked += 1
     assert checked > 20
     for path in OWN:
-        listed = await live.nobody.get(
-            {"list_jobs": "/jobs", "list_projects": "/projects", "list_services": "/services"}[path],
-            headers=eve,
-        )
+        listed = await live.nobody.get(f"/{path.removeprefix('list_')}", headers=eve)
         assert live.project_id not in listed.text
     unchanged = (await live.user.get(job["urls"]["self"])).json()
+    assert (await live.user.get(f"/webhooks/{webhook}")).json()["status"] == "enabled"
     assert (unchanged["status"], len(unchanged["user_decisions"])) == ("awaiting_review", 0)
 
 
@@ -120,6 +124,9 @@ async def test_unknown_ids_are_404_everywhere(live: Any) -> None:
             ("GET", "/assets/{}/lineage"),
             ("GET", "/artifacts/{}/content"),
             ("DELETE", f"/projects/{live.project_id}/keys/{{}}"),
+            ("GET", "/webhooks/{}"),
+            ("DELETE", "/webhooks/{}"),
+            ("GET", "/webhooks/{}/deliveries"),
         ):
             response = await live.user.request(method, path.format(odd))
             assert response.status_code in {404, 405}, (method, path, odd, response.status_code)
