@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from maquette.cli import assets, batches, demo, doctor, integrity, jobs, keys, projects, services, serving
+from maquette.cli import (
+    assets,
+    batches,
+    demo,
+    doctor,
+    integrity,
+    jobs,
+    keys,
+    projects,
+    services,
+    serving,
+    webhooks,
+)
 from maquette.cli.output import CommandError, report
 from maquette.settings import SettingsError
 from maquette.supervisor.errors import SupervisorError
@@ -28,6 +40,7 @@ app.add_typer(assets.app, name="asset")
 app.add_typer(projects.app, name="project")
 app.add_typer(keys.app, name="key")
 app.add_typer(services.app, name="service")
+app.add_typer(webhooks.app, name="webhook")
 
 
 def _version(wanted: bool) -> None:
