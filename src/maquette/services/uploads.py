@@ -1,11 +1,14 @@
-"""Uploads: files that people bring, stored by presigned PUT and checked when they are used."""
+"""Uploads: files that people bring, stored by presigned PUT and looked at before they are first used."""
 
+import asyncio
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from maquette.domain.errors import Invalid, NotFound
+from maquette.domain import content, typeid
+from maquette.domain.content import Facts
+from maquette.domain.errors import Detail, Invalid, NotFound, UnusableUpload
 from maquette.domain.job import FILE_NAME
 from maquette.domain.principal import Principal
 from maquette.ports import SignedRequest
@@ -14,7 +17,7 @@ from maquette.services.ids import new_id
 from maquette.store import projects
 from maquette.store.projects import Upload
 
-MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp")
+MEDIA_TYPES = tuple(content.READERS)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -50,3 +53,48 @@ async def create(
             raise NotFound("There is no such project.")
         created = await projects.insert_upload(connection, upload, principal.subject)
     return Granted(replace(upload, created_at=created), request)
+
+
+async def require_usable(deps: Deps, upload: Upload, loc: tuple[str | int, ...]) -> None:
+    """Return when the file has arrived and is what it says; it is looked at once.
+
+    Errors: ``Invalid`` or ``UnusableUpload`` that names ``loc``.
+    """
+    if upload.found is not None:
+        return
+    name = typeid.encode("upl", upload.id)
+    if await deps.objects.stat(upload.key) is None:
+        raise Invalid.field(loc, f"{name} has not arrived yet")
+    try:
+        facts = await _look(deps, upload)
+    except UnusableUpload as refused:
+        [detail] = refused.details
+        raise UnusableUpload(
+            f"{upload.name} ({name}) {detail.msg}.",
+            details=[Detail(loc, f"{upload.name} {detail.msg}", detail.type)],
+        ) from None
+    async with deps.database.transaction() as connection:
+        await projects.found(connection, upload, facts.numbers)
+
+
+async def _look(deps: Deps, upload: Upload) -> Facts:
+    """Read through the stored bytes; the parser works in a thread, so that nobody waits for a hostile file."""
+    reading = content.inspect(upload.media_type)
+    next(reading)
+
+    def give(piece: bytes) -> Facts | None:
+        try:
+            reading.send(piece)
+        except StopIteration as stop:  # cannot pass a thread's future
+            facts: Facts = stop.value
+            return facts
+        return None
+
+    async for piece in deps.objects.read(upload.key):
+        found = await asyncio.to_thread(give, piece)
+        if found is not None:
+            return found
+    found = await asyncio.to_thread(give, b"")
+    if found is None:
+        raise TypeError("A reader of uploads went on behind the end of the file.")
+    return found
