@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 _TEXT = re.compile(r"([0-9]{1,19}):([0-9]{1,19}):((?:[0-9]{1,19}(?:,[0-9]{1,19})*)?)", re.ASCII)
 _XID_MAX = 2**63 - 1
+#: A transaction's id is never a multiple of this: PostgreSQL skips zero when its 32 bits turn over.
+_WRAP = 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class Snapshot:
         xmin, xmax = int(match[1]), int(match[2])
         still_open = tuple(map(int, match[3].split(","))) if match[3] else ()
         rising = all(a < b for a, b in itertools.pairwise(still_open))
-        if not (rising and 0 < xmin <= xmax <= _XID_MAX and all(xmin <= xid < xmax for xid in still_open)):
+        real = all(xid % _WRAP for xid in (xmin, xmax, *still_open))
+        if not (rising and real and xmin <= xmax <= _XID_MAX and all(xmin <= x < xmax for x in still_open)):
             raise ValueError("no snapshot")
         return cls(xmax, still_open)
 
