@@ -76,7 +76,7 @@ def find_stance(shape: Outline, luma: Grid) -> Stance | None:
 
     trunk = mask & ~np.logical_or.reduce([leg for side in legs for leg in side])
     pairs = [Pair(placed(part), near, far, "leg") for part, near, far in _sides(legs, luma[frame])]
-    for part, kind in _upper(trunk, belly, facing, split):
+    for part, kind in _upper(trunk, belly, facing, _between(legs)):
         trunk = trunk & ~part
         pairs.append(Pair(placed(part), near=True, far=True, kind=kind))
     return Stance(facing, placed(trunk), tuple(pairs))
@@ -99,8 +99,7 @@ def _gap(mask: Mask) -> tuple[int, int] | None:
         return None
     belly = int(filled[-1])
     clearance = height - 1 - belly
-    above = np.flatnonzero(~mask[: belly + 1, split])
-    girth = belly - (int(above[-1]) if len(above) else -1)
+    girth = belly - _back(mask, belly, slice(int(feet[widest]), int(feet[widest + 1]) + 1))
     if not _CLEARANCE[0] * height <= clearance <= _CLEARANCE[1] * height or girth > _GIRTH_MAX * span:
         return None
     return split, belly
@@ -122,13 +121,14 @@ def _legs(mask: Mask, split: int, belly: int) -> tuple[list[Mask], list[Mask]] |
         sides[int(columns.mean() > split)].append(part)
     widths: list[int] = []
     for side in sides:
-        if not side:
+        spans = [
+            int(np.ptp(line)) + 1
+            for line in (np.flatnonzero(leg[belly + clearance // 2]) for leg in side)
+            if len(line)
+        ]
+        if not spans or max(spans) > _LEG_WIDE * clearance:
             return None
-        middle = np.logical_or.reduce(side)[belly + clearance // 2]
-        columns = np.flatnonzero(middle)
-        if not len(columns) or columns[-1] - columns[0] + 1 > _LEG_WIDE * clearance:
-            return None
-        widths.append(len(columns))
+        widths.append(sum(spans))
     return sides if max(widths) <= _ALIKE_LEGS * min(widths) else None
 
 
@@ -139,8 +139,7 @@ def _facing(mask: Mask, split: int, belly: int, legs: tuple[list[Mask], list[Mas
     if float((mask & mirrored).sum()) / float((mask | mirrored).sum()) > _ALIKE_MAX:
         return 0
     half = belly + (height - belly) // 2
-    above = np.flatnonzero(~mask[: belly + 1, split])
-    back = int(above[-1]) if len(above) else 0
+    back = _back(mask, belly, _between(legs))
     edges = [np.flatnonzero(np.logical_or.reduce(side)[half]) for side in legs]
     best, facing = 0.0, 0
     for sign, edge in ((-1, edges[0][0]), (1, edges[1][-1])):
@@ -177,32 +176,69 @@ def _sides(legs: tuple[list[Mask], list[Mask]], luma: Grid) -> list[tuple[Mask, 
     return placed
 
 
-def _upper(trunk: Mask, belly: int, facing: int, split: int) -> list[tuple[Mask, str]]:
-    """Ears and horns on the head, and wings on the back: what an opening takes off the upper edge."""
-    inside = ndimage.distance_transform_edt(np.pad(trunk, 1))[1:-1, 1:-1]
+def _between(legs: tuple[list[Mask], list[Mask]]) -> slice:
+    """Columns from the middle of one pair of legs to the middle of the other."""
+    left, right = (float(np.nonzero(np.logical_or.reduce(side))[1].mean()) for side in legs)
+    return slice(round(left), round(right) + 1)
+
+
+def _back(mask: Mask, belly: int, columns: slice) -> int:
+    """Row of the back between the legs: of the runs above the belly the lower ones, as wings or a rider stand on others."""
+    tops = []
+    for column in range(columns.start, max(columns.stop, columns.start + 1)):
+        above = np.flatnonzero(~mask[: belly + 1, column])
+        top = int(above[-1]) if len(above) else 0
+        if top < belly:
+            tops.append(top)
+    return int(np.quantile(tops, 0.85)) if tops else 0
+
+
+def _upper(trunk: Mask, belly: int, facing: int, between: slice) -> list[tuple[Mask, str]]:
+    """Find ears and horns on the head, and wings on the back."""
+    back = _back(trunk, belly, between)
+    found = [(part, "wing") for part in _wings(trunk, belly, back, between)]
+    rest = trunk & ~np.logical_or.reduce([trunk & False, *(part for part, _ in found)])
+    inside = ndimage.distance_transform_edt(np.pad(rest, 1))[1:-1, 1:-1]
     radius = 0.42 * float(inside.max())
     core = np.asarray(ndimage.distance_transform_edt(inside <= radius)) <= radius + 1
-    labels, count = ndimage.label(trunk & ~core)
-    found = []
-    total = float(trunk.sum())
-    back = np.flatnonzero(~trunk[: belly + 1, split])
-    back_row = int(back[-1]) if len(back) else 0
+    labels, count = ndimage.label(rest & ~core)
+    middle = (between.start + between.stop) / 2
     for label in range(1, count + 1):
         part = labels == label
         rows = np.nonzero(part)[0]
-        root = ndimage.binary_dilation(part) & trunk & ~part
-        if not root.any() or len(rows) < 12:
+        root = ndimage.binary_dilation(part) & rest & ~part
+        if not root.any() or not 12 <= len(rows) < 0.06 * trunk.sum():
             continue
         base = np.argwhere(root).mean(0)
-        upwards = base[0] > rows.mean() and rows.min() < base[0] - 3
-        ahead = (base[1] - split) * facing
+        ahead = (base[1] - middle) * facing
         if (
-            upwards
-            and ahead > 0.28 * trunk.shape[1] * 0.5
-            and base[0] < back_row + 2
-            and len(rows) < 0.06 * total
+            base[0] > rows.mean()
+            and rows.min() < base[0] - 3
+            and ahead > 0.14 * trunk.shape[1]
+            and base[0] < back + 2
         ):
             found.append((part, "ear"))
-        elif upwards and len(rows) > _WING_MIN * total and base[0] < back_row + 0.25 * (belly - back_row) + 3:
-            found.append((part, "wing"))
     return found
+
+
+def _wings(trunk: Mask, belly: int, back: int, between: slice) -> list[Mask]:
+    """Find what stands high on the back between the legs."""
+    girth = max(belly - back, 2)
+    above = trunk.copy()
+    above[back - round(0.1 * girth) :] = False
+    seed = above.copy()
+    seed[:, : between.start] = seed[:, between.stop :] = False
+    seed[back - round(0.9 * girth) :] = False
+    labels, _ = ndimage.label(above)
+    wings = []
+    for label in np.setdiff1d(labels[seed], 0):
+        part = labels == label
+        columns = np.nonzero(part)[1]
+        rooted = between.start <= columns.mean() <= between.stop
+        if (
+            rooted
+            and part.sum() > _WING_MIN * trunk.sum()
+            and np.ptp(columns) < 1.5 * (between.stop - between.start)
+        ):
+            wings.append(part)
+    return wings

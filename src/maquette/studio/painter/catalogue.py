@@ -9,6 +9,7 @@ from maquette.studio.painter import subjects_gear as gear
 from maquette.studio.painter import subjects_household as household
 from maquette.studio.painter import subjects_places as places
 from maquette.studio.painter import subjects_plants as plants
+from maquette.studio.painter import subjects_quadrupeds as quadrupeds
 from maquette.studio.painter import subjects_sky as sky
 from maquette.studio.painter import subjects_vehicles as vehicles
 from maquette.studio.painter import subjects_vessels as vessels
@@ -91,21 +92,23 @@ _ANIMALS = (
     _subject(creatures.creature, "creature monster beast critter yeti bigfoot pet mascot", colours="primary=6f8fd0"),
     _subject(creatures.ghost, "ghost spirit phantom spectre specter wraith", colours="primary=e4ecf4"),
     _subject(creatures.slime, "slime blob jelly ooze", colours="primary=6fd05a"),
-    _subject(creatures.dragon, "dragon wyvern drake dinosaur lizard wyrm", colours="primary=4f9a4a secondary=e8d28a accent=c8553d"),
-    _subject(beasts.sitting, "fox vixen", colours="primary=e0762f secondary=f6ead8 accent=3a2a28", ears="fox", tail="bushy", muzzle="long", width="0.33"),
-    _subject(beasts.sitting, "cat kitten kitty panther lynx", colours="primary=8a8f9c secondary=f1ece2 accent=5fae5a", ears="cat", tail="curl", width="0.3"),
-    _subject(beasts.sitting, "dog puppy hound", colours="primary=b87a3f secondary=f1e2c8 accent=6a4a2e", ears="floppy", tail="curl", muzzle="wide", width="0.36"),
+    _subject(quadrupeds.standing, "dragon wyvern drake wyrm", colours="primary=4f9a4a secondary=e8d28a accent=c8553d", coat="scales", face="dragon", head="0.17", neck="0.3", rise="0.46", bulk="0.25", leg="0.38", shank="0.38", tail="spade", feet="claw", wings="yes", ears="none"),
+    _subject(quadrupeds.standing, "dinosaur lizard crocodile salamander", colours="primary=6a9a4a secondary=e8d28a accent=c8853d", coat="scales", face="dragon", head="0.15", neck="0.36", rise="0.1", bulk="0.22", leg="0.26", shank="0.4", tail="spade", feet="claw", ears="none"),
+    _subject(quadrupeds.standing, "fox vixen", colours="primary=e0762f secondary=f6ead8 accent=3a2a28", leg="0.46", bulk="0.2", head="0.17", neck="0.2", rise="0.26", muzzle="1.5", tail="bushy", bib="yes", shank="0.36"),
+    _subject(quadrupeds.standing, "cat kitten kitty panther lynx", colours="primary=8a8f9c secondary=f1ece2 accent=5fae5a", leg="0.42", bulk="0.2", head="0.19", neck="0.16", rise="0.3", face="feline", tail="long", shank="0.36", socks="yes"),
+    _subject(quadrupeds.standing, "dog puppy hound", colours="primary=b87a3f secondary=f1e2c8 accent=6a4a2e", leg="0.48", bulk="0.23", head="0.19", neck="0.18", rise="0.34", ears="floppy", muzzle="1.25", bib="yes", socks="yes"),
     _subject(beasts.sitting, "rabbit bunny hare", colours="primary=d8cfc4 secondary=fbf6ee accent=e8a0a8", ears="rabbit", tail="puff", width="0.34"),
-    _subject(beasts.sitting, "bear panda koala cub teddy", colours="primary=7a4f30 secondary=d8b488 accent=4a3020", ears="round", tail="none", muzzle="wide", width="0.5"),
+    _subject(quadrupeds.standing, "bear grizzly", colours="primary=7a4f30 secondary=d8b488 accent=4a3020", leg="0.4", bulk="0.34", head="0.24", neck="0.22", rise="0.14", face="bear", ears="round", tail="stub", feet="claw", shank="0.36"),
+    _subject(beasts.sitting, "teddy panda koala cub", colours="primary=8a5c3a secondary=d8b488 accent=4a3020", ears="round", muzzle="wide", tail="none", width="0.5"),
     _subject(beasts.sitting, "mouse rat hamster squirrel", colours="primary=a09aa0 secondary=f1e6e0 accent=e8a0a8", ears="mouse", tail="curl", width="0.27"),
-    _subject(beasts.sitting, "lion", colours="primary=d89a3f secondary=f6e6c0 accent=8a4a20", ears="round", tail="curl", width="0.4", mane="yes"),
-    _subject(beasts.sitting, "tiger leopard cougar cheetah", "main", colours="primary=e08a3a secondary=f6e6c0 accent=3a2a28", ears="round", tail="bushy", width="0.44"),
-    _subject(beasts.hoofed, "horse pony stallion unicorn donkey zebra", colours="primary=9a6238 secondary=b98a5c hair=3a2418", leg="0.66", neck="0.48", bulk="0.25", tail="hair", mane="yes"),
-    _subject(beasts.hoofed, "deer stag elk reindeer moose gazelle", wears="antlers", colours="primary=b07a44 secondary=ecd9b8", leg="0.72", neck="0.44", bulk="0.2"),
-    _subject(beasts.hoofed, "wolf coyote hyena jackal", colours="primary=7f8793 secondary=d8dade", leg="0.52", neck="0.24", bulk="0.22", head="wolf"),
-    _subject(beasts.hoofed, "cow bull ox buffalo goat sheep bison", wears="horns", colours="primary=8a5a3c secondary=ecd9c0", leg="0.42", neck="0.2", bulk="0.36", head="cow", tail="hair"),
-    _subject(beasts.hoofed, "pig boar piglet hog", colours="primary=e8a0a4 secondary=f6c8c8", leg="0.3", neck="0.08", bulk="0.4", head="pig"),
-    _subject(beasts.hoofed, "elephant mammoth rhino hippo", colours="primary=8f97a3 secondary=a9b0ba", leg="0.55", neck="0.18", bulk="0.42", head="elephant", tail="hair"),
+    _subject(quadrupeds.standing, "lion lioness", colours="primary=d89a3f secondary=f6e6c0 accent=8a4a20 hair=8a4a20", leg="0.5", bulk="0.26", head="0.2", neck="0.22", rise="0.26", face="feline", ears="round", tail="tuft", mane="ruff", feet="claw"),
+    _subject(quadrupeds.standing, "tiger leopard cougar cheetah jaguar", colours="primary=e08a3a secondary=f6e6c0 accent=3a2a28", leg="0.46", bulk="0.24", head="0.2", neck="0.24", rise="0.2", face="feline", ears="round", tail="long", coat="striped"),
+    _subject(quadrupeds.standing, "horse pony stallion unicorn donkey zebra", colours="primary=9a6238 secondary=b98a5c hair=3a2418", leg="0.66", bulk="0.24", head="0.15", neck="0.26", rise="0.52", face="equine", tail="hair", mane="yes", feet="hoof"),
+    _subject(quadrupeds.standing, "deer stag elk reindeer moose gazelle", wears="antlers", colours="primary=b07a44 secondary=ecd9b8", leg="0.68", bulk="0.2", head="0.14", neck="0.24", rise="0.48", face="equine", ears="side", tail="stub", feet="hoof", bib="yes"),
+    _subject(quadrupeds.standing, "wolf coyote hyena jackal husky", colours="primary=7f8793 secondary=d8dade", leg="0.54", bulk="0.23", head="0.17", neck="0.26", rise="0.22", muzzle="1.6", tail="bushy", bib="yes"),
+    _subject(quadrupeds.standing, "cow bull ox buffalo goat sheep bison", wears="horns", colours="primary=8a5a3c secondary=ecd9c0", leg="0.46", bulk="0.32", head="0.19", neck="0.26", rise="0.2", face="bovine", ears="side", tail="tuft", feet="hoof", shank="0.28"),
+    _subject(quadrupeds.standing, "pig boar piglet hog", colours="primary=e8a0a4 secondary=f6c8c8", leg="0.3", bulk="0.34", head="0.23", neck="0.24", rise="0.06", face="bovine", muzzle="disc", ears="side", tail="stub", feet="hoof", shank="0.26"),
+    _subject(quadrupeds.standing, "elephant mammoth rhino hippo", colours="primary=8f97a3 secondary=a9b0ba", leg="0.52", bulk="0.38", head="0.26", neck="0.26", rise="0.18", face="elephant", tail="tuft", shank="0.36", feet="claw"),
     _subject(wildlife.bird, "bird chick chicken parrot raven crow eagle duck pigeon phoenix robin sparrow", colours="primary=3f8fd0 secondary=f1e6cf"),
     _subject(wildlife.owl, "owl owlet penguin", colours="primary=8a6238 secondary=e8d2a8"),
     _subject(wildlife.fish, "fish goldfish koi salmon carp", colours="primary=e8853a secondary=f2b65a"),
@@ -231,8 +234,7 @@ ROLES = frozenset(word for subject in _PEOPLE if subject.draw is human for word 
 BODIES = frozenset(
     word
     for subject in (*_PEOPLE, *_ANIMALS)
-    if subject.draw
-    in {robot, creatures.creature, creatures.ghost, creatures.dragon, beasts.sitting, wildlife.owl}
+    if subject.draw in {robot, creatures.creature, creatures.ghost, beasts.sitting, wildlife.owl}
     or subject.name in {"skeleton", "zombie", "alien", "ogre", "goblin", "golem", "demon", "elf", "dwarf"}
     for word in subject.words
 )

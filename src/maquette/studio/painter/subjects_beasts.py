@@ -1,8 +1,8 @@
-"""Animals with fur: sitting ones from the front, hoofed and running ones from the side, facing right."""
+"""Small animals with fur, sitting, from the front."""
 
-from maquette.studio.painter.shapes import box, capsule, circle, ellipse, polygon, smooth, stroke
+from maquette.studio.painter.shapes import capsule, circle, ellipse, polygon, smooth, stroke
 from maquette.studio.painter.sketch import Anchors, Sketch
-from maquette.studio.painter.subjects_creatures import eye, eyes
+from maquette.studio.painter.subjects_creatures import eyes
 
 
 def sitting(s: Sketch) -> None:
@@ -135,98 +135,3 @@ def _animal_ears(s: Sketch, kind: str) -> None:
     elif kind == "mouse":
         s.pair("ears", "main:fur", circle(0.38, 0.72, 0.25), bevel=0.14)
         s.pair("ears", "accent:fur", circle(0.38, 0.72, 0.16), bevel=0.07, line=0.006)
-
-
-def hoofed(s: Sketch) -> None:
-    """Draw a standing four-legged animal from the side: horses, deer, cows, elephants, wolves."""
-    leg = float(s.option("leg", "0.5"))
-    neck = float(s.option("neck", "0.42"))
-    bulk = float(s.option("bulk", "0.27"))
-    ground, belly = -0.95, -0.95 + leg
-    y = belly + bulk * 0.75
-    hx, hy = 0.62 + neck * 0.25, y + bulk * 0.4 + neck
-    s.anchors = Anchors(
-        (hx, hy + 0.16, 0.16), (hx + 0.1, hy, 0.12), (0.0, y, 0.5), y + bulk * 0.8, y - bulk, (), ground
-    )
-    for x, paint in ((0.38, "main--"), (-0.5, "main--"), (0.52, "main"), (-0.36, "main")):
-        s.add(
-            "legs",
-            f"{paint}:fur",
-            capsule((x, y - bulk * 0.3), (x + 0.01, ground + 0.06), bulk * 0.42, bulk * 0.24),
-            bevel=0.09,
-        )
-        s.add("feet", "shade", box(x + 0.015, ground + 0.035, bulk * 0.32, 0.045, 0.02), bevel=0.04)
-    if s.option("tail") == "hair":
-        s.add(
-            "tail",
-            "hair",
-            stroke([(-0.6, y + bulk * 0.4), (-0.84, y + 0.02), (-0.82, y - 0.4)], 0.05, 0.1),
-            bevel=0.08,
-        )
-    else:
-        s.add(
-            "tail",
-            "main:fur",
-            stroke([(-0.58, y + bulk * 0.3), (-0.82, y + bulk * 0.5), (-0.92, y + bulk * 0.9)], 0.075, 0.05),
-            bevel=0.06,
-        )
-    trunk = ellipse(0, y, 0.62, bulk).blend(capsule((0.45, y + bulk * 0.2), (hx, hy), bulk * 0.7, 0.13), 0.1)
-    s.add("body", "main:fur", trunk, bevel=0.24)
-    s.add(
-        "belly",
-        "second:fur",
-        ellipse(0.02, y - bulk * 0.62, 0.46, bulk * 0.34) & ellipse(0, y, 0.61, bulk * 0.98),
-        bevel=0.08,
-        line=0.0,
-        shadow=0.0,
-    )
-    if s.option("mane"):
-        s.add(
-            "mane",
-            "hair",
-            stroke([(0.36, y + bulk * 0.9), (hx - 0.16, hy + 0.02), (hx - 0.02, hy + 0.17)], 0.12, 0.08).wavy(
-                0.02, 26
-            ),
-            bevel=0.08,
-        )
-    _side_head(s, hx, hy)
-
-
-def _side_head(s: Sketch, x: float, y: float) -> None:
-    kind = s.option("head", "horse")
-    s.add(
-        "ears",
-        "main-:fur",
-        polygon([(x - 0.06, y + 0.1), (x + 0.05, y + 0.12), (x - 0.02, y + 0.3)], 0.02),
-        bevel=0.04,
-    )
-    length = {"horse": 0.34, "wolf": 0.27, "cow": 0.26, "pig": 0.16, "elephant": 0.1}[kind]
-    drop = {"horse": -0.2, "wolf": -0.07, "cow": -0.14, "pig": -0.05, "elephant": -0.05}[kind]
-    s.add(
-        "head",
-        "main:fur",
-        circle(x, y, 0.165).blend(capsule((x, y), (x + length, y + drop), 0.14, 0.095), 0.05),
-        bevel=0.13,
-    )
-    if kind == "elephant":
-        s.add(
-            "trunk",
-            "main:fur",
-            stroke(
-                [(x + 0.1, y - 0.02), (x + 0.28, y - 0.25), (x + 0.3, y - 0.6), (x + 0.42, y - 0.78)],
-                0.11,
-                0.055,
-            ),
-            bevel=0.08,
-        )
-        s.add("ears", "main-:fur", ellipse(x - 0.12, y - 0.02, 0.2, 0.27), bevel=0.12)
-        s.add(
-            "tusks",
-            "cream",
-            stroke([(x + 0.14, y - 0.15), (x + 0.34, y - 0.26), (x + 0.46, y - 0.16)], 0.04, 0.015),
-            bevel=0.03,
-        )
-    else:
-        s.add("muzzle", "second:fur", ellipse(x + length, y + drop, 0.1, 0.085), bevel=0.07, line=0.007)
-        s.add("nose", "pupil", circle(x + length + 0.055, y + drop + 0.03, 0.025), bevel=0.02, line=0.0)
-    eye(s, x + 0.05, y + 0.045, 0.045)

@@ -1,6 +1,6 @@
-"""Creatures that nobody has seen: monsters, ghosts, slimes, dragons. Also the eyes that everything with a face uses."""
+"""Creatures that nobody has seen: monsters, ghosts, slimes. Also the eyes that everything with a face uses."""
 
-from maquette.studio.painter.shapes import below, box, capsule, circle, ellipse, polygon, smooth, stroke
+from maquette.studio.painter.shapes import below, capsule, circle, ellipse, polygon, smooth, stroke
 from maquette.studio.painter.sketch import Anchors, Sketch
 
 
@@ -133,63 +133,3 @@ def slime(s: Sketch) -> None:
         s.add("bubbles", "main+:slime", circle(x, y, r), bevel=0.05, line=0.005, shadow=0.1)
     eyes(s, 0.24, -0.22, 0.13)
     s.add("mouth", "shade", ellipse(0, -0.42, 0.14, 0.08) & below(-0.42), bevel=0.03)
-
-
-def dragon(s: Sketch) -> None:
-    """Draw a small upright dragon: bat wings, tail, horns and a pale belly."""
-    s.anchors = Anchors(
-        (0.0, 0.86, 0.26),
-        (0.0, 0.55, 0.24),
-        (0.0, -0.2, 0.34),
-        0.12,
-        -0.5,
-        ((0.52, -0.3), (-0.52, -0.3)),
-        -1.0,
-    )
-    web = [
-        (0.16, 0.1),
-        (0.5, 0.78),
-        (1.1, 0.56),
-        (0.9, 0.3),
-        (1.0, 0.02),
-        (0.72, 0.1),
-        (0.6, -0.14),
-        (0.4, -0.02),
-    ]
-    s.back_pair("wings", "accent:leather", polygon(web, 0.02), bevel=0.06)
-    for i in (1, 2, 4, 6):
-        s.back_pair(
-            "wings", "main-:scales", capsule(web[1] if i > 1 else web[0], web[i], 0.035, 0.014), bevel=0.03
-        )
-    s.back(
-        "tail",
-        "main:scales",
-        stroke([(0.1, -0.6), (0.5, -0.85), (0.85, -0.72), (0.98, -0.42)], 0.15, 0.04),
-        bevel=0.1,
-    )
-    s.back("tail", "accent", polygon([(0.86, -0.42), (1.1, -0.42), (1.02, -0.2)], 0.02), bevel=0.06)
-    s.pair("legs", "main:scales", ellipse(0.25, -0.66, 0.2, 0.24), bevel=0.16)
-    s.pair("feet", "main:scales", ellipse(0.32, -0.92, 0.19, 0.08), bevel=0.08)
-    for k in (-1, 0, 1):
-        s.pair("claws", "cream", ellipse(0.33 + k * 0.1, -0.96, 0.034, 0.042), bevel=0.03, line=0.006)
-    s.pair("arms", "main:scales", capsule((0.28, -0.02), (0.52, -0.3), 0.1, 0.075), bevel=0.09)
-    s.add(
-        "body",
-        "main:scales",
-        ellipse(0, -0.32, 0.36, 0.44).blend(ellipse(0, 0.2, 0.22, 0.26), 0.1),
-        bevel=0.26,
-    )
-    s.add("belly", "second:wood_across", ellipse(0, -0.34, 0.23, 0.34), bevel=0.16, line=0.007, shadow=0.1)
-    s.back_pair("horns", "cream", stroke([(0.16, 0.72), (0.3, 0.94), (0.28, 1.1)], 0.07, 0.015), bevel=0.06)
-    s.add(
-        "head",
-        "main:scales",
-        ellipse(0, 0.6, 0.3, 0.27).blend(ellipse(0, 0.45, 0.21, 0.16), 0.06),
-        bevel=0.22,
-    )
-    eyes(s, 0.16, 0.63, 0.085, "gold")
-    s.pair("nostrils", "shade", ellipse(0.075, 0.43, 0.024, 0.016), bevel=0.01, line=0.0)
-    s.add("mouth", "shade", box(0, 0.345, 0.13, 0.01, 0.01), bevel=0.01, line=0.0)
-    s.pair(
-        "fangs", "cream", polygon([(0.07, 0.35), (0.11, 0.35), (0.09, 0.28)], 0.004), bevel=0.02, line=0.005
-    )
