@@ -43,6 +43,7 @@ docs: setup ## Write the pages that are made from code
 	$(BIN)/python -c 'from maquette.domain.lifecycle_page import render; print(render(), end="")' > docs/lifecycle.md
 	$(BIN)/python -c 'from maquette.domain.parameters_page import render; print(render(), end="")' > docs/parameters.md
 	$(BIN)/maquette settings --markdown > docs/settings.md
+	$(BIN)/python -c 'from maquette.cli.reference import render; print(render(), end="")' > docs/cli.md
 
 test-real: setup ## On a server of your own (MAQUETTE_TEST_DATABASE_URL), and the whole matrix of kills
 	@if [ -n "$$MAQUETTE_TEST_DATABASE_URL" ]; then $(BIN)/python -m pytest tests/store tests/flow tests/api; \

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from maquette.cli.arguments import AssetType
 from maquette.cli.output import CommandError, err, out, print_json
 from maquette.settings import Settings, load
 
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     brief: Annotated[str, typer.Argument(help="What to make, in a sentence.")] = "a rusty robot courier",
-    asset_type: Annotated[str, typer.Option("--type", help="Pipeline: 3D or 2D.")] = "3D",
+    asset_type: AssetType = "3D",
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory for the files.")] = Path(
         "demo-output"
     ),

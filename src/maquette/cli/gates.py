@@ -66,7 +66,7 @@ def commands(job: Mapping[str, Any]) -> Iterator[str]:
     if gate:
         many = len(numbered_pictures(gate)) > 1
         yield f"maquette job review {job_id} approve" + (" --select 1" if many else "")
-        yield f'maquette job review {job_id} reject --notes "…" --set seed={_another_seed(job)}'
+        yield f'maquette job review {job_id} reject --notes "…"'
         if job["status"] == "awaiting_review":
             yield f"maquette job review {job_id} pause"
     elif job["status"] == "paused":
@@ -75,11 +75,6 @@ def commands(job: Mapping[str, Any]) -> Iterator[str]:
         yield f"maquette job watch {job_id}"
     elif job["status"] == "succeeded" and job.get("asset_id"):
         yield f"maquette asset pull {job['asset_id']}"
-
-
-def _another_seed(job: Mapping[str, Any]) -> int:
-    seed = (job.get("inputs") or {}).get("seed")
-    return seed + 1 if isinstance(seed, int) else 7
 
 
 def print_gate(client: "Client", job: Mapping[str, Any], step: Step | None, pictures: Choice) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +33,10 @@ class Port:
         """Name the process that listens there, by its command; empty where /proc does not tell."""
         inodes = self._inodes()
         for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                links = {str(link.readlink()) for link in (entry / "fd").iterdir()}
-            except OSError:  # ended meanwhile, or somebody else's
-                continue
-            if links & inodes:
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                return f"process {entry.name} ({command.strip()[:80]})"
+            with suppress(OSError):  # ended meanwhile, or somebody else's
+                if any(_target(link) in inodes for link in (entry / "fd").iterdir()):
+                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    return f"process {entry.name} ({command.strip()[:80]})"
         return ""
 
     def _inodes(self) -> set[str]:
@@ -53,3 +51,10 @@ class Port:
                 if columns[3] == _LISTENING and int(columns[1].rpartition(":")[2], 16) == self.number:
                     found.add(f"socket:[{columns[9]}]")
         return found
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:  # closed meanwhile
+        return ""

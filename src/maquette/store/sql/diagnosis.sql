@@ -10,7 +10,7 @@ select count(*) as events, min(time) as oldest from (select time from outbox lim
 select s.sink, s.error, counted.events
 from sinks s
 cross join lateral (
-    select count(*) as events from (select from undelivered u where u.sink = s.sink limit $1) some
+    select count(*) as events from (select from undelivered u where u.sink = s.sink limit $1) owed
 ) counted
 order by s.sink
 
