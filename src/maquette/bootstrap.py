@@ -212,7 +212,10 @@ def _run(main: Any) -> None:
 
 
 async def provision(settings: Settings) -> Credentials:
-    """Make the first project and its operator's key, unless those in the data directory still work."""
+    """Make the first project and its operator's key, unless those in the data directory still work.
+
+    A database that was restored without its credentials has projects: the key is made anew then, and nothing else.
+    """
     path = settings.data_dir / "credentials.json"
     database = await Database.open(settings.direct_url, connections_max=2)
     try:
@@ -221,9 +224,13 @@ async def provision(settings: Settings) -> Credentials:
             return found
         key = make_key(new_id())
         subject = typeid.encode("usr", new_id())
-        project = new_id()
         async with database.transaction() as connection:
-            await project_rows.insert(connection, project, _DEFAULT_PROJECT, subject, settings.open_jobs_max)
+            project = await project_rows.first(connection)
+            if project is None:
+                project = new_id()
+                await project_rows.insert(
+                    connection, project, _DEFAULT_PROJECT, subject, settings.open_jobs_max
+                )
             await project_rows.insert_key(
                 connection,
                 key.id,

@@ -8,6 +8,7 @@ import typer
 
 from maquette.cli import (
     assets,
+    backup,
     batches,
     demo,
     doctor,
@@ -34,6 +35,7 @@ serving.register(app)
 demo.register(app)
 doctor.register(app)
 integrity.register(app)
+backup.register(app)
 app.add_typer(jobs.app, name="job")
 app.add_typer(batches.app, name="batch")
 app.add_typer(assets.app, name="asset")

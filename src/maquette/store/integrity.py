@@ -44,9 +44,14 @@ class Stream:
     """The job's, when it is a job's stream."""
 
 
-async def references(connection: Connection) -> AsyncIterator[Reference]:
-    """Stream all references in order of key; the connection is in a transaction, and stays in it for long."""
+async def be_patient(connection: Connection) -> None:
+    """Let the transaction be idle for as long as files are read."""
     await connection.execute(_SQL["patient"])
+
+
+async def references(connection: Connection) -> AsyncIterator[Reference]:
+    """Stream all references in order of key; the connection is in a transaction."""
+    await be_patient(connection)
     async for row in connection.cursor(_SQL["references"], prefetch=_ROWS_AT_ONCE):
         yield Reference(row["key"], row["bytes"], row["sha256"], row["kind"], row["id"])
 

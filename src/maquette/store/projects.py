@@ -75,6 +75,12 @@ async def insert(connection: Connection, project: UUID, name: str, by: str, open
     await connection.execute(_SQL["insert"], project, name, by, open_jobs_max)
 
 
+async def first(connection: Connection) -> UUID | None:
+    """Return the oldest project, or None when there is none."""
+    found: UUID | None = await connection.fetchval(_SQL["first"])
+    return found
+
+
 async def rename(connection: Connection, project: UUID, name: str | None, open_jobs_max: int | None) -> None:
     """Change what is not None."""
     await connection.execute(_SQL["rename"], project, name, open_jobs_max)

@@ -29,8 +29,10 @@ def with_database(settings: Settings) -> Iterator[Settings]:
     except AlreadyRunningError:
         yield _reached(settings, running_url(home))
         return
-    with server:
+    try:
         yield _reached(settings, server.url)
+    finally:
+        server.stop()
 
 
 def running_url(home: Path) -> str:

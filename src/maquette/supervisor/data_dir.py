@@ -14,6 +14,8 @@ from maquette.supervisor.errors import SupervisorError
 
 CREDENTIALS_FILE = "credentials.json"
 STATE_FILE = "up.json"
+#: What whoever has it can do everything with.
+SECRET_FILES = (CREDENTIALS_FILE, "signing.key", "webhook.key", "worker.token")
 
 
 def make_data_dir(path: Path) -> None:

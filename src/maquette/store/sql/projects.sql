@@ -2,6 +2,9 @@
 insert into projects (id, name, created_at, created_by, open_jobs_max)
 values ($1, $2, clock_timestamp(), $3, $4)
 
+-- name: first
+select id from projects where archived_at is null order by id limit 1
+
 -- name: rename
 update projects set name = coalesce($2, name), open_jobs_max = coalesce($3, open_jobs_max)
 where id = $1 and archived_at is null

@@ -1,0 +1,237 @@
+"""``maquette backup`` and ``maquette restore``."""
+
+import asyncio
+import dataclasses
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from maquette.cli.output import CommandError, err, print_fields, print_json
+from maquette.cli.serving import database_errors
+from maquette.settings import Settings, load
+
+if TYPE_CHECKING:
+    from maquette.services.backup import Progress
+    from maquette.services.backup_folder import Folder, Manifest
+
+Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON, for programs.")]
+_PACKED = (".tar",)
+T = TypeVar("T")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    app.command(rich_help_panel="Run")(backup)
+    app.command(rich_help_panel="Run")(restore)
+
+
+def backup(
+    target: Annotated[
+        Path,
+        typer.Argument(help="A folder, new or of an earlier backup; or FILE.tar.", metavar="DIR|FILE.tar"),
+    ],
+    files: Annotated[
+        bool, typer.Option("--files/--no-files", help="With the files, or the database alone.")
+    ] = True,
+    secrets: Annotated[
+        bool, typer.Option("--secrets", help="With keys and credentials: whoever has them can do everything.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Back up a running installation, or one that is stopped. Into the same folder again, only what is new is copied."""
+    from maquette.bootstrap import local_objects
+    from maquette.services import backup as backups
+    from maquette.services.backup_folder import Folder
+    from maquette.store.database import Database
+    from maquette.supervisor import dump
+    from maquette.supervisor.access import with_database
+    from maquette.supervisor.data_dir import SECRET_FILES, with_secrets
+
+    with with_database(load()) as found, database_errors(found), _packed(target) as root, _progress() as show:
+        settings = with_secrets(found)
+        paths = [settings.data_dir / name for name in SECRET_FILES] if secrets else []
+
+        async def run() -> "Manifest":
+            database = await Database.open(settings.direct_url, connections_max=3)
+            try:
+                return await backups.take(
+                    database,
+                    local_objects(settings) if files else None,
+                    Folder(root),
+                    dump=lambda path, snapshot, version: dump.dump(
+                        settings.direct_url, path, snapshot=snapshot, server_version=version
+                    ),
+                    secrets={path.name: path.read_bytes() for path in paths if path.exists()},
+                    show=show,
+                )
+            finally:
+                await database.close()
+
+        manifest = asyncio.run(run())
+    _tell(manifest, target, json=json)
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(help="What `backup` made.", metavar="DIR|FILE.tar")],
+    json: Json = False,
+) -> None:
+    """Restore a backup into MAQUETTE_DATA_DIR, which must be empty (and MAQUETTE_DATABASE_URL, where it is set)."""
+    from maquette.services import backup as backups
+    from maquette.services.backup_folder import Folder
+
+    settings = load()
+    if settings.data_dir.exists() and any(settings.data_dir.iterdir()):
+        raise CommandError(
+            f"{settings.data_dir} is not empty: nothing is ever overwritten.",
+            "Choose another directory with MAQUETTE_DATA_DIR, or move this one away.",
+        )
+    with _unpacked(source) as root, database_errors(settings), _staged(settings.data_dir) as staging:
+        folder = Folder(root)
+        manifest = backups.readable(folder)
+        staged = dataclasses.replace(settings, data_dir=staging, signing_key="unused while restoring")
+        for name in manifest.secrets:
+            folder_file = folder.root / "secrets" / name
+            Folder(staging).write_private(name, folder_file.read_bytes())
+        with _progress() as show:
+            _restore(staged, folder, manifest, show)
+    _tell(manifest, settings.data_dir, json=json)
+    if not json:
+        advice = (
+            "`maquette up` starts it."
+            if not settings.database_url
+            else "`maquette serve` and `maintain` run it."
+        )
+        err().print(f"[dim]Jobs that ran then start their step anew. {advice}[/dim]")
+        if manifest.listing is None:
+            err().print(
+                "[yellow]This backup has no files: `maquette integrity` lists what is missing.[/yellow]"
+            )
+
+
+def _restore(
+    settings: Settings, folder: "Folder", manifest: "Manifest", show: "Callable[[Progress], None]"
+) -> None:
+    """Objects first, the database last: it is what says that there is something."""
+    from maquette.bootstrap import local_objects
+    from maquette.services import backup as backups
+    from maquette.store.database import Database
+    from maquette.supervisor import dump
+    from maquette.supervisor.postgres import EmbeddedPostgres
+
+    async def with_open(url: str, step: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
+        database = await Database.open(url, connections_max=2)
+        try:
+            return await step(database)
+        finally:
+            await database.close()
+
+    def fill(url: str) -> None:
+        asyncio.run(with_open(url, backups.require_empty))
+        asyncio.run(backups.put_objects(folder, manifest, local_objects(settings), show))
+        dump.restore(url, folder.root / manifest.database.name, server_version=manifest.server_version)
+        asyncio.run(with_open(url, lambda database: backups.settle(database, manifest)))
+
+    if settings.database_url:
+        fill(settings.direct_url)
+        return
+    with EmbeddedPostgres(settings.data_dir / "postgres") as server:
+        fill(server.url)
+
+
+@contextmanager
+def _staged(target: Path) -> Iterator[Path]:
+    """Give a folder beside the target that takes its place when all went well, and is removed when not."""
+    staging = target.with_name(f"{target.name}.restoring")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(mode=0o700, parents=True)
+    try:
+        yield staging
+        staging.replace(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def _packed(target: Path) -> Iterator[Path]:
+    """Give the folder to back up into; for a FILE.tar one beside it, which is packed at the end."""
+    if target.suffix not in _PACKED:
+        yield target
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
+        yield Path(folder)
+        part = target.with_name(f".{target.name}.part")
+        part.touch(mode=0o600)
+        with tarfile.open(part, "w") as archive:
+            archive.add(folder, arcname=target.stem)
+        part.replace(target)
+
+
+@contextmanager
+def _unpacked(source: Path) -> Iterator[Path]:
+    """Give the folder of a backup; a FILE.tar is unpacked beside it for as long."""
+    if source.is_dir():
+        yield source
+        return
+    try:
+        archive = tarfile.open(source)  # noqa: SIM115 - closed below; only opening tells what it is
+    except (OSError, tarfile.TarError) as error:
+        raise CommandError(f"{source} is no backup: {error}.", "Name the folder or the FILE.tar.") from None
+    with archive, tempfile.TemporaryDirectory(dir=source.parent, prefix=f".{source.name}-") as folder:
+        archive.extractall(folder, filter="data")
+        [root] = Path(folder).iterdir()
+        yield root
+
+
+@contextmanager
+def _progress() -> "Iterator[Callable[[Progress], None]]":
+    """Show a bar of bytes on a terminal, nothing elsewhere."""
+    if not err().is_terminal:
+        yield lambda _progress: None
+        return
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Bar(*columns, console=err(), transient=True) as bar:
+        task = bar.add_task("database", total=None)
+
+        def show(progress: "Progress") -> None:
+            bar.update(
+                task,
+                description=f"{progress.objects:,} of {progress.objects_total:,} files",
+                completed=progress.bytes,
+                total=progress.bytes_total,
+            )
+
+        yield show
+
+
+def _tell(manifest: "Manifest", place: Path, *, json: bool) -> None:
+    if json:
+        print_json({"path": str(place), **dataclasses.asdict(manifest)})
+        return
+    counts = manifest.counts
+    print_fields(
+        [
+            ("path", place),
+            ("made", f"{manifest.created_at} by Maquette {manifest.maquette}"),
+            (
+                "database",
+                f"{manifest.database.bytes:,} bytes: {counts['jobs']:,} jobs, {counts['assets']:,} assets",
+            ),
+            (
+                "files",
+                "none"
+                if manifest.listing is None
+                else f"{manifest.objects:,} of {manifest.object_bytes:,} bytes",
+            ),
+            ("secrets", ", ".join(manifest.secrets) or "none: new ones are made after a restore"),
+        ]
+    )
