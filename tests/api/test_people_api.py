@@ -5,11 +5,12 @@ import hashlib
 from typing import Any
 
 import httpx
+from own_work import png
 
 from maquette.api.shapes import jobs as job_shapes
 from maquette.api.shapes import projects as project_shapes
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 100
+PNG = png()
 
 
 async def test_a_submitted_job_is_shown_in_full(live: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from own_work import png
 from story import Api
 
 _BRIEF: dict[str, Any] = {"asset_type": "2D", "prompt": "a red fox"}
@@ -26,7 +27,7 @@ _BRIEF: dict[str, Any] = {"asset_type": "2D", "prompt": "a red fox"}
         ({"metadata": {"weight": float("inf")}}, None),
         ({"asset_type": "3D", "skip": ["image_to_3d"]}, "skip"),
         ({"asset_type": "3D", "skip": ["rig"]}, "skip"),
-        ({"skip": ["polish"]}, "step"),
+        ({"skip": ["polish"]}, "skip"),
         ({"reference_uploads": ["upl_00000000000000000000000000"]}, "reference_uploads"),
         ({"library_path": "../../etc/passwd"}, "library_path"),
         ({"variants": 9}, "variants"),
@@ -90,7 +91,7 @@ def test_a_bad_review_decides_nothing(api: Api) -> None:
         ("rejected", {"changes": {"params": {"refine": {"scale": -1}}}}, "scale"),
         ("rejected", {"changes": {"seed": -1}}, "seed"),
         ("rejected", {"rewind_to": "export"}, "rewind_to"),
-        ("rejected", {"rewind_to": "polish"}, "step"),
+        ("rejected", {"rewind_to": "polish"}, "rewind_to"),
         ("rejected", {"notes": "x" * 5_000}, "notes"),
         ("maybe", {}, "decision"),
         ("approved", {"step": "polish"}, "step"),
@@ -118,9 +119,21 @@ def test_an_upload_that_is_not_what_was_announced_is_refused(api: Api) -> None:
     assert refused.json()["details"][0]["loc"][-1] == "reference_uploads"
 
 
-def test_a_reference_that_is_no_picture_fails_the_step(api: Api) -> None:
-    """Bytes that only call themselves PNG fail the step with a code, and the job with it; nothing is half-made."""
+def test_an_upload_whose_bytes_are_something_else_is_refused(api: Api) -> None:
+    """What only calls itself PNG never gets to a worker: the brief that names it says why not."""
     upload = api.upload("broken.png", "image/png", b"\x89PNG\r\n\x1a\n" + b"\0" * 64)
+    refused = api.call(
+        "POST", "/jobs", json={"project_id": api.project_id, **_BRIEF, "reference_uploads": [upload]}
+    )
+    assert (refused.status_code, refused.json()["code"]) == (422, "unusable_upload")
+    assert refused.json()["details"][0]["type"] == "damaged"
+
+
+def test_a_reference_that_is_no_picture_fails_the_step(api: Api) -> None:
+    """A PNG whose pixels are none fails the step with a code, and the job with it; nothing is half-made."""
+    whole = png()
+    place = whole.index(b"IDAT") + 4
+    upload = api.upload("broken.png", "image/png", whole[:place] + b"\xff" * 4 + whole[place + 4 :])
     job = api.submit(prompt="a robot", reference_uploads=[upload])
     listener = api.listen(job["id"])
     failed = api.until(job["id"], lambda job: job["status"] == "failed")
