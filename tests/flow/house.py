@@ -63,29 +63,18 @@ class House:
             }
         )
 
-    async def succeeded(self, task: wire.Task, content: bytes | None = None) -> wire.Outcome:
-        """Upload one file for the task and return the outcome that reports it."""
-        kind, outputs = MAKES[task.step]
-        kind = "image" if task.step == "export" and task.asset_type == "2D" else kind
-        data = content or f"{task.job_id}/{task.step}/{task.revision}/{task.attempt}".encode()
-        sha256 = hashlib.sha256(data).hexdigest()
-        name = f"{task.step}.bin"
-        answer = await execution.uploads(
-            self.deps,
-            WORKER,
-            wire.UploadsRequest(
-                uploads=[
-                    wire.UploadRequest(
-                        task_id=task.task_id,
-                        fence=task.fence,
-                        name=name,
-                        media_type="application/octet-stream",
-                        bytes=len(data),
-                        sha256=sha256,
-                    )
-                ]
-            ),
-        )
+    async def stored(
+        self, task: wire.Task, name: str, data: bytes, media_type: str = "application/octet-stream"
+    ) -> wire.OutputArtifact:
+        """Upload a file of the attempt; return how an outcome declares it."""
+        declared = {
+            "name": name,
+            "media_type": media_type,
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        wanted = wire.UploadRequest(task_id=task.task_id, fence=task.fence, **declared)
+        answer = await execution.uploads(self.deps, WORKER, wire.UploadsRequest(uploads=[wanted]))
         if answer.grants[0].verdict != "applied":
             raise Refused(answer.grants[0].verdict)
 
@@ -94,22 +83,24 @@ class House:
 
         key = answer.grants[0].url.split("?")[0].split("/files/")[1]
         await self.deps.objects.put(
-            key, chunks(), bytes_=len(data), sha256=sha256, media_type="application/octet-stream"
+            key, chunks(), bytes_=len(data), sha256=declared["sha256"], media_type=media_type
         )
+        kind = "image" if task.step == "export" and task.asset_type == "2D" else MAKES[task.step][0]
+        return wire.OutputArtifact(kind=kind, **declared)
+
+    async def succeeded(self, task: wire.Task, content: bytes | None = None) -> wire.Outcome:
+        """Upload one file for the task and return the outcome that reports it."""
+        data = content or f"{task.job_id}/{task.step}/{task.revision}/{task.attempt}".encode()
+        return self.made(task, await self.stored(task, f"{task.step}.bin", data))
+
+    def made(self, task: wire.Task, *artifacts: wire.OutputArtifact) -> wire.Outcome:
+        """Return the outcome that reports stored files and the least that the step must say."""
         return wire.Outcome(
             task_id=task.task_id,
             fence=task.fence,
             status="succeeded",
-            artifacts=[
-                wire.OutputArtifact(
-                    name=name,
-                    kind=kind,
-                    media_type="application/octet-stream",
-                    bytes=len(data),
-                    sha256=sha256,
-                )
-            ],
-            outputs=outputs,
+            artifacts=list(artifacts),
+            outputs=MAKES[task.step][1],
             metrics={"duration": 0.1, "gpu_type": "cpu", "cost_estimate": 0},
             model="test",
             model_version="1",
