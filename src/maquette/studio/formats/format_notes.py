@@ -53,10 +53,10 @@ _HOW: Mapping[str, dict[str, str]] = {
         "unity": "needs the USD package; the FBX is the safer way",
     },
     "obj": {
-        "blender": "File, Import, OBJ: Forward Z, Up Y; connect the normal map by hand (its importer knows map_Bump alone)",
+        "blender": "File, Import, OBJ: Forward Z, Up Y; where the normal map is missing, connect it by hand (MTL calls it norm)",
         "unity": "Scale Factor 1; Unity reads the colour map only",
         "unreal": "Import Uniform Scale 100 (centimetres there, metres here)",
-        "godot": "imports as a mesh; colour map only",
+        "godot": "imports as a mesh; connect the normal map by hand",
     },
 }
 
