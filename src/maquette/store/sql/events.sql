@@ -47,17 +47,20 @@ where not pg_visible_in_snapshot(e.xid, $1::text::pg_snapshot)
 select pg_current_snapshot()::text
 
 -- name: news
--- Which projects have events that a snapshot of theirs did not see.
+-- Which projects have events that a snapshot of theirs did not see. The order is there for the planner: for a mere
+-- `exists` it read whole tables, 14 ms a project at 40,000 events.
 select p.project_id
-from unnest($1::uuid[], $2::text[]) as given(project_id, seen)
-cross join lateral (select given.project_id, given.seen::pg_snapshot) as p(project_id, seen)
-where exists (
-    select from outbox o
-    where o.project_id = p.project_id and o.xid >= pg_snapshot_xmin(p.seen) and not pg_visible_in_snapshot(o.xid, p.seen)
-) or exists (
-    select from events e
-    where e.project_id = p.project_id and e.xid >= pg_snapshot_xmin(p.seen) and not pg_visible_in_snapshot(e.xid, p.seen)
-)
+from unnest($1::uuid[], $2::text[]) as p(project_id, seen)
+cross join lateral (
+    select from (
+        select xid from outbox where project_id = p.project_id and xid >= pg_snapshot_xmin(p.seen::pg_snapshot)
+        union all
+        select xid from events where project_id = p.project_id and xid >= pg_snapshot_xmin(p.seen::pg_snapshot)
+    ) both_tables
+    where not pg_visible_in_snapshot(xid, p.seen::pg_snapshot)
+    order by xid
+    limit 1
+) unseen
 
 -- name: pulses
 -- What followers of jobs need to know whether there is news.
