@@ -195,6 +195,14 @@ def test_export_sees_every_step_from_version_two_on() -> None:
     assert read[2] == [*read[1], *made[:3]]
 
 
+def test_what_two_reads_find_comes_once() -> None:
+    """The contact sheet of a 2D asset needs the concepts; with refine left out they are what is exported, once."""
+    export = pinned("2D", 2).steps[-1]
+    concepts, refined = [_File("text_to_image", "image") for _ in range(2)], [_File("refine", "image")]
+    assert choose_inputs(export, [*concepts, *refined]) == [*refined, *concepts]
+    assert choose_inputs(export, concepts) == concepts
+
+
 @pytest.mark.parametrize(
     ("prompt", "path"), [("A rusty robot courier!", "rusty-robot-courier"), ("  the   Crate ", "crate")]
 )

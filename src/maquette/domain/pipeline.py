@@ -108,15 +108,20 @@ _EXPORT_3D = replace(
         Reads("mesh", ("image_to_3d",), required=False),
     ),
 )
-_EXPORT_2D = StepSpec(
+_EXPORT_2D_1 = StepSpec(
     "export",
     reads=(Reads("image", ("refine", "text_to_image"), many=True),),
     makes=("image",),
     outputs=("files", "engine_notes"),
 )
+_EXPORT_2D = replace(
+    _EXPORT_2D_1,
+    reads=(*_EXPORT_2D_1.reads, Reads("image", ("text_to_image",), many=True, required=False)),
+)
 
 _SHIPPED = (
-    Pipeline("2D", 1, (_CONCEPT, _REFINE, _EXPORT_2D)),
+    Pipeline("2D", 1, (_CONCEPT, _REFINE, _EXPORT_2D_1)),
+    Pipeline("2D", 2, (_CONCEPT, _REFINE, _EXPORT_2D)),
     Pipeline("3D", 1, (_CONCEPT, _REFINE, _IMAGE_TO_3D, _RETOPO, _RIG, _ANIM, _EXPORT_3D_1)),
     Pipeline("3D", 2, (_CONCEPT, _REFINE, _IMAGE_TO_3D, _RETOPO, _RIG, _ANIM, _EXPORT_3D)),
 )
@@ -244,7 +249,7 @@ def choose_inputs(spec: StepSpec, artifacts: Sequence[ArtifactT]) -> list[Artifa
     """Return what a step reads out of the job's current artifacts, which come in the order they were made.
 
     A reviewer's selection narrows a step's artifacts of that kind; without one, a step that reads a single
-    file gets the first.
+    file gets the first. What two reads find comes once.
     """
     chosen: list[ArtifactT] = []
     for read in spec.reads:
@@ -253,9 +258,7 @@ def choose_inputs(spec: StepSpec, artifacts: Sequence[ArtifactT]) -> list[Artifa
             if not found:
                 continue
             picked = [item for item in found if item.selected]
-            if picked:
-                chosen += picked
-            else:
-                chosen += found if read.many else found[:1]
+            wanted = picked or (found if read.many else found[:1])
+            chosen += [item for item in wanted if not any(item is other for other in chosen)]
             break
     return chosen

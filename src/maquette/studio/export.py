@@ -8,6 +8,8 @@ from PIL import Image, ImageOps
 
 from maquette.studio.delivery.folder import Folder, Request
 from maquette.studio.delivery.model import MODEL_FORMATS, export_model
+from maquette.studio.delivery.previews import pictures
+from maquette.studio.delivery.sheet import SHEET_IMAGES_MAX, image_sheet
 from maquette.studio.errors import StudioInputError
 from maquette.studio.formats.engine_notes import ENGINES, image_notes
 from maquette.studio.formats.gltf_write import png_bytes
@@ -73,12 +75,15 @@ def _file_stem(name: object) -> str:
 def _export_images(context: Context, request: Request) -> Succeeded:
     folder = Folder(context.workdir)
     listed = []
+    shown: list[Image.Image] = []
     preview: Image.Image | None = None
-    for number, item in enumerate(request.images):
-        context.progress(number / len(request.images), f"writing {item.name}")
+    finals = [item for item in request.images if item.step == request.images[0].step]
+    for number, item in enumerate(finals):
+        context.progress(number / len(finals), f"writing {item.name}")
         image = open_image(item)
         if image.getchannel("A").getextrema() == (255, 255):
             image = image.convert("RGB")
+        shown += [image] if number < SHEET_IMAGES_MAX else []
         preview = preview or ImageOps.pad(image, (_PREVIEW, _PREVIEW), Image.Resampling.LANCZOS)
         stem = request.name if number == 0 else f"{request.name}-{number + 1}"
         facts = {"width": image.width, "height": image.height}
@@ -90,6 +95,10 @@ def _export_images(context: Context, request: Request) -> Succeeded:
     notes = image_notes(request.engine, request.name, listed)
     folder.write_json("engine_notes.json", notes)
     folder.write("preview.png", png_bytes(preview), "preview", {"width": _PREVIEW, "height": _PREVIEW})
+    concepts = [item for item in request.images if item not in finals][:SHEET_IMAGES_MAX]
+    sheet = image_sheet(request.name, pictures(concepts), shown, request.formats)
+    facts = {"width": sheet.width, "height": sheet.height}
+    folder.write("contact_sheet.png", png_bytes(sheet), "preview", facts)
     context.progress(1.0, "exported")
     return folder.succeeded({"engine_notes": notes})
 

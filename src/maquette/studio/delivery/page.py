@@ -55,16 +55,16 @@ def write(
     return float(font.getlength(plain)) if isinstance(font, ImageFont.FreeTypeFont) else 0.0
 
 
-def rows(page: Image.Image, box: tuple[int, int, int, int], cards: Sequence[Card], first: int = 1) -> None:
-    """Place cards in two rows (one for a single card), each row filling the width of the box; numbered from ``first``."""
+def rows(page: Image.Image, box: tuple[int, int, int, int], cards: Sequence[Card], lines: int = 2) -> None:
+    """Place numbered cards in one or two rows, each filling the width of the box."""
     left, top, right, bottom = box
-    upper = -(-len(cards) // 2)
-    lines = [line for line in (cards[:upper], cards[upper:]) if line]
-    height = (bottom - top - GAP * (len(lines) - 1)) // len(lines)
-    number = first
-    for index, line in enumerate(lines):
-        width = (right - left - GAP * (len(line) - 1)) / len(line)
-        for column, card in enumerate(line):
+    upper = -(-len(cards) // lines)
+    rows_of_cards = [row for row in (cards[:upper], cards[upper:]) if row]
+    height = (bottom - top - GAP * (len(rows_of_cards) - 1)) // len(rows_of_cards)
+    number = 1
+    for index, row in enumerate(rows_of_cards):
+        width = (right - left - GAP * (len(row) - 1)) / len(row)
+        for column, card in enumerate(row):
             x = round(left + column * (width + GAP))
             edge = round(left + column * (width + GAP) + width)
             y = top + index * (height + GAP)

@@ -1,6 +1,7 @@
 """The pictures of a 3D export: a still, a turntable, a clip being played, and the contact sheet of all steps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from PIL import Image
@@ -72,15 +73,18 @@ def _of_step(context: Context, kind: str, step: str) -> Input | None:
     return next((item for item in context.of_kind(kind) if item.step == step), None)
 
 
+def pictures(items: Sequence[Input]) -> list[Image.Image]:
+    """Open pictures for a contact sheet; one that cannot be read is left off, for it decorates only."""
+    opened = []
+    for item in items:
+        with suppress(StudioInputError):
+            opened.append(open_image(item))
+    return opened
+
+
 def _picture(context: Context, step: str) -> Image.Image | None:
-    """Open the picture that a step made; one that cannot be read is left off the sheet, for it decorates only."""
     item = _of_step(context, "image", step)
-    if item is None:
-        return None
-    try:
-        return open_image(item)
-    except StudioInputError:
-        return None
+    return next(iter(pictures([item] if item else [])), None)
 
 
 def _sculpt(context: Context) -> Scene | None:

@@ -12,6 +12,7 @@ from maquette.studio.quads import face_count
 from maquette.studio.scene import Mesh, Scene
 
 WIDTH = 1920
+SHEET_IMAGES_MAX = 4
 _HEAD = 150
 _BODY = 860
 _HERO = 560
@@ -70,21 +71,16 @@ def contact_sheet(story: Story, progress: Callable[[float], None]) -> Image.Imag
 def image_sheet(
     name: str, concepts: Sequence[Image.Image], finals: Sequence[Image.Image], formats: Sequence[str]
 ) -> Image.Image:
-    """Draw the sheet of a 2D asset: concepts, then what became of them."""
-    shown = [*((f"Concept {_nth(i, concepts)}".strip(), image) for i, image in enumerate(concepts[:4]))]
-    shown += [(f"Final {_nth(i, finals)}".strip(), image) for i, image in enumerate(finals[:4])]
-    cards = [Card(title, f"{image.width} x {image.height}", panels.picture(image)) for title, image in shown]
-    height = _HEAD + _BODY + _FOOT
-    page = paper(WIDTH, height)
+    """Draw the sheet of a 2D asset: concepts, then what became of them; at most `SHEET_IMAGES_MAX` of each."""
+    shown = [(f"Concept {_nth(index, concepts)}", image) for index, image in enumerate(concepts)]
+    shown += [(f"Final {_nth(index, finals)}", image) for index, image in enumerate(finals)]
+    cards = [
+        Card(title.strip(), f"{image.width} x {image.height}", panels.picture(image))
+        for title, image in shown
+    ]
+    page = paper(WIDTH, _HEAD + _BODY + _FOOT)
     _heading(page, name, ", ".join(kind.upper() for kind in formats))
-    box = (MARGIN, _HEAD, WIDTH - MARGIN, _HEAD + _BODY)
-    if len(cards) <= 2:
-        half = (WIDTH - 2 * MARGIN - GAP * (len(cards) - 1)) // len(cards)
-        for index, card in enumerate(cards):
-            left = MARGIN + index * (half + GAP)
-            place(page, (left, _HEAD, left + half, _HEAD + _BODY), card, index + 1)
-    else:
-        rows(page, box, cards)
+    rows(page, (MARGIN, _HEAD, WIDTH - MARGIN, _HEAD + _BODY), cards, lines=1 if len(cards) < 4 else 2)
     return page
 
 
