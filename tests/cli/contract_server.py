@@ -82,6 +82,18 @@ class Contract:
         self.on_review: Callable[[dict[str, Any]], dict[str, Any]] = lambda _body: self.job
         self.files = {"kettle.png": b"png of a kettle", "preview.png": b"preview", "kettle.glb": GLB}
         self.damaged = False
+        self.library: dict[str, dict[str, Any]] = {}
+        """Assets at a version by path, before the one that is always there."""
+        self.latest: list[dict[str, Any]] = []
+        """What the library lists, unless it is that one asset."""
+        self.services: list[dict[str, Any]] = []
+        self.project: dict[str, Any] = {
+            "id": "prj_1",
+            "name": "Lighthouse",
+            "created_at": "2026-01-01T00:00:00Z",
+            "style": {"version": 2, "keywords": ["painted"], "negative_keywords": [], "palette": ["#c83a34"]},
+            "gates": {"version": 1, "gates": ["text_to_image", "before_export"]},
+        }
         self.closing = threading.Event()
 
     def asset(self) -> dict[str, Any]:
@@ -157,6 +169,12 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         self._answer("POST", json.loads(self.rfile.read(length) or b"null"))
 
+    def do_PATCH(self) -> None:
+        self._answer("PATCH", json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def do_DELETE(self) -> None:
+        self._answer("DELETE", None)
+
     def do_PUT(self) -> None:
         self._answer("PUT", self.rfile.read(int(self.headers["Content-Length"])))
 
@@ -170,7 +188,9 @@ class Handler(BaseHTTPRequestHandler):
             self._send(*first.pop(0))
         elif place.path.startswith("/files/"):
             content = self.server.contract.files[place.path.removeprefix("/files/")]
-            self._send(200, {}, content[:-1] if self.server.contract.damaged else content)
+            start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+            content = content[start:-1] if self.server.contract.damaged else content[start:]
+            self._send(206 if start else 200, {}, content)
         elif method == "PUT":
             self._send(201, {}, b"")
         elif self.headers.get("Authorization") != f"Bearer {KEY}":
@@ -201,10 +221,24 @@ class Handler(BaseHTTPRequestHandler):
                     {},
                     {"id": "upl_1", "url": "/stored?signature=s", "headers": {"X-Sum": body["sha256"]}},
                 )
+            case _:
+                self._tenant(method, path, body)
+
+    def _tenant(self, method: str, path: str, body: Any) -> None:
+        match method, path.strip("/").split("/"):
+            case "GET", ["assets", *_] if path in self.server.contract.library:
+                self._send(200, {}, self.server.contract.library[path])
             case "GET", ["assets", "ast_1", *_]:
                 self._send(200, {}, self.server.contract.asset())
             case "GET", ["projects", "prj_1", "assets"]:
-                self._send(200, {}, {"items": [self.server.contract.asset()], "next_cursor": None})
+                items = self.server.contract.latest or [self.server.contract.asset()]
+                self._send(200, {}, {"items": items, "next_cursor": None})
+            case "GET", ["services"]:
+                self._send(200, {}, {"items": self.server.contract.services, "next_cursor": None})
+            case (("GET" | "PATCH"), ["projects", "prj_1"]):
+                self._send(200, {}, {**self.server.contract.project, **(body or {})})
+            case "GET", ["projects"]:
+                self._send(200, {}, {"items": [self.server.contract.project], "next_cursor": None})
             case "POST", ["projects", "prj_1", "keys"]:
                 self._send(201, {}, {"id": "key_1", "name": body["name"], "key": "mq_new"})
             case _:

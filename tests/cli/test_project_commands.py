@@ -1,0 +1,92 @@
+"""Projects, their style and gates, keys and services from the command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from contract_server import Contract
+
+Command = Callable[..., Any]
+
+
+def test_projects_are_listed_shown_and_renamed(api: str, contract: Contract, maquette: Command) -> None:
+    """A project shows its gates and its style with the colours."""
+    assert "Lighthouse" in maquette("project", "list").out
+    shown = maquette("project", "show").out
+    for word in ("Lighthouse", "text_to_image, before_export", "painted", "#c83a34"):
+        assert word in shown
+    assert maquette("project", "rename", "Beacon", "--json").json["name"] == "Beacon"
+    assert contract.asked("PATCH", "/projects/prj_1")[0][0] == {"name": "Beacon"}
+
+
+def test_style_options_keep_what_they_do_not_name(api: str, contract: Contract, maquette: Command) -> None:
+    """Setting the palette keeps the keywords; an empty text clears a list."""
+    contract.answers["PUT /projects/prj_1/style"] = [(200, {}, contract.project)] * 2
+    arguments = ("--palette", "#000000", "--palette", "#ffffff", "--keyword", "")
+    assert maquette("project", "style", "set", *arguments).status == 0
+    [(body, _)] = contract.asked("PUT", "/projects/prj_1/style")
+    assert json.loads(body) == {"keywords": [], "negative_keywords": [], "palette": ["#000000", "#ffffff"]}
+    assert maquette("project", "style", "set").status == 1
+    assert maquette("project", "style", "show", "--json").json["version"] == 2
+
+
+def test_style_from_a_file(api: str, contract: Contract, maquette: Command, tmp_path: Path) -> None:
+    """What `style show --json` printed can be sent back; a file that is no JSON is named."""
+    contract.answers["PUT /projects/prj_1/style"] = [(200, {}, contract.project)]
+    (tmp_path / "style.json").write_text(json.dumps(contract.project["style"]))
+    assert maquette("project", "style", "set", "--file", "style.json").status == 0
+    [(body, _)] = contract.asked("PUT", "/projects/prj_1/style")
+    assert json.loads(body) == {"keywords": ["painted"], "negative_keywords": [], "palette": ["#c83a34"]}
+    (tmp_path / "style.json").write_text("{")
+    assert "style.json is no JSON" in maquette("project", "style", "set", "--file", "style.json").err
+    assert "cannot be read" in maquette("project", "style", "set", "--file", "none.json").err
+
+
+def test_gates_are_set_or_taken_away(api: str, contract: Contract, maquette: Command) -> None:
+    """Gates are named one by one, or --none; both or neither is refused before anything is sent."""
+    contract.answers["PUT /projects/prj_1/gates"] = [(200, {}, contract.project)] * 2
+    assert maquette("project", "gates", "set", "refine", "before_export").status == 0
+    assert maquette("project", "gates", "set", "--none", "--json").status == 0
+    assert [json.loads(body) for body, _ in contract.asked("PUT", "/projects/prj_1/gates")] == [
+        {"gates": ["refine", "before_export"]},
+        {"gates": []},
+    ]
+    assert maquette("project", "gates", "set").status == 1
+    assert maquette("project", "gates", "set", "refine", "--none").status == 1
+    assert "before_export" in maquette("project", "gates", "show").out
+
+
+def test_keys_are_listed_and_revoked(api: str, contract: Contract, maquette: Command) -> None:
+    """A key's state is a word; revoking takes the id, also out of a whole key, and sends no secret."""
+    keys = [
+        {"id": "mq_1", "name": "ci", "created_at": "2026-01-01T00:00:00Z", "expires_at": None, "revoked_at": None},
+        {"id": "mq_2", "name": "old", "created_at": "2026-01-01T00:00:00Z", "expires_at": "2026-01-02T00:00:00Z", "revoked_at": None},
+    ]  # fmt: skip
+    contract.answers["GET /projects/prj_1/keys"] = [(200, {}, {"items": keys})]
+    contract.answers["DELETE /projects/prj_1/keys/mq_1"] = [(204, {}, b"")]
+    listed = maquette("key", "list").out
+    assert [line.split()[:2] for line in listed.splitlines() if line.startswith("mq_")] == [
+        ["mq_1", "valid"],
+        ["mq_2", "expired"],
+    ]
+    assert maquette("key", "revoke", "mq_1_secret", "--json").json == {"id": "mq_1", "revoked": True}
+    maquette("key", "create", "ci", "--days", "30", "--json")
+    [(body, _)] = contract.asked("POST", "/projects/prj_1/keys")
+    assert body["expires_at"].endswith("+00:00")
+
+
+def test_services_show_what_waits_for_nobody(api: str, contract: Contract, maquette: Command) -> None:
+    """A service shows its workers; a step that no live worker does stands out."""
+    worker = {"name": "host/1", "steps": ["rig"], "draining": False, "running": 1, "last_heartbeat_at": "2026-01-01T00:00:00Z"}  # fmt: skip
+    waiting = [{"step": "rig", "tasks": 1}, {"step": "anim", "tasks": 3}]
+    contract.services = [
+        {"name": "studio", "steps": ["rig"], "workers": [worker], "running": 1, "waiting": waiting}
+    ]
+    shown = maquette("service", "list")
+    assert "host/1" in shown.out
+    assert "3 wait for anim, which no live worker does" in shown.out
+    assert "wait for rig" not in shown.out
+    assert maquette("service", "list", "--json").json["items"] == contract.services
+    contract.services = []
+    assert "no live workers" in maquette("service", "list").err
