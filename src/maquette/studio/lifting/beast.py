@@ -39,8 +39,8 @@ def _leg(shape: Outline, pair: Pair, half: Grid, depth: float) -> tuple[Grid, Gr
     mask = (pair.mask | (haunch & (y <= rows.min()))) & shape.mask
     squared = _squared(_tubular(_grown(mask, shape.mask)) * min(depth, 1.0) ** 2)
     above = half[max(0, rows.min() - round(width)) : rows.min() + 1, upper.min() : upper.max() + 1]
-    thick = float(np.sqrt(max(np.quantile(squared[pair.mask], 0.9), 1.0)))
-    outward = max(_STRADDLE * float(above.max(initial=0.0)), thick + 1.5)
+    thick = float(np.sqrt(squared[pair.mask].max(initial=1.0)))
+    outward = max(_STRADDLE * float(above.max(initial=0.0)), thick + 2.0)
     return squared, np.full(shape.mask.shape, outward)
 
 

@@ -7,6 +7,7 @@ come back twice, one to the left and one to the right of the trunk; ears, horns 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from maquette.studio.lifting.outline import Grid, Mask, Outline
@@ -16,7 +17,9 @@ _CLEARANCE = (0.12, 0.7)
 _GAP_MIN = 0.12
 """Between fore and hind feet, of their distance outside to outside."""
 _LEG_WIDE = 1.25
-"""A group of legs is at most this many times as wide as the belly is high: wheels are wider."""
+"""A leg is at most this many times as wide as the belly is high: wheels are wider."""
+_GROUP_WIDE = 1.7
+"""The same for two legs side by side."""
 _GIRTH_MAX = 0.95
 """Trunk above the gap over the feet's distance: a person's is above 1."""
 _REACH_MIN = 0.05
@@ -63,7 +66,7 @@ def find_stance(shape: Outline, luma: Grid) -> Stance | None:
     legs = _legs(mask, split, belly)
     if legs is None:
         return None
-    facing = _facing(mask, split, belly, legs)
+    facing = _facing(mask, belly, legs)
     if not facing:
         return None
     whole = np.zeros_like(shape.mask)
@@ -121,46 +124,75 @@ def _legs(mask: Mask, split: int, belly: int) -> tuple[list[Mask], list[Mask]] |
         sides[int(columns.mean() > split)].append(part)
     widths: list[int] = []
     for side in sides:
-        spans = [
-            int(np.ptp(line)) + 1
-            for line in (np.flatnonzero(leg[belly + clearance // 2]) for leg in side)
-            if len(line)
-        ]
-        if not spans or max(spans) > _LEG_WIDE * clearance:
+        spans, runs = zip(*(_across(leg[belly + clearance // 2]) for leg in side), strict=True)
+        if max(spans) > _GROUP_WIDE * clearance or max(runs) > _LEG_WIDE * clearance or not sum(runs):
             return None
-        widths.append(sum(spans))
-    return sides if max(widths) <= _ALIKE_LEGS * min(widths) else None
+        widths.append(sum(runs))
+    if max(widths) > _ALIKE_LEGS * min(widths):
+        return None
+    return _apart(sides[0]), _apart(sides[1])
 
 
-def _facing(mask: Mask, split: int, belly: int, legs: tuple[list[Mask], list[Mask]]) -> int:
+def _across(line: NDArray[np.bool_]) -> tuple[int, int]:
+    """Extent and longest run of a row."""
+    turns = np.flatnonzero(np.diff(np.concatenate([[0], line.astype(np.int8), [0]])))
+    if not len(turns):
+        return 0, 0
+    return int(turns[-1] - turns[0]), int((turns[1::2] - turns[::2]).max())
+
+
+def _apart(side: list[Mask]) -> list[Mask]:
+    """Split legs that are joined at the top: each pixel goes to the nearest foot."""
+    if len(side) > 1:
+        return side
+    leg = side[0]
+    rows = np.flatnonzero(leg.any(1))
+    half = leg[rows[0] + round(0.55 * len(rows))]
+    turns = np.flatnonzero(np.diff(np.concatenate([[0], half.astype(np.int8), [0]])))
+    middles = (turns[::2] + turns[1::2]) / 2
+    if len(middles) != 2:
+        return side
+    nearer = np.abs(np.arange(leg.shape[1]) - middles[0]) <= np.abs(np.arange(leg.shape[1]) - middles[1])
+    return [leg & nearer, leg & ~nearer]
+
+
+def _facing(mask: Mask, belly: int, legs: tuple[list[Mask], list[Mask]]) -> int:
     """Side of the head: where more stands out beyond the legs and above the back; 0 when nothing does, as on furniture."""
     height, width = mask.shape
     mirrored = mask[:, ::-1]
     if float((mask & mirrored).sum()) / float((mask | mirrored).sum()) > _ALIKE_MAX:
         return 0
     half = belly + (height - belly) // 2
-    back = _back(mask, belly, _between(legs))
-    edges = [np.flatnonzero(np.logical_or.reduce(side)[half]) for side in legs]
-    best, facing = 0.0, 0
-    for sign, edge in ((-1, edges[0][0]), (1, edges[1][-1])):
-        beyond = np.zeros_like(mask)
-        outer = slice(0, int(edge)) if sign < 0 else slice(int(edge) + 1, width)
-        inner = slice(0, split) if sign < 0 else slice(split, width)
-        beyond[:half, outer] = mask[:half, outer]
-        ahead = int(beyond.sum())
-        beyond[:back, inner] |= mask[:back, inner]
-        reach = edge if sign < 0 else width - 1 - edge
-        # A head is thick; a tail of the same reach is not.
-        inside = float(ndimage.distance_transform_edt(np.pad(beyond, 1)).max())
-        weight = float(beyond.sum()) * inside
-        if (
-            reach > _REACH_MIN * width
-            and ahead > 0.01 * mask.sum()
-            and beyond.sum() > _HEAD_MIN * mask.sum()
-            and weight > best
-        ):
-            best, facing = weight, sign
-    return facing
+    between = _between(legs)
+    back = _back(mask, belly, between)
+    outer = [np.flatnonzero(np.logical_or.reduce(side)[half]) for side in legs]
+    weights = {
+        1: _head_weight(mask, half, back, between.stop, int(outer[1][-1]) + 1),
+        -1: _head_weight(mask[:, ::-1], half, back, width - between.start, width - int(outer[0][0])),
+    }
+    facing = max(weights, key=lambda sign: weights[sign])
+    return facing if weights[facing] > 0 else 0
+
+
+def _head_weight(mask: Mask, half: int, back: int, middle: int, edge: int) -> float:
+    """How much like a head is what reaches out to the right: beyond the legs' ``edge``, or above the back from their ``middle``.
+
+    A head is thick at its end and mostly above the back; a tail of the same reach runs out, or hangs.
+    """
+    beyond = np.zeros_like(mask)
+    beyond[:half, edge:] = mask[:half, edge:]
+    ahead = int(beyond.sum())
+    beyond[:back, middle:] |= mask[:back, middle:]
+    columns = np.flatnonzero(beyond.any(0))
+    total = float(mask.sum())
+    if (
+        mask.shape[1] - edge <= _REACH_MIN * mask.shape[1]
+        or ahead <= 0.01 * total
+        or beyond.sum() <= _HEAD_MIN * total
+    ):
+        return 0.0
+    end = ndimage.distance_transform_edt(np.pad(beyond, 1))[:, -(len(columns) // 2) - 1 :]
+    return float(beyond.sum() + 2 * beyond[:back].sum()) * float(end.max()) ** 2
 
 
 def _sides(legs: tuple[list[Mask], list[Mask]], luma: Grid) -> list[tuple[Mask, bool, bool]]:

@@ -11,7 +11,7 @@ _GROUND = -0.95
 _LONG = 0.56
 """Half length of a trunk."""
 _STEP = 0.21
-"""How far ahead the far legs stand."""
+"""How far ahead the far legs stand, unless they are short."""
 
 
 def standing(s: Sketch) -> None:
@@ -40,7 +40,8 @@ def standing(s: Sketch) -> None:
     )
     if s.option("wings"):
         _wing(s, build)
-    for hind, at in ((False, _LONG * 0.62 + _STEP), (True, -_LONG * 0.86 + _STEP)):
+    step = min(_STEP, 0.42 * leg)
+    for hind, at in ((False, _LONG * 0.62 + step), (True, -_LONG * 0.86 + step)):
         _leg(s, build, at, hind=hind, far=True)
     _tail(s, build)
     if s.option("mane") == "ruff":

@@ -173,8 +173,8 @@ def _legs(side: _Side, middle: float) -> tuple[int, int, dict[str, Floats]] | No
             clusters[f"{name}_{which}"] = part
         low = pair[pair[:, 1] < ground + 0.5 * length, 0]
         span = float(np.ptp(low))
-        bins = np.histogram(low, 24, (float(low.min()), float(low.min()) + max(span, 1e-12)))[0]
-        if bins[6:18].min() > 0:
+        bins = np.histogram(low, 60, (float(low.min()), float(low.min()) + max(span, 1e-12)))[0]
+        if bins[15:45].min() > 0:
             return None  # one block across, not two legs
     return belly, gap, clusters
 
@@ -273,9 +273,9 @@ def _head(
     part[:, :withers] = False
     part[:back, : fore + 1] = False
     labels, _ = ndimage.label(part)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    part = labels == sizes.argmax()
+    # Raised wings are above the back as well; the nose is what reaches farthest forward.
+    foremost = np.argwhere(labels)
+    part = labels == labels[tuple(foremost[foremost[:, 1].argmax()])]
     start = (int(belly + 0.7 * girth), withers)
     far = _reach(side.mask, start)
     inside = ndimage.distance_transform_edt(side.mask) * part

@@ -8,6 +8,8 @@ four legs and no head is furniture.
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from maquette.studio.geometry import turned
 from maquette.studio.rigging.quadruped import Quadruped, find_quadruped
 from maquette.studio.rigging.silhouette import Body, View, find_body, front_view
@@ -16,6 +18,11 @@ from maquette.studio.scene import Floats, Ints
 Kind = Literal["biped", "quadruped", "prop"]
 TURNS = (0, 180, 90, 270)
 """Degrees about +Y tried for a quadruped, the pipeline's own facing first: a foreign mesh may look anywhere."""
+
+_WIDE_MAX = 1.45
+"""A biped's width over its height: outstretched arms and what they carry."""
+_TOP_MAX = 0.8
+"""Width of the uppermost twelfth over the widest row: a table's board is as wide as the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +46,13 @@ def choose_template(positions: Floats, triangles: Ints) -> Template:
         if quadruped is not None:
             return Template("quadruped", turn, quadruped=quadruped)
     view = front_view(positions, triangles)
-    body = find_body(view)
+    body = find_body(view) if _upright(view) else None
     return Template("prop") if body is None else Template("biped", view=view, biped=body)
+
+
+def _upright(view: View) -> bool:
+    """Whether the front view is no wider than outstretched arms make it, and its top is narrower than its middle, as a head is."""
+    rows = np.flatnonzero(view.mask.any(axis=1))
+    widths = np.ptp([np.flatnonzero(view.mask[row])[[0, -1]] for row in rows], axis=1) + 1
+    top = float(np.median(widths[: max(1, len(rows) // 12)]))
+    return bool(widths.max() < _WIDE_MAX * len(rows) and top < _TOP_MAX * widths.max())
