@@ -1,5 +1,6 @@
 """The transition table: total, honest about where it leads, and rebuilt by anyone who reads the events."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from maquette.domain.errors import IllegalTransition, StaleFence, StaleReview
 from maquette.domain.events import EventType
 from maquette.domain.job import TERMINAL, JobStatus, Place, StepStatus
 from maquette.domain.lifecycle import IGNORE, REFUSE, STALE, TABLE, decide, name
-from maquette.domain.review import Verdict
+from maquette.domain.review import GatePolicy, Then, Verdict
 
 
 def finished(walk: Walk) -> Walk:
@@ -32,8 +33,8 @@ def test_every_status_and_command_stands_in_the_table() -> None:
 @settings(max_examples=400, deadline=None)
 def test_walks_keep_every_promise(walk: tuple) -> None:
     """Whatever is asked in whatever order, the job stays consistent and its events tell all of it."""
-    asset_type, skip, gates, actions = walk
-    it = begin(asset_type, skip, gates)
+    asset_type, skip, gates, provide, policy, actions = walk
+    it = begin(asset_type, skip, gates, provide=provide, policy=policy)
     for action in actions:
         before = it.job
         done = it.do(action)
@@ -54,6 +55,12 @@ def test_walks_keep_every_promise(walk: tuple) -> None:
             JobStatus.PAUSED,
             JobStatus.CANCELED,
         }
+        ticking = after.gate_policies and after.status is JobStatus.AWAITING_REVIEW
+        assert (after.gate_since is not None) == bool(ticking)
+        assert after.gate_due_at is None or after.gate_since is not None
+        assert after.hold_at is None or after.hold_at > after.position
+        assert after.position not in after.provided
+        assert all(after.revisions[place] == 0 for place in after.provided)
         assert all(new >= old for new, old in zip(after.revisions, before.revisions, strict=True))
         if before.status in TERMINAL:
             assert (after.status, after.sequence) == (before.status, before.sequence)
@@ -76,6 +83,8 @@ def _reads_like(walk: Walk) -> None:
             assert spec.name not in reader.steps
         else:
             assert reader.steps[spec.name]["revision"] == job.revisions[position], spec.name
+    assert reader.provided == {job.pipeline.steps[place].name for place in job.provided}
+    assert all(reader.steps[name]["status"] == "done" for name in reader.provided)
     current = reader.steps[job.spec.name]
     assert (current["status"], current["attempt"]) == (job.step_status, job.attempt)
 
@@ -203,6 +212,46 @@ def test_a_canceled_job_keeps_its_lease_until_the_worker_lets_go() -> None:
     assert walk.do(("complete", 0))
     assert walk.job.lease is None
     assert walk.job.status is JobStatus.CANCELED
+
+
+def test_a_reused_step_opens_its_gate_only_for_those_who_have_not_seen_it() -> None:
+    """Approved in this job it stays approved; work of another job meets this job's reviewer."""
+    for own, status, expected in (
+        (True, StepStatus.APPROVED, JobStatus.RUNNING),
+        (False, StepStatus.APPROVED, JobStatus.AWAITING_REVIEW),
+    ):
+        walk = begin("2D", (), ("text_to_image",))
+        assert walk.do(("reuse_resolved", (own, status)))
+        assert walk.job.status is expected
+        assert walk.job.started_at is not None
+
+
+def test_reminders_end_where_the_decision_falls() -> None:
+    """Every minute until the end of the wait; the last moment is the decision's, whatever the period."""
+    policy = GatePolicy(150, Then.APPROVE, 60)
+    due = [START]
+    while (following := policy.due_at(START, due[-1])) != due[-1]:
+        assert following is not None
+        due.append(following)
+        if following >= policy.ends_at(START):
+            break
+    assert [(moment - START).total_seconds() for moment in due[1:]] == [60, 120, 150]
+    once = GatePolicy(60, Then.REMIND)
+    assert once.due_at(START, START) == START + timedelta(seconds=60)
+    assert once.due_at(START, START + timedelta(seconds=60)) is None
+    often = GatePolicy(60, Then.REMIND, 600)
+    assert often.due_at(START, START + timedelta(seconds=60)) == START + timedelta(seconds=660)
+
+
+@pytest.mark.parametrize("status", sorted(TERMINAL))
+def test_a_refusal_says_what_to_do_instead(status: JobStatus) -> None:
+    """Both names, and the way on."""
+    walk = begin("2D", (), ())
+    job = replace(walk.job, status=status)
+    with pytest.raises(IllegalTransition, match="submit a new job"):
+        decide(job, c.Resume("usr"), START)
+    with pytest.raises(IllegalTransition, match="once it is awaiting_review"):
+        decide(walk.job, c.Review("text_to_image", 0, Verdict.APPROVED, "usr"), START)
 
 
 def test_rules_that_change_nothing_lead_nowhere() -> None:

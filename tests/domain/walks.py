@@ -10,20 +10,38 @@ from hypothesis import strategies as st
 from maquette.domain import commands as c
 from maquette.domain.errors import MaquetteError
 from maquette.domain.events import Event
-from maquette.domain.job import Job, JobStatus, Lease, StepStatus
+from maquette.domain.job import Job, JobStatus, Lease, StepRecord, StepStatus
 from maquette.domain.lifecycle import decide
-from maquette.domain.pipeline import PIPELINES, STEP_NAMES, check_skip, gate_positions
-from maquette.domain.review import Verdict
+from maquette.domain.pipeline import (
+    PIPELINES,
+    STEP_NAMES,
+    check_provided,
+    check_skip,
+    gate_positions,
+    unneeded,
+)
+from maquette.domain.review import GatePolicy, Then, Verdict
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOBODY = uuid.UUID(int=0)
 ERROR_CLASSES = ("transient", "rate_limited", "timeout", "resource", "invalid", "policy", "lost_worker")
 
 
-def new_job(asset_type: str = "3D", skip: tuple[str, ...] = (), gates: tuple[str, ...] = ()) -> Job:
+def new_job(
+    asset_type: str = "3D",
+    skip: tuple[str, ...] = (),
+    gates: tuple[str, ...] = (),
+    *,
+    provide: tuple[str, ...] = (),
+    policy: GatePolicy | None = None,
+) -> Job:
     """Return a job as admission makes it."""
     pipeline = PIPELINES[asset_type]
     skipped = check_skip(pipeline, skip)
+    provided = check_provided(pipeline, [name for name in provide if name not in skip], skipped)
+    skipped |= unneeded(pipeline, skipped, provided)
+    at = gate_positions(pipeline, gates, skipped | provided)
+    first = next(place for place in range(len(pipeline.steps)) if place not in skipped | provided)
     return Job(
         id=uuid.uuid4(),
         project_id=uuid.uuid4(),
@@ -31,13 +49,36 @@ def new_job(asset_type: str = "3D", skip: tuple[str, ...] = (), gates: tuple[str
         pipeline_version=1,
         correlation_id="walk",
         skipped=skipped,
-        gates=gate_positions(pipeline, gates, skipped),
+        gates=at,
         status=JobStatus.QUEUED,
-        position=0,
+        position=first,
         step_status=StepStatus.PENDING,
         revisions=(0,) * len(pipeline.steps),
         created_at=START,
+        provided=provided,
+        gate_policies={} if policy is None else dict.fromkeys(sorted(at), policy),
     )
+
+
+def record(job: Job, position: int, status: StepStatus, **more: Any) -> StepRecord:
+    """Return a record as the store has it."""
+    fields = {
+        "job_id": job.id,
+        "position": position,
+        "revision": 0,
+        "step": job.pipeline.steps[position].name,
+        "status": status,
+        "attempt": 1,
+        "fence": None,
+        "service": "studio",
+        "worker": "walker",
+        "started_at": START,
+        "finished_at": START,
+        "idempotency_key": "key",
+        "outputs": {},
+        "metrics": {},
+    }
+    return StepRecord(**{**fields, **more})
 
 
 def lease(fence: int, at: datetime) -> Lease:
@@ -49,6 +90,8 @@ def lease(fence: int, at: datetime) -> Lease:
 class Reader:
     """A reducer over events: knows nothing of the domain but their data."""
 
+    provided: set[str] = field(default_factory=set)
+
     status: str = ""
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
     sequence: int = 0
@@ -57,6 +100,8 @@ class Reader:
         assert sequence == self.sequence + 1, "a gap in the sequence"
         self.sequence = sequence
         self.status = data.get("job_status", self.status)
+        if data.get("provided"):
+            self.provided.add(data["step_name"])
         for step in data.get("steps", ()):
             self.steps.setdefault(step["name"], {}).update(step)
 
@@ -102,18 +147,30 @@ class Walk:
             case "retry_due":
                 self.now += timedelta(seconds=choice)
                 return self.take(c.RetryDue())
+            case "reuse_resolved":
+                own, status = choice
+                job = self.job if own else new_job()
+                made = record(job, self.job.position, status, step=self.job.spec.name)
+                return self.take(c.ReuseResolved(made, ()))
+            case "gate_timeout":
+                self.now += timedelta(seconds=choice)
+                return self.take(c.GateTimeout(self.job.spec.name, self.job.revision))
+            case "pause":
+                return self.take(c.Pause("usr", choice))
             case "review":
                 verdict, rewind_to = choice
                 return self.take(
                     c.Review(self.job.spec.name, self.job.revision, verdict, "usr", rewind_to=rewind_to)
                 )
             case _:
-                return self.take({"pause": c.Pause, "resume": c.Resume, "cancel": c.Cancel}[name]("usr"))
+                return self.take({"resume": c.Resume, "cancel": c.Cancel}[name]("usr"))
 
 
-def begin(asset_type: str, skip: tuple[str, ...], gates: tuple[str, ...]) -> Walk:
+def begin(asset_type: str, skip: tuple[str, ...], gates: tuple[str, ...], **more: Any) -> Walk:
     """Return the walk of a job that was just created."""
-    decision = decide(None, c.Create(new_job(asset_type, skip, gates)), START)
+    job = new_job(asset_type, skip, gates, **more)
+    records = tuple(record(job, place, StepStatus.DONE, service="") for place in sorted(job.provided))
+    decision = decide(None, c.Create(job, records), START)
     return Walk(decision.job, events=list(decision.events))
 
 
@@ -129,12 +186,20 @@ ACTIONS = st.one_of(
     st.tuples(st.just("retry_due"), st.sampled_from((0, 400))),
     st.tuples(st.just("review"), _REVIEWS),
     st.tuples(st.just("review"), st.just((Verdict.APPROVED, None))),
-    st.tuples(st.sampled_from(("pause", "resume", "resume")), st.none()),
+    st.tuples(
+        st.just("reuse_resolved"),
+        st.tuples(st.booleans(), st.sampled_from((StepStatus.DONE, StepStatus.APPROVED))),
+    ),
+    st.tuples(st.just("gate_timeout"), st.sampled_from((0, 60, 100, 400))),
+    st.tuples(st.just("pause"), st.none() | st.sampled_from(STEP_NAMES)),
+    st.tuples(st.sampled_from(("resume", "resume")), st.none()),
     st.tuples(st.sampled_from(("cancel", "resume", "start", "start")), st.none()),
 )
 WALKS = st.tuples(
     st.sampled_from(("2D", "3D")),
     st.sampled_from(((), ("refine",))),
     st.sampled_from(((), ("text_to_image", "before_export"), ("export",), STEP_NAMES)),
+    st.sampled_from(((), (), ("text_to_image",), ("refine",))),
+    st.none() | st.builds(GatePolicy, st.just(100), st.sampled_from(Then), st.none() | st.just(60)),
     st.lists(ACTIONS, max_size=60),
 )
