@@ -14,23 +14,41 @@ State = tuple[str, Steps]
 
 LAST = frozenset({"JobSucceeded", "JobFailed", "JobCanceled"})
 _SHOWN = ("status", "attempt", "pause_reason")
+_ORIGIN = ("provided", "reused_from")
+#: A step revision before anything is told of its work; files by id, with the id of what replaced them.
+_UNTOUCHED: dict[str, Any] = {"provided": False, "reused_from": None, "artifacts": {}}
 
 
 def reduce(events: Iterable[Event]) -> State:
-    """Rebuild the job's status and every step revision with its status, attempt and pause reason."""
+    """Rebuild the job's status and every step revision: status, attempt, pause reason, where its work came from, files."""
     status, steps = "", Steps()
     for event in events:
         data = event["data"]
         status = data["job_status"]
         for step in data.get("steps", ()):
-            steps[step["name"], step["revision"]] = {name: step[name] for name in _SHOWN}
+            before = steps.get((step["name"], step["revision"]), _UNTOUCHED)
+            told = {name: step[name] for name in (*_SHOWN, *_ORIGIN) if name in step}
+            steps[step["name"], step["revision"]] = {**before, **told}
+        if "artifacts" in data and data.get("steps"):
+            [key] = [
+                (step["name"], step["revision"])
+                for step in data["steps"]
+                if step["name"] == data["step_name"]
+            ]
+            made = {item["id"]: None for item in data["artifacts"]}
+            heirs = dict(zip(data.get("replacements", {}), made, strict=False))
+            steps[key] = {**steps[key], "artifacts": {**steps[key]["artifacts"], **made, **heirs}}
     return status, steps
 
 
 def shown(job: dict[str, Any]) -> State:
     """Return what `GET /jobs/{id}?history=true` shows, in the reducer's form."""
     revisions = job["steps"]
-    steps = {(step["name"], step["revision"]): {name: step[name] for name in _SHOWN} for step in revisions}
+    steps = {
+        (step["name"], step["revision"]): {name: step[name] for name in (*_SHOWN, *_ORIGIN)}
+        | {"artifacts": {item["id"]: item["replaced_by"] for item in step["artifacts"]}}
+        for step in revisions
+    }
     assert len(steps) == len(revisions), "a step revision is shown twice"
     return job["status"], steps
 
