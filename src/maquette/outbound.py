@@ -30,7 +30,8 @@ CONNECT_SECONDS_MAX = 10.0
 TOTAL_SECONDS_MAX = 30.0
 BYTES_MAX = 1024 * 1024
 CONNECTIONS_MAX = 256
-_LOOKUPS_MAX = 32
+#: As many as webhooks at once: name servers that do not answer keep nobody else waiting.
+_LOOKUPS_MAX = 128
 _CHUNK = 16 * 1024
 _WEB_PORTS = frozenset({80, 443})
 #: Stays with the origin that it was meant for.

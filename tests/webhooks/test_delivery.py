@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from aiohttp import web
@@ -584,3 +585,27 @@ async def test_the_running_loop_delivers_by_itself_and_stops(post: Post, receive
     with pytest.raises(asyncio.CancelledError):
         await running
     assert receiver.got
+
+
+async def test_an_endpoint_with_a_backlog_does_not_come_first(post: Post, receiver: Any) -> None:
+    """When little is free, it goes to whoever has the least under way, however old the others' backlog is."""
+    busy = await post.endpoint(receiver.url("/busy"))
+    for _ in range(20):
+        await post.happen()
+    new = await post.endpoint(receiver.url("/new"))
+    await post.happen()
+
+    async def claim_one() -> UUID:
+        async with post.deps.database.transaction() as connection:
+            [lane] = await deliveries.claim(
+                connection,
+                new_id(),
+                at=post.now + timedelta(seconds=1),
+                each=8,
+                limit=1,
+                limit_failing=0,
+                lease_seconds=60,
+            )
+        return lane.webhook_id
+
+    assert [await claim_one() for _ in range(3)] == [busy.webhook.id, new.webhook.id, busy.webhook.id]

@@ -51,8 +51,9 @@ set due_at = least(webhook_lanes.due_at, excluded.due_at)
 where webhook_lanes.lease is null
 
 -- name: claim
--- Lanes that are due, the longest waiting of each endpoint first: none gets more than its share, one in trouble
--- gets one at a time, and all in trouble together no more than $4. One index descent an endpoint, however much waits.
+-- Lanes that are due. No endpoint gets more at once than $2, one in trouble gets one, and all of those together no
+-- more than $4; whoever has the least under way comes first, then who waits longest. What is locked by another claim
+-- is skipped. One index descent an endpoint and a lane, however much waits.
 with recursive waiting as (
     (select webhook_id from webhook_lanes order by webhook_id limit 1)
     union all
@@ -61,30 +62,34 @@ with recursive waiting as (
 ), time as (
     select coalesce($1::timestamptz, clock_timestamp()) as at
 ), room as (
-    select e.id, e.failing_since is not null as failing,
-           case when e.failing_since is null then $2 else 1 end
-           - (select count(*) from webhook_lanes l where l.webhook_id = e.id and l.lease is not null and l.due_at > t.at)
-           as free
+    select e.id, e.failing_since is not null as failing, case when e.failing_since is null then $2 else 1 end as most,
+           (select count(*) from webhook_lanes l
+            where l.webhook_id = e.id and l.lease is not null and l.due_at > t.at) as busy
     from waiting w join webhooks e on e.id = w.webhook_id cross join time t
     where e.disabled_at is null and (e.throttled_until is null or e.throttled_until <= t.at)
 ), found as (
-    select r.id, r.failing, l.stream_id, l.project_id, l.due_at from room r cross join time t cross join lateral (
-        select l.stream_id, l.project_id, l.due_at from webhook_lanes l
+    select r.id, r.failing, l.stream_id, l.due_at, r.busy + row_number() over (partition by r.id order by l.due_at) as place
+    from room r cross join time t cross join lateral (
+        select l.stream_id, l.due_at from webhook_lanes l
         where l.webhook_id = r.id and l.due_at <= t.at
         order by l.due_at
-        limit greatest(r.free, 0)
-        for update skip locked
+        limit greatest(r.most - r.busy, 0)
     ) l
-), ranked as (
-    select f.*, row_number() over (partition by f.id order by f.due_at) as place,
-           count(*) filter (where f.failing) over (order by f.due_at, f.id, f.stream_id) as failing_before
-    from found f
 ), picked as (
-    select * from ranked where not failing or failing_before <= $4 order by place, due_at limit $3
+    (select * from found where not failing order by place, due_at limit $3)
+    union all
+    (select * from found where failing order by due_at limit $4)
+    order by place, due_at
+    limit $3
+), locked as (
+    select l.webhook_id, l.stream_id from picked p
+    join webhook_lanes l on l.webhook_id = p.id and l.stream_id = p.stream_id cross join time t
+    where l.due_at <= t.at
+    for update of l skip locked
 )
 update webhook_lanes l set lease = $5, due_at = t.at + make_interval(secs => $6)
-from picked p, time t
-where l.webhook_id = p.id and l.stream_id = p.stream_id and l.project_id = p.project_id
+from locked p, time t
+where l.webhook_id = p.webhook_id and l.stream_id = p.stream_id
 
 -- name: messages
 -- Of each lane under a lease the message that may go now: its first, or one that overtakes a first in trouble.
