@@ -18,6 +18,7 @@ from maquette.api import (
     retention,
     services,
     uploads,
+    webhooks,
 )
 from maquette.api.body import BodyGuard
 from maquette.api.edge import Edge
@@ -47,7 +48,8 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
     app.state.deps = deps
     problems.install(app)
     openapi.install(app, settings.root_path)
-    routers = [noun.router for noun in (execution, jobs, batches, events, assets, projects, retention, uploads, services)]
+    nouns = (execution, jobs, batches, events, assets, projects, retention, uploads, services, webhooks)
+    routers = [noun.router for noun in nouns]
     routers.append(health.router(metrics))
     if isinstance(deps.objects, files.SignedObjects):
         routers.append(files.router)
