@@ -22,6 +22,7 @@ from maquette.adapters.objects_local import LocalObjects
 from maquette.adapters.signing import SigningKey
 from maquette.api.app import build_app
 from maquette.bootstrap import open_deps
+from maquette.domain.errors import Unavailable
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.services.principals import make_key
@@ -33,12 +34,20 @@ BODY_BYTES_MAX = 20_000
 EPOCH = str(uuid.uuid4())
 
 
+class Away:
+    """A database that cannot be reached."""
+
+    def connection(self) -> AbstractAsyncContextManager[Any]:
+        raise Unavailable("The database is away.")
+
+
 @dataclass(eq=False)
 class Skeleton:
     """What ``build_app`` needs of ``deps`` when no service is called."""
 
     objects: LocalObjects
     fails_with: Exception | None = None
+    database: Away = field(default_factory=Away)
     transactor: Any = field(default_factory=lambda: SimpleNamespace(counters=Counters(), waiting=0, parked=0))
 
 

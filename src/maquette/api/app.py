@@ -22,7 +22,7 @@ from maquette.api import (
 )
 from maquette.api.body import BodyGuard
 from maquette.api.edge import Edge
-from maquette.api.metrics import Metrics, TransactorCollector
+from maquette.api.metrics import Metrics, RelayCollector, TransactorCollector
 from maquette.services.deps import Deps
 from maquette.settings import Settings
 
@@ -30,7 +30,9 @@ from maquette.settings import Settings
 def build_app(deps: Deps, settings: Settings) -> FastAPI:
     """Return the app over what ``bootstrap`` wired. ``deps`` is handed to the services as it is."""
     metrics = Metrics()
-    metrics.registry.register(TransactorCollector(deps))
+    relay = RelayCollector(deps)
+    for collector in (TransactorCollector(deps), relay):
+        metrics.registry.register(collector)
     app = FastAPI(
         title=openapi.TITLE,
         description=openapi.DESCRIPTION,
@@ -50,7 +52,7 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
     openapi.install(app, settings.root_path)
     nouns = (execution, jobs, batches, events, assets, projects, retention, uploads, services, webhooks)
     routers = [noun.router for noun in nouns]
-    routers.append(health.router(metrics))
+    routers.append(health.router(metrics, relay))
     if isinstance(deps.objects, files.SignedObjects):
         routers.append(files.router)
     for router in routers:

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 import maquette
 from maquette.api.call import answer
-from maquette.api.metrics import Metrics
+from maquette.api.metrics import Metrics, RelayCollector
 from maquette.api.openapi import problems, success, text
 from maquette.api.present import moment
 from maquette.api.shapes.base import Root, State
@@ -16,7 +16,7 @@ from maquette.api.shapes.base import Root, State
 _PLACES = {"openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz", "metrics": "/metrics"}
 
 
-def router(metrics: Metrics) -> APIRouter:
+def router(metrics: Metrics, relay: RelayCollector) -> APIRouter:
     """Return the addresses that need no key and tell nothing about anybody."""
     routes = APIRouter(tags=["health"])
 
@@ -66,7 +66,8 @@ def router(metrics: Metrics) -> APIRouter:
         responses=text("text/plain", "maquette_http_requests_in_flight 1.0\n", "Text exposition format"),
     )
     async def get_metrics() -> Response:
-        """Counters of this process since its start."""
+        """Counters of this process since its start; what waits to be published, by the database."""
+        await relay.refresh()
         return Response(generate_latest(metrics.registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
     return routes

@@ -1,5 +1,6 @@
 """What the API counts about itself, for Prometheus."""
 
+import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,11 +16,16 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from maquette.domain.errors import Unavailable
 from maquette.services.deps import Deps
+from maquette.store import outbox
+from maquette.store.outbox import SinkState, Waiting
 
 #: A label per method a client may invent would let anybody fill the memory.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+#: /metrics needs no key: asking often must not cost the database anything.
+_READ_SECONDS = 2.0
 
 
 class Metrics:
@@ -89,3 +95,49 @@ class TransactorCollector(Collector):
         yield GaugeMetricFamily(
             "maquette_transactor_parked", "Claims that wait for work", value=transactor.parked
         )
+
+
+class RelayCollector(Collector):
+    """What waits to be published, and what became of it at each sink: read from the database, for all processes."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._read_at = -_READ_SECONDS
+        self._state: tuple[Waiting, list[SinkState]] | None = None
+
+    async def refresh(self) -> None:
+        """Read it anew, but not more often than every two seconds; without the database there is nothing to show."""
+        if time.monotonic() - self._read_at < _READ_SECONDS:
+            return
+        self._read_at = time.monotonic()
+        try:
+            async with self._deps.database.connection() as connection:
+                self._state = await outbox.waiting(connection)
+        except Unavailable:
+            self._state = None
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the gauges and counters as of the last reading."""
+        if self._state is None:
+            return
+        waiting, sinks = self._state
+        yield GaugeMetricFamily(
+            "maquette_outbox_events", "Events that wait to be relayed, counted to 10000", value=waiting.events
+        )
+        yield GaugeMetricFamily(
+            "maquette_outbox_oldest_seconds", "Age of the oldest of them", value=waiting.oldest_seconds
+        )
+        for kind, name, text, values in (
+            (GaugeMetricFamily, "undelivered_events", "Events owed to a sink, counted to 10000",
+             [sink.waiting.events for sink in sinks]),
+            (GaugeMetricFamily, "oldest_undelivered_seconds", "Age of the oldest of them",
+             [sink.waiting.oldest_seconds for sink in sinks]),
+            (CounterMetricFamily, "published_events", "Events that a sink acknowledged",
+             [sink.published for sink in sinks]),
+            (CounterMetricFamily, "failures", "Times that a sink refused events",
+             [sink.failures for sink in sinks]),
+        ):  # fmt: skip
+            family = kind(f"maquette_sink_{name}", text, labels=["sink"])
+            for sink, value in zip(sinks, values, strict=True):
+                family.add_metric([sink.sink], value)
+            yield family

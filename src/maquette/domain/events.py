@@ -45,7 +45,7 @@ class StreamKind(NamedTuple):
     id_name: str
 
 
-_JOB = StreamKind("jobs", "job", "job_id")
+JOB_STREAM = StreamKind("jobs", "job", "job_id")
 _WEBHOOK = StreamKind("webhooks", "whk", "webhook_id")
 #: Which stream a type belongs to; what is not listed happens to jobs.
 _STREAMS: Mapping[EventType, StreamKind] = {
@@ -67,6 +67,11 @@ class Event:
     data: dict[str, Any]
 
 
+def stream_kind(kind: EventType) -> StreamKind:
+    """Return what the streams are about in which a type of event occurs."""
+    return _STREAMS.get(kind, JOB_STREAM)
+
+
 def timestamp(moment: datetime) -> str:
     """Return RFC 3339 in UTC with microseconds and ``Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -74,7 +79,7 @@ def timestamp(moment: datetime) -> str:
 
 def cloud_event(event: Event) -> dict[str, Any]:
     """Return the CloudEvents 1.0 structured form (cloudevents.io; ``sequence`` and ``partitionkey`` extensions)."""
-    folder, prefix, id_name = _STREAMS.get(event.type, _JOB)
+    folder, prefix, id_name = stream_kind(event.type)
     stream = typeid.encode(prefix, event.stream_id)
     project = typeid.encode("prj", event.project_id)
     data: Mapping[str, Any] = event.data

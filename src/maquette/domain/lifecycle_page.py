@@ -1,7 +1,7 @@
 """docs/lifecycle.md, made from the transition table, so that the picture cannot drift from the truth."""
 
 from maquette.domain.commands import COMMANDS
-from maquette.domain.events import EventType
+from maquette.domain.events import JOB_STREAM, EventType, stream_kind
 from maquette.domain.job import JobStatus, PauseReason, StepStatus
 from maquette.domain.lifecycle import TABLE, name
 from maquette.domain.retry import POLICIES
@@ -108,5 +108,5 @@ def _events() -> list[str]:
         "reason: a reader of the events alone can rebuild what `GET /jobs/{id}` shows.",
         "",
     ]
-    lines += [f"- `{kind}`" for kind in EventType]
+    lines += [f"- `{kind}`" for kind in EventType if stream_kind(kind) is JOB_STREAM]
     return lines

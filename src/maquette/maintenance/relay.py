@@ -66,11 +66,12 @@ class Relay:
         """Keep the lease, come to an even share of the shards, report; return the seconds until the next time."""
         told = [courier.told() for courier in self._couriers]
         async with self._database.connection() as connection:
-            if not await outbox.beat(connection, self.epoch, self._lease_seconds):
+            known = await outbox.beat(connection, self.epoch, self._lease_seconds)
+            if not known:
                 self.epoch = new_id()
                 await outbox.enter(connection, self.epoch, self._lease_seconds)
             shards = await outbox.share(connection, self.epoch)
-            if any(item.published or item.failures for item in told):
+            if not known or any(item.published or item.failures for item in told):
                 await outbox.report(connection, told)
         if shards != self.shards:
             _LOG.info("Relaying %d of the outbox's shards", len(shards))

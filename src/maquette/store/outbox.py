@@ -1,7 +1,8 @@
 """The outbox's other end: who relays which shard, what moved to ``events``, what each sink has yet to be told."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from maquette.domain.events import Event, EventType
@@ -28,6 +29,24 @@ class Told:
     published: int
     failures: int
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many events wait, counted to 10,000, and for how long the oldest of those has."""
+
+    events: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SinkState:
+    """What a sink was told, how often it failed, and what it has yet to be told."""
+
+    sink: str
+    published: int
+    failures: int
+    waiting: Waiting
 
 
 async def beat(connection: Connection, epoch: UUID, lease_seconds: float) -> bool:
@@ -111,3 +130,18 @@ async def report(connection: Connection, told: Sequence[Told]) -> None:
 async def make_partitions(connection: Connection, months_ahead: int) -> list[str]:
     """Make the partitions of ``events`` for this month and those ahead; return the new ones."""
     return list(await connection.fetchval(_SQL["make_partitions"], months_ahead))
+
+
+async def waiting(connection: Connection) -> tuple[Waiting, list[SinkState]]:
+    """Return what waits to be relayed, and the state of every sink that there ever was."""
+    row = await connection.fetchrow(_SQL["waiting"])
+    sinks = [
+        SinkState(item["sink"], item["published"], item["failures"], _waiting(item))
+        for item in await connection.fetch(_SQL["sinks"])
+    ]
+    return _waiting(row), sinks
+
+
+def _waiting(row: Mapping[str, Any]) -> Waiting:
+    # A clock that went back makes nobody's event younger than nothing.
+    return Waiting(row["events"], max(row["oldest_seconds"] or 0.0, 0.0))
