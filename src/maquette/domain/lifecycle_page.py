@@ -13,15 +13,15 @@ _JOB_SAYS = {
     JobStatus.PAUSED: "A person holds it. What runs is finished and recorded, nothing further starts.",
     JobStatus.SUCCEEDED: "All steps are done or approved and the asset version is indexed. For good.",
     JobStatus.FAILED: "A step failed for good; a dead letter tells why. For good.",
-    JobStatus.CANCELED: "Given up by a person. For good.",
+    JobStatus.CANCELED: "Given up by a person, or by a gate that nobody decided at in time. For good.",
 }
 _STEP_SAYS = {
     StepStatus.PENDING: "Waits for its turn, for a worker, or for its next attempt.",
     StepStatus.RUNNING: "Leased to a worker.",
     StepStatus.PAUSED: "Its gate is open (`review`), or a person holds the job (`decision`).",
-    StepStatus.APPROVED: "A person approved it; counts as done.",
-    StepStatus.REJECTED: "A person rejected it; a new revision takes its place.",
-    StepStatus.DONE: "Its work is recorded and had no gate.",
+    StepStatus.APPROVED: "A person approved it, or its gate's time-out did; counts as done.",
+    StepStatus.REJECTED: "A person rejected it, and a new revision takes its place; or nobody decided in time, and the job is over.",
+    StepStatus.DONE: "Its work is recorded and had no gate; or came with the brief, or was taken over from an equal step.",
     StepStatus.FAILED: "Its attempts are exhausted, or the error is permanent.",
     StepStatus.CANCELED: "It was current when the job was canceled.",
 }
