@@ -31,7 +31,7 @@ _FACE_MAX = 0.3
 
 def back_view(rgb: Pixels, alpha: Pixels) -> Pixels:
     """Give the picture's back in the front's coordinates (mirrored when seen from behind). (height, width, 3), 0..1."""
-    factor = min(1.0, SIDE / max(alpha.shape))
+    factor = SIDE / max(alpha.shape)
     size = (max(8, round(alpha.shape[1] * factor)), max(8, round(alpha.shape[0] * factor)))
     small = np.stack([resized(rgb[..., k], size) for k in range(3)], -1)
     solid = resized(alpha, size) > 0.5
