@@ -282,13 +282,13 @@ BAD_PARAMETERS = [
     ("text_to_image", {"prompt": "a jar", "style": {"palette": ["#zzzzzz"]}}),
     ("refine", {"scale": 99}),
     ("image_to_3d", {"resolution": 10**5}),
-    ("retopo", {"topology": "quad"}),
+    ("retopo", {"topology": "hexagon"}),
     ("retopo", {"target_polycount": -1}),
     ("rig", {"rig_type": "octopus"}),
     ("rig", {"height_meters": float("1e9")}),
     ("anim", {"clips": ["moonwalk"]}),
     ("anim", {"fps": 1}),
-    ("export", {"formats": ["obj"]}),
+    ("export", {"formats": ["dae"]}),
 ]
 
 

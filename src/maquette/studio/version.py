@@ -1,7 +1,7 @@
 """The studio's name and version, as every artifact and lineage discloses them."""
 
 NAME = "maquette-studio"
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 """Raise it whenever equal inputs may give other bytes: it is part of every step's idempotency key."""
 
 

@@ -16,8 +16,10 @@ SHEET_IMAGES_MAX = 4
 _HEAD = 150
 _BODY = 860
 _HERO = 560
+_HERO_FLAT = 900
 _FILM = 330
 _FOOT = 40
+_SPELLED = {"gltf": "glTF", "webp": "WebP"}
 _FILM_CLIPS_MAX = 3
 _FILM_FRAMES = 9
 
@@ -61,8 +63,7 @@ def contact_sheet(story: Story, progress: Callable[[float], None]) -> Image.Imag
         strip = Card("Animation", told, panels.film(story.body, model, clips, _FILM_FRAMES))
         place(page, (MARGIN, top, right, top + _FILM), strip, number)
         number += 1
-    formats = ", ".join("glTF" if kind == "gltf" else kind.upper() for kind in story.formats)
-    hero = Card("Final model", formats, panels.still(story.body))
+    hero = Card("Final model", _listed(story.formats), panels.still(story.body))
     place(page, (right - _HERO, _HEAD, right, _HEAD + _BODY), hero, number)
     progress(1.0)
     return page
@@ -79,9 +80,18 @@ def image_sheet(
         for title, image in shown
     ]
     page = paper(WIDTH, _HEAD + _BODY + _FOOT)
-    _heading(page, name, ", ".join(kind.upper() for kind in formats))
-    rows(page, (MARGIN, _HEAD, WIDTH - MARGIN, _HEAD + _BODY), cards, lines=1 if len(cards) < 4 else 2)
+    _heading(page, name, _listed(formats))
+    right = WIDTH - MARGIN
+    if len(finals) == 1 and len(concepts) > 1:
+        hero, edge = cards.pop(), right - _HERO_FLAT
+        place(page, (edge, _HEAD, right, _HEAD + _BODY), hero, len(cards) + 1)
+        right = edge - GAP
+    rows(page, (MARGIN, _HEAD, right, _HEAD + _BODY), cards, lines=1 if len(cards) < 3 else 2)
     return page
+
+
+def _listed(formats: Sequence[str]) -> str:
+    return ", ".join(_SPELLED.get(kind, kind.upper()) for kind in formats)
 
 
 def _nth(index: int, items: Sequence[object]) -> str:
