@@ -30,7 +30,7 @@ class Slow:
 async def main(url: str, kind: str, folder: str, lease_seconds: str) -> None:
     database = await Database.open(url, connections_max=4)
     await Relay(
-        database, [Slow(GROUNDS[kind](Path(folder)).sink())], lease_seconds=float(lease_seconds)
+        database, [Slow(GROUNDS[kind](Path(folder), url).sink())], lease_seconds=float(lease_seconds)
     ).run()
 
 

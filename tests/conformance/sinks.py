@@ -5,13 +5,22 @@ import json
 import os
 import random
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
+import asyncpg
+
+from maquette.adapters.bus_webhook import WebhookBus
 from maquette.domain.events import Event, cloud_event
 from maquette.ports import EventBus
+from maquette.services.ids import new_id
+from maquette.store.database import Database
 
+#: The project that the suite's events are of.
+PROJECT = UUID("01990000-0000-7000-8000-000000000001")
 #: (source, sequence) of an event, as it came.
 Arrival = tuple[str, int]
 
@@ -20,6 +29,10 @@ class Ground(Protocol):
     """One kind of sink with what stands behind it. Relays in other processes make a sink of their own by ``kind``."""
 
     kind: str
+
+    def open(self) -> None:
+        """Make what stands behind it; called once, outside of any event loop."""
+        ...
 
     def sink(self) -> EventBus:
         """Make an adapter; several may publish to the same ground."""
@@ -36,6 +49,9 @@ class Recording:
 
     path: Path
     kind: str = "recording"
+
+    def open(self) -> None:
+        pass
 
     @property
     def name(self) -> str:
@@ -60,8 +76,54 @@ class Recording:
         return [(event["source"], int(event["sequence"])) for event in events]
 
 
-#: Every kind of sink, made from a folder of its own. A new adapter adds its line here.
-GROUNDS: dict[str, Callable[[Path], Ground]] = {"recording": lambda folder: Recording(folder / "arrived")}
+@dataclass
+class Webhooks:
+    """Records deliveries to an endpoint of the project, in the database that the events come from."""
+
+    url: str
+    kind: str = "webhooks"
+
+    @property
+    def name(self) -> str:
+        return self.kind
+
+    def open(self) -> None:
+        endpoint = """
+            insert into webhooks (id, project_id, url, name, events, secret_version, secret_oldest, sequence,
+                                  created_at, created_by)
+            values ($1, $2, 'https://hooks.example/', '', '{}', 1, 1, 0, now(), 'usr_test')"""
+        asyncio.run(self._fetch(endpoint, new_id(), PROJECT))
+
+    def sink(self) -> EventBus:
+        return self
+
+    async def publish(self, events: Sequence[Event]) -> Sequence[Exception | None]:
+        database = await Database.open(self.url, connections_max=1)
+        try:
+            return await WebhookBus(database, new_id).publish(events)
+        finally:
+            await database.close()
+
+    def arrived(self) -> list[Arrival]:
+        recorded = "select body from webhook_deliveries order by created_at, sequence"
+        with ThreadPoolExecutor(1) as pool:  # a test's loop is running in this thread
+            rows = pool.submit(asyncio.run, self._fetch(recorded)).result()
+        events = [json.loads(row["body"]) for row in rows]
+        return [(event["source"], int(event["sequence"])) for event in events]
+
+    async def _fetch(self, statement: str, *values: UUID) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(self.url)
+        try:
+            return list(await connection.fetch(statement, *values))
+        finally:
+            await connection.close()
+
+
+#: Every kind of sink, made from a folder of its own and the events' database. A new adapter adds its line here.
+GROUNDS: dict[str, Callable[[Path, str], Ground]] = {
+    "recording": lambda folder, _url: Recording(folder / "arrived"),
+    "webhooks": lambda _folder, url: Webhooks(url),
+}
 
 
 class Moody:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from choice import EVERYTHING, SEED
-from sinks import GROUNDS, Ground, Moody, assert_whole
+from sinks import GROUNDS, PROJECT, Ground, Moody, assert_whole
 
 from maquette.domain.events import Event, EventType
 from maquette.domain.typeid import encode
@@ -26,13 +26,13 @@ from maquette.services.ids import new_id
 from maquette.store import outbox, steps
 from maquette.store.database import Database
 
-PROJECT = new_id()
-
 
 @pytest.fixture(params=sorted(GROUNDS))
-def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
+def ground(request: pytest.FixtureRequest, tmp_path: Path, database_url: str) -> Ground:
     """Give one kind of sink."""
-    return GROUNDS[request.param](tmp_path)
+    ground = GROUNDS[request.param](tmp_path, database_url)
+    ground.open()
+    return ground
 
 
 @pytest.fixture
