@@ -15,7 +15,7 @@ from maquette.studio.lifting.lift import lift
 from maquette.studio.lifting.outline import Outline, outline, traits
 from maquette.studio.lifting.projection import project
 from maquette.studio.lifting.stance import find_stance
-from maquette.studio.mesh_input import number
+from maquette.studio.parameters import number
 from maquette.studio.scene import Floats, Material, Mesh, Scene
 from maquette.studio.version import VERSION, engine, model
 from maquette.worker.handler import Context, Output, Result, Succeeded

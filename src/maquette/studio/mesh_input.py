@@ -1,6 +1,4 @@
-"""What the processing steps ask of their context: the mesh to work on, and numbers within bounds."""
-
-import math
+"""What the processing steps ask of their context: the mesh to work on."""
 
 from maquette.studio.errors import StudioInputError
 from maquette.studio.formats.gltf_read import read_glb
@@ -22,15 +20,3 @@ def read_mesh(context: Context) -> tuple[Scene, Mesh]:
     if scene.mesh is None:
         raise StudioInputError("mesh_has_no_faces", f"{items[0].name} has no triangles.")
     return scene, scene.mesh
-
-
-def number(context: Context, name: str, default: float, low: float, high: float) -> float:
-    """Read a number from the parameters, ``default`` when absent or null; refused outside its bounds."""
-    value = context.params.get(name)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise StudioInputError("parameter_invalid", f"{name} must be a number, not {value!r:.40}.")
-    if not low <= value <= high:
-        raise StudioInputError("parameter_invalid", f"{name} must lie between {low:g} and {high:g}.")
-    return float(value)

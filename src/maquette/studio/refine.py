@@ -10,7 +10,7 @@ from scipy import ndimage
 from maquette.studio.errors import StudioInputError
 from maquette.studio.formats.gltf_write import png_bytes
 from maquette.studio.image_input import is_opaque, read_images, subject_alpha
-from maquette.studio.mesh_input import number
+from maquette.studio.parameters import number
 from maquette.studio.version import VERSION, engine, model
 from maquette.worker.handler import Context, Output, Result, Succeeded
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from maquette.studio.errors import StudioInputError
 from maquette.studio.formats.gltf_write import write_glb
 from maquette.studio.geometry import tangents
-from maquette.studio.mesh_input import number, read_mesh
+from maquette.studio.mesh_input import read_mesh
+from maquette.studio.parameters import number
 from maquette.studio.scene import Mesh, Scene
 from maquette.studio.surface.bake import bake
 from maquette.studio.surface.decimate import decimate

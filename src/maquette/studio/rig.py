@@ -7,7 +7,8 @@ import numpy as np
 
 from maquette.studio.errors import StudioInputError
 from maquette.studio.formats.gltf_write import write_glb
-from maquette.studio.mesh_input import number, read_mesh
+from maquette.studio.mesh_input import read_mesh
+from maquette.studio.parameters import number
 from maquette.studio.rigging.silhouette import find_body, front_view, standard_body
 from maquette.studio.rigging.skeleton import BIPED_SCHEMA, PROP_SCHEMA, biped_bones, prop_bones
 from maquette.studio.rigging.skinning import bind

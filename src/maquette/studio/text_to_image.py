@@ -9,11 +9,11 @@ from PIL import Image
 from maquette.studio.errors import StudioInputError
 from maquette.studio.formats.gltf_write import png_bytes
 from maquette.studio.image_input import open_image
-from maquette.studio.mesh_input import number
 from maquette.studio.painter.colour import RGB, mix, parse
 from maquette.studio.painter.palette import dominant
 from maquette.studio.painter.picture import paint
 from maquette.studio.painter.vocabulary import Brief, read
+from maquette.studio.parameters import number
 from maquette.studio.version import VERSION, engine, model
 from maquette.worker.handler import Context, Output, Result, Succeeded
 
