@@ -263,7 +263,7 @@ def test_equal_input_gives_equal_bytes(chain: Chain) -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "quads": ({"topology": "quad"}, "topology_unsupported"),
+    "hexagons": ({"topology": "hexagon"}, "topology_unsupported"),
     "too few": ({"target_polycount": 3}, "parameter_invalid"),
     "too many": ({"target_polycount": 10**9}, "parameter_invalid"),
     "not a number": ({"target_polycount": "many"}, "parameter_invalid"),

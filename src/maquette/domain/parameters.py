@@ -92,12 +92,14 @@ _COMMON: Mapping[str, Mapping[str, Parameter]] = {
         "depth": Parameter("float", 1.0, "Thickness, relative to what the silhouette suggests", 0.1, 2),
     },
     "retopo": {
-        "target_polycount": Parameter("int", 4000, "Triangles wanted", 100, 300_000),
-        "topology": Parameter("choice", "triangle", "Kind of faces", choices=("triangle",)),
+        "target_polycount": Parameter("int", 4000, "Faces wanted: triangles or quads", 100, 300_000),
+        "topology": Parameter("choice", "triangle", "Kind of faces", choices=("triangle", "quad")),
         "texture_size": Parameter("int", 1024, "Edge of the baked textures (pixels)", 256, 4096),
     },
     "rig": {
-        "rig_type": Parameter("choice", "auto", "Skeleton template", choices=("auto", "biped", "prop")),
+        "rig_type": Parameter(
+            "choice", "auto", "Skeleton template", choices=("auto", "biped", "quadruped", "prop")
+        ),
         "height_meters": Parameter(
             "float", None, "Height to scale to (m); null keeps the template's", 0.01, 100
         ),
@@ -107,7 +109,7 @@ _COMMON: Mapping[str, Mapping[str, Parameter]] = {
             "choices",
             None,
             "Clips to make; null for the template's",
-            choices=("idle", "walk", "run", "wave", "spin", "bounce"),
+            choices=("idle", "walk", "trot", "run", "wave", "spin", "bounce"),
         ),
         "fps": Parameter("choice", 24, "Frames per second", choices=(24, 25, 30, 60)),
         "in_place": Parameter("bool", default=True, help="Keep the root where it is"),
@@ -136,6 +138,8 @@ PARAMETERS: Mapping[str, Mapping[str, Mapping[str, Parameter]]] = {
         },
     },
 }
+QUAD_FORMATS = frozenset({"fbx", "obj", "usdz"})
+"""Model files that hold faces of four corners. glTF's hold triangles, in which the studio's own files mark the pairs."""
 _NULLABLE = frozenset({("rig", "height_meters"), ("anim", "clips")})
 
 
@@ -158,13 +162,31 @@ def complete_params(
             problems.append(Detail((*loc, step), "must be an object", "type_error"))
         else:
             problems += _problems(step, values, known[step], (*loc, step))
-    if problems:
-        first = problems[0]
-        raise Invalid(f"{'.'.join(map(str, first.loc))}: {first.msg}", details=problems)
-    return {
-        step: {name: parameter.default for name, parameter in parameters.items()} | dict(given.get(step, {}))
-        for step, parameters in known.items()
-    }
+    if not problems:
+        complete = {
+            step: {name: parameter.default for name, parameter in parameters.items()}
+            | dict(given.get(step, {}))
+            for step, parameters in known.items()
+        }
+        problems = _conflicts(complete, loc)
+        if not problems:
+            return complete
+    first = problems[0]
+    raise Invalid(f"{'.'.join(map(str, first.loc))}: {first.msg}", details=problems)
+
+
+def _conflicts(params: Mapping[str, Mapping[str, Any]], loc: tuple[str, ...]) -> list[Detail]:
+    """Tell what no file could hold before anything is made: quads, when every format asked for holds triangles alone."""
+    topology = params.get("retopo", {}).get("topology")
+    formats = params["export"]["formats"]
+    if topology != "quad" or QUAD_FORMATS.intersection(formats):
+        return []
+    told = (
+        f"retopo.topology 'quad' and export.formats {formats} do not go together: "
+        f"glb and gltf hold triangles alone; ask for one of {', '.join(sorted(QUAD_FORMATS))} as well"
+    )
+    places = (("retopo", "topology"), ("export", "formats"))
+    return [Detail((*loc, *place), told, "topology_needs_format") for place in places]
 
 
 def _problems(

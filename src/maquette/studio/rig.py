@@ -9,6 +9,7 @@ from maquette.studio.errors import StudioInputError
 from maquette.studio.formats.gltf_write import write_glb
 from maquette.studio.mesh_input import read_mesh
 from maquette.studio.parameters import number
+from maquette.studio.quads import face_count
 from maquette.studio.rigging.silhouette import find_body, front_view, standard_body
 from maquette.studio.rigging.skeleton import BIPED_SCHEMA, PROP_SCHEMA, biped_bones, prop_bones
 from maquette.studio.rigging.skinning import bind
@@ -122,7 +123,7 @@ def _result(context: Context, source: Scene, mesh: Mesh, bones: tuple[Bone, ...]
                 attributes={
                     "rig_type": kind,
                     "bones": len(bones),
-                    "poly_count": len(mesh.triangles),
+                    "poly_count": face_count(mesh),
                     "height_meters": round(float(np.ptp(mesh.positions[:, 1])), 6),
                     "engine": made_by,
                 },
@@ -144,7 +145,7 @@ def _result(context: Context, source: Scene, mesh: Mesh, bones: tuple[Bone, ...]
                 ],
             },
             "weights": {"artifact": table.name, "max_influences": influences, "sum_error": error},
-            "poly_count": len(mesh.triangles),
+            "poly_count": face_count(mesh),
         },
         model=model("rig"),
         model_version=VERSION,

@@ -58,7 +58,7 @@ def unwrap(positions: Floats, triangles: Ints, texture_size: int) -> tuple[Atlas
     The gutter between islands is at least two texels wide at ``texture_size``. Should the charts overlap (folded or
     self-touching input), every triangle gets a cell of its own: wasteful, but right.
     """
-    atlas = _charts(positions, triangles, texture_size)
+    atlas = charts(positions, triangles, texture_size)
     measures = atlas.measures(positions, texture_size)
     if measures["overlap"] > _OVERLAP_MAX:
         atlas = _cells(triangles, texture_size)
@@ -66,26 +66,32 @@ def unwrap(positions: Floats, triangles: Ints, texture_size: int) -> tuple[Atlas
     return atlas, measures
 
 
-def _charts(positions: Floats, triangles: Ints, texture_size: int) -> Atlas:
+def charts(positions: Floats, triangles: Ints, texture_size: int) -> Atlas:
+    """Cut and pack by xatlas alone; where its charts overlap, so be it."""
     low = positions.min(axis=0)
     unit = (positions - low) / max(
         float(np.ptp(positions, axis=0).max()), 1e-300
     )  # its epsilons are absolute
     packer = xatlas.Atlas()
     packer.add_mesh(unit.astype(np.float32), triangles.astype(np.uint32))
-    options = xatlas.PackOptions()
-    options.resolution = _PACK_SIZE
-    options.padding = max(4, -(-_GUTTER_TEXELS * _PACK_SIZE // texture_size))
-    charts = xatlas.ChartOptions()
+    growth = xatlas.ChartOptions()
     if len(triangles) > _DENSE_FACES:
-        charts.max_chart_area = float(_areas(unit, triangles).sum()) * _CHART_FACES / len(triangles)
-    packer.generate(charts, options, verbose=False)
+        growth.max_chart_area = float(_areas(unit, triangles).sum()) * _CHART_FACES / len(triangles)
+    packer.generate(growth, pack_options(texture_size), verbose=False)
     source, faces, uv = packer[0]
     return Atlas(
         source=source.astype(np.int64),
         triangles=faces.astype(np.int64).reshape(-1, 3),
         uv=np.clip(uv.astype(np.float64), 0.0, 1.0),
     )
+
+
+def pack_options(texture_size: int) -> xatlas.PackOptions:
+    """Say how charts are laid side by side, with a gutter that is wide enough at that texture size."""
+    options = xatlas.PackOptions()
+    options.resolution = _PACK_SIZE
+    options.padding = max(4, -(-_GUTTER_TEXELS * _PACK_SIZE // texture_size))
+    return options
 
 
 def _cells(triangles: Ints, texture_size: int) -> Atlas:

@@ -1,0 +1,121 @@
+"""Step retopo with quads: how many, how even, how true to the source, and that every step keeps them."""
+
+from typing import Any
+
+import igl
+import numpy as np
+import pytest
+import solids
+from step_chain import Chain
+
+from maquette.studio.formats.gltf_read import read_glb
+from maquette.studio.quads import quads
+from maquette.studio.scene import Floats, Ints
+from maquette.studio.surface.quad_mesh import QuadMesh, quad_mesh
+from maquette.studio.surface.quad_relax import folded_faces
+
+TARGET = 1200
+
+
+@pytest.fixture(scope="module")
+def blob() -> tuple[solids.Shape, QuadMesh]:
+    """A closed, curved shape and its quads."""
+    shape = solids.blob()
+    return shape, quad_mesh(*shape, TARGET)
+
+
+def edge_uses(corners: Ints) -> Ints:
+    """How many quads each edge has."""
+    ends = np.sort(np.stack([corners, np.roll(corners, -1, axis=1)], axis=2).reshape(-1, 2), axis=1)
+    return np.asarray(np.unique(ends, axis=0, return_counts=True)[1], dtype=np.int64)
+
+
+def halves(positions: Floats, corners: Ints) -> tuple[Floats, Ints]:
+    """The same surface as triangles, for measuring distances."""
+    return positions, np.concatenate([corners[:, :3], corners[:, [0, 2, 3]]])
+
+
+def test_the_budget_is_met_in_quads(blob: tuple[solids.Shape, QuadMesh]) -> None:
+    """Faces are counted as quads, within 5 % of the target, and there is nothing but quads."""
+    made = blob[1]
+    assert made.method == "field-aligned lattice"
+    assert abs(len(made.corners) - TARGET) <= 0.05 * TARGET
+    assert (np.diff(np.sort(made.corners, axis=1), axis=1) > 0).all()
+
+
+def test_a_closed_surface_stays_closed(blob: tuple[solids.Shape, QuadMesh]) -> None:
+    """Every edge has two quads that agree on the outside, and there are as many handles as before."""
+    (_, faces), made = blob
+    assert (edge_uses(made.corners) == 2).all()
+    directed = np.stack([made.corners, np.roll(made.corners, -1, axis=1)], axis=2).reshape(-1, 2)
+    assert len(np.unique(directed, axis=0)) == len(directed)
+    euler = len(made.positions) - len(directed) // 2 + len(made.corners)
+    assert euler == igl.euler_characteristic(faces)
+
+
+def test_most_vertices_have_four_edges_and_no_quad_is_folded(blob: tuple[solids.Shape, QuadMesh]) -> None:
+    """Loops run on through nine vertices in ten, quads are near squares, and none is turned over."""
+    made = blob[1]
+    valence = np.bincount(made.corners.ravel())
+    assert (valence == 4).mean() > 0.88
+    assert (valence < 3).sum() <= 2
+    assert not folded_faces(made.positions, made.corners).any()
+    p = made.positions[made.corners]
+    ahead, back = np.roll(p, -1, axis=1) - p, np.roll(p, 1, axis=1) - p
+    cosine = (ahead * back).sum(axis=2) / np.linalg.norm(ahead, axis=2) / np.linalg.norm(back, axis=2)
+    assert np.median(np.abs(np.degrees(np.arccos(cosine)) - 90)) < 12
+
+
+def test_quads_lie_on_the_source(blob: tuple[solids.Shape, QuadMesh]) -> None:
+    """No place of either surface is farther than 3 % of the size from the other; the mean is a tenth of that."""
+    (positions, faces), made = blob
+    there = np.sqrt(igl.point_mesh_squared_distance(made.positions, positions, faces)[0])
+    back = np.sqrt(igl.point_mesh_squared_distance(positions, *halves(made.positions, made.corners))[0])
+    size = float(np.ptp(positions))
+    assert max(there.max(), back.max()) < 0.03 * size
+    assert back.mean() < 0.003 * size
+
+
+def test_loops_run_around_a_limb() -> None:
+    """On a cylinder edges lie along the axis or around it, which is where limbs bend."""
+    angle, height = np.meshgrid(np.linspace(0, 2 * np.pi, 49), np.linspace(0, 6, 61), indexing="ij")
+    positions = np.stack([np.cos(angle), height, -np.sin(angle)], axis=-1).reshape(-1, 3)
+    index = np.arange(len(positions)).reshape(angle.shape)
+    a, b, c, d = index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]
+    faces = np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)])
+    made = quad_mesh(positions, faces, 600)
+    ends = np.stack([made.corners, np.roll(made.corners, -1, axis=1)], axis=2).reshape(-1, 2)
+    way = made.positions[ends[:, 1]] - made.positions[ends[:, 0]]
+    rise = np.degrees(np.arcsin(np.abs(way[:, 1]) / np.linalg.norm(way, axis=1)))
+    assert ((rise < 15) | (rise > 75)).mean() > 0.85
+
+
+@pytest.mark.parametrize("shape", ["soup", "touching_cubes", "wound_at_random", "sheet"])
+def test_any_surface_becomes_quads(shape: str) -> None:
+    """Open, broken and non-manifold meshes get quads too, near the budget where they have that many places."""
+    positions, faces = getattr(solids, shape)()
+    made = quad_mesh(positions, faces, 2000)
+    assert np.isfinite(made.positions).all()
+    assert abs(len(made.corners) - 2000) <= (0.05 * 2000 if shape != "soup" else 0.5 * 2000)
+
+
+def test_every_step_keeps_the_quads(chain: Chain) -> None:
+    """The GLBs of retopo and rig say quads and hold them, seams and all; counts speak of quads; a second run is equal."""
+    data = solids.glb_of(solids.blob(40))
+    params: dict[str, Any] = {"topology": "quad", "target_polycount": 600, "texture_size": 256}
+    done, again = (chain.run("retopo", [chain.file("in.glb", "mesh", data)], params) for _ in range(2))
+    assert done.files["retopo.glb"].read_bytes() == again.files["retopo.glb"].read_bytes()
+    count = done.outputs["poly_count"]
+    assert abs(count - 600) <= 30
+    assert done.outputs["topology"] == "quad"
+    assert done.outputs["quad_ratio"] == 1.0
+    assert done.outputs["triangle_count"] == 2 * count
+    assert done.outputs["uv"]["overlap"] < 0.01
+    rigged = chain.run("rig", chain.outputs("retopo", done))
+    assert rigged.outputs["poly_count"] == count
+    for path in (done.files["retopo.glb"], rigged.files["rigged.glb"]):
+        mesh = read_glb(path.read_bytes()).mesh
+        assert mesh is not None
+        found = quads(mesh)
+        assert found is not None
+        assert len(found) == count
