@@ -32,6 +32,7 @@ def wire(drawn: Surface, camera: Camera, size: int) -> Image.Image:
     pixels = np.flatnonzero(faces >= 0)
     owners = faces[pixels].astype(np.int64)
     away = barycentric(points, mesh.triangles, pixels, owners, side) * _heights(points, mesh)[owners]
+    away[_cuts(mesh)[owners]] = np.inf
     near = np.minimum(np.minimum(away[:, 0], away[:, 1]), away[:, 2])
     strength = np.zeros(side * side, np.float32)
     strength[pixels] = np.clip(_LINE + 0.5 - near, 0.0, 1.0)
@@ -44,14 +45,14 @@ def wire(drawn: Surface, camera: Camera, size: int) -> Image.Image:
 
 
 def _heights(points: Floats, mesh: Mesh) -> Floats:
-    """(faces, 3): how far each corner is from the edge opposite; infinite where that is the cut of a quad."""
+    """(faces, 3): how far each corner is from the edge opposite."""
     corners = points[mesh.triangles]
     edges = np.stack(
         [corners[:, 2] - corners[:, 1], corners[:, 0] - corners[:, 2], corners[:, 1] - corners[:, 0]], axis=1
     )
     area = np.abs(edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0])
     heights: Floats = area[:, None] / np.maximum(np.linalg.norm(edges, axis=2), 1e-9)
-    return np.where(_cuts(mesh), 1e9, heights)
+    return heights
 
 
 def _cuts(mesh: Mesh) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
