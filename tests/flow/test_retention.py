@@ -15,11 +15,13 @@ from house import House
 from maquette import wire
 from maquette.domain import retention as rules
 from maquette.domain import typeid
-from maquette.domain.errors import NotFound
+from maquette.domain.errors import Conflict, NotFound
 from maquette.domain.retention import Policy
 from maquette.maintenance.retention import RetentionLoop
 from maquette.services import jobs, projects, retention, uploads
 from maquette.services.cleaning import Cleaning, Tally, drain
+from maquette.services.ids import new_id
+from maquette.services.integrity import check
 from maquette.services.jobs import JobView
 from maquette.store import retention as rows
 
@@ -177,7 +179,7 @@ async def test_a_job_goes_with_all_its_rows(house: House, database: asyncpg.Conn
     assert told == done
     assert done["jobs"].rows == 2
     assert await left(letter.job.id) <= {"outbox", "events"}
-    assert await left(view.job.id) <= {"artifacts", "asset_versions", "outbox", "events"}
+    assert await left(view.job.id) <= {"artifacts", "steps", "asset_versions", "outbox", "events"}
     await drained(house)
     current, _ = await stored_of(view)
     assert await keys(house) == current
@@ -185,6 +187,84 @@ async def test_a_job_goes_with_all_its_rows(house: House, database: asyncpg.Conn
         "select count(*) from asset_files f where not exists (select from artifacts a where a.id = f.artifact_id)"
     )
     assert missing == 0
+
+
+async def test_the_library_outlives_its_jobs(house: House) -> None:
+    """A new job can begin from an asset whose own job is gone, and files that it refers to stay with it."""
+    view = await with_history(house)
+    version = typeid.encode("ast", view.job.asset_id or UUID(int=0))
+    await clean(house, "jobs", "artifacts")
+    await drained(house)
+    before = await keys(house)
+    redone = await house.submit("2D", from_asset=version, redo_from="export")
+    redone = await finish(house, redone)
+    await clean(house, "jobs", "artifacts")
+    await drained(house)
+    assert len(await keys(house)) == len(before) + 1, "the new export, and nothing lost"
+    report = await check(house.deps.database, house.deps.objects, deep=True, grace_seconds=-1.0)
+    assert (report.problems, report.orphans) == (0, 0)
+    assert redone.job.asset_id is not None
+
+
+async def test_events_go_by_the_month(house: House, database: asyncpg.Connection) -> None:
+    """A project's old events go a month at a time; a month that is old for every project is dropped whole."""
+    from maquette.store import projects as project_rows
+
+    old, mine, other = datetime(2024, 3, 15, tzinfo=UTC), typeid.decode("prj", house.project), new_id()
+    async with house.deps.database.transaction() as connection:
+        await project_rows.insert(connection, other, "other", "usr_test", 10)
+    for month in ("2024_03-01", "2024_04-01"):
+        await database.execute(
+            f"create table events_{month[:7]} partition of events for values from ('{month.replace('_', '-')}')"
+            f" to ('{month[:5].replace('_', '-')}{int(month[5:7]) + 1:02}-01')"
+        )
+    for project in (mine, other):
+        for moment in (old, old + timedelta(days=31)):
+            await database.execute(
+                "insert into events (stream_id, sequence, project_id, type, time, correlation_id, data, xid)"
+                " values ($1, 1, $2, 'JobCreated', $3, 'c', '{}', '3')",
+                new_id(),
+                project,
+                moment,
+            )
+
+    async def left() -> list[tuple[bool, int]]:
+        rows_ = await database.fetch("select project_id, time from events order by time, project_id")
+        return [(row["project_id"] == mine, row["time"].month) for row in rows_]
+
+    def cleaning(*, dry_run: bool) -> Cleaning:
+        cutoffs = {"events": datetime(2024, 4, 20, tzinfo=UTC)}
+        return Cleaning(
+            house.deps.database, house.deps.objects, mine, cutoffs, dry_run=dry_run, seconds_max=30.0
+        )
+
+    for dry_run in (True, False):
+        run = cleaning(dry_run=dry_run)
+        assert await run.run()
+        assert [tally.rows for tally in run.tallies if tally.category == "events"] == [1]
+    assert sorted(await left()) == [(False, 3), (False, 4), (True, 4)]
+    async with house.deps.database.connection() as connection:
+        assert await rows.drop_events_before(connection, datetime(2024, 4, 30, tzinfo=UTC)) == 1
+        assert sorted(await left()) == [(False, 4), (True, 4)]
+        reader = database.transaction()
+        await reader.start()
+        assert len(await left()) == 2
+        with pytest.raises(Conflict):  # a reader is not waited for
+            await rows.drop_events_before(connection, datetime(2024, 5, 1, tzinfo=UTC))
+        await reader.rollback()
+        assert await rows.drop_events_before(connection, datetime(2024, 5, 1, tzinfo=UTC)) == 1
+    assert await left() == []
+
+
+def test_no_month_is_dropped_that_somebody_keeps() -> None:
+    """The longest policy of all projects decides, and one project that keeps events for ever keeps every month."""
+    now = datetime(2026, 6, 15, 12, tzinfo=UTC)
+    platform = Policy(events_days=30)
+    assert rules.events_before([], platform, now) == datetime(2026, 5, 1, tzinfo=UTC)
+    longer = [(1, {"events_days": 90}), (2, {"events_days": 1})]
+    assert rules.events_before(longer, platform, now) == datetime(2026, 3, 1, tzinfo=UTC)
+    assert rules.events_before([*longer, (1, {"events_days": 0})], platform, now) is None
+    assert rules.events_before(longer, Policy(events_days=0), now) is None
 
 
 async def test_a_key_never_outlives_its_job(house: House, database: asyncpg.Connection) -> None:

@@ -100,8 +100,12 @@ async def doom(connection: Connection, project: UUID, keys: Sequence[str]) -> No
 
 
 async def delete_jobs(connection: Connection, job_ids: Sequence[UUID], artifact_ids: Sequence[UUID]) -> None:
-    """Delete jobs with all that hangs on them; the jobs are locked. Events have a time of their own."""
-    for name in (
+    """Delete jobs with all that hangs on them; the jobs are locked. Events have a time of their own.
+
+    What the library shows stays, with the steps that made it.
+    """
+    await connection.execute(_SQL["delete_artifacts"], artifact_ids)
+    for statement in (
         _SQL["delete_request_keys_of_jobs"],
         _SQL["delete_webhook_attempts"],
         _SQL["delete_webhook_deliveries"],
@@ -113,8 +117,7 @@ async def delete_jobs(connection: Connection, job_ids: Sequence[UUID], artifact_
         _SQL["delete_steps"],
         _SQL["delete_briefs"],
     ):
-        await connection.execute(name, job_ids)
-    await connection.execute(_SQL["delete_artifacts"], artifact_ids)
+        await connection.execute(statement, job_ids)
     await connection.execute(_SQL["delete_jobs"], job_ids)
 
 

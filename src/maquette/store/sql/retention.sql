@@ -46,15 +46,16 @@ order by id
 for update
 
 -- name: superseded
--- Files that nothing leads to any more: all of a canceled job, else those of older revisions, and those that a
--- reviewer left aside. A failed job keeps what redriving it would build on. What the library shows is not among them.
+-- Files that nothing leads to any more: all of a canceled job; of a succeeded one those of older revisions, and those
+-- that a reviewer left aside or replaced. A failed job keeps its files: a redrive builds on them, a rewind after it may
+-- take older ones up again. What the library shows is not among them.
 select a.id, a.key, a.bytes
 from jobs j
 join artifacts a on a.job_id = j.id and a.position >= 0 and a.expired_at is null
 where j.id = any($1::uuid[])
   and (j.status = 'canceled'
-       or a.revision <> get_byte(j.revisions, a.position)
-       or (j.status = 'succeeded' and a.selected is false))
+       or (j.status = 'succeeded' and (a.revision <> get_byte(j.revisions, a.position)
+                                       or a.selected is false or a.replaced_by is not null)))
   and not exists (select from asset_files f where f.asset_id = j.asset_id and f.artifact_id = a.id)
 order by a.key, a.id
 
@@ -115,7 +116,11 @@ delete from dead_letters where job_id = any($1::uuid[])
 delete from attempts where job_id = any($1::uuid[])
 
 -- name: delete_steps
-delete from steps where job_id = any($1::uuid[])
+-- After the artifacts: steps whose files the library shows stay, new jobs can begin from them.
+delete from steps s
+where s.job_id = any($1::uuid[])
+  and not exists (select from artifacts a
+                  where a.job_id = s.job_id and a.position = s.position and a.revision = s.revision)
 
 -- name: delete_artifacts
 delete from artifacts where id = any($1::uuid[])
