@@ -198,11 +198,12 @@ def _runs(pid: int) -> bool:
 
 
 def test_secrets_are_made_once(tmp_path: Path) -> None:
-    """Signing key and worker token are made on first use, readable by their owner only, and stay the same."""
+    """Keys and worker token are made on first use, readable by their owner only, and stay the same."""
     first, second = with_secrets(external(tmp_path)), with_secrets(external(tmp_path))
-    assert (first.signing_key, first.worker_token) == (second.signing_key, second.worker_token)
-    assert first.signing_key != first.worker_token
-    for name in ("signing.key", "worker.token"):
+    made = (first.signing_key, first.worker_token, first.webhook_key)
+    assert made == (second.signing_key, second.worker_token, second.webhook_key)
+    assert len(set(made)) == 3
+    for name in ("signing.key", "worker.token", "webhook.key"):
         assert (tmp_path / "data" / name).stat().st_mode & 0o777 == 0o600
     assert with_secrets(replace(first, signing_key="given-by-the-owner")).signing_key == "given-by-the-owner"
 

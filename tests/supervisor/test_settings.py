@@ -30,6 +30,8 @@ def test_relative_paths_are_relative_to_where_they_are_written(tmp_path: Path) -
         ("MAQUETTE_PORT", "eighty", "a whole number"),
         ("MAQUETTE_PORT", "65536", "from 0 to 65535"),
         ("MAQUETTE_PORT", "-1", "from 0 to 65535"),
+        ("MAQUETTE_OUTBOUND_ALLOW", "http://inside", "host names, addresses and networks"),
+        ("MAQUETTE_OUTBOUND_ALLOW", "10.0.0.1/8", "host names, addresses and networks"),
         ("MAQUETTE_HEARTBEAT_SECONDS", "nan", "a number"),
         ("MAQUETTE_HEARTBEAT_SECONDS", "0", "from 0.1"),
         ("MAQUETTE_LOG_FORMAT", "xml", "one of text, json"),
@@ -77,7 +79,7 @@ def test_secrets_show_nowhere(tmp_path: Path) -> None:
     """No secret is in a representation, nor in the error about its own value."""
     secrets = {info.variable: f"hunter2-{'x' * 16}" for info in documented() if info.secret}
     secrets |= {name: "postgresql://u:hunter2@h/d" for name in secrets if "DATABASE" in name}
-    assert len(secrets) == 5
+    assert len(secrets) == 6
     assert "hunter2" not in repr(load(secrets, tmp_path))
     with pytest.raises(SettingsError) as caught:
         load({"MAQUETTE_DATABASE_URL": "mysql://u:hunter2@h/d"}, tmp_path)

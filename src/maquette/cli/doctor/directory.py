@@ -15,7 +15,7 @@ from maquette.supervisor.leftovers import processes_in, recorded_pid
 _MIB = 1024 * 1024
 _SPACE_BROKEN = 200 * _MIB
 _SPACE_WARNING = 2048 * _MIB
-_SECRETS = (CREDENTIALS_FILE, "signing.key", "worker.token", "webhooks.key")
+_SECRETS = (CREDENTIALS_FILE, "signing.key", "worker.token", "webhook.key")
 
 
 def data_directory(scene: Scene) -> Finding:
