@@ -25,11 +25,12 @@ select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = 'public' and c.relkind in ('r', 'p')
 
 -- name: forget_outbox_transactions
--- Transaction ids are the old server's. Whatever was made before is older than all that this one will do.
-update outbox set xid = '3'::xid8
+-- Transaction ids are the old server's. Whatever was made before is older than all that this one will do: ids below
+-- the first that any server gives out (3 to 258), by stream, so that whoever reads it all can do so in pages.
+update outbox set xid = (3 + get_byte(uuid_send(job_id), 15))::text::xid8
 
 -- name: forget_event_transactions
-update events set xid = '3'::xid8
+update events set xid = (3 + get_byte(uuid_send(stream_id), 15))::text::xid8
 
 -- name: forget_workers
 -- None of the old installation's processes works here: without their rows, the sweeper gives their tasks away.
