@@ -86,6 +86,7 @@ def reuse_resolved(job: Job, command: c.ReuseResolved, now: datetime) -> Decisio
     record = replace(
         source,
         job_id=job.id,
+        position=job.position,
         revision=job.revision,
         status=status,
         attempt=0,
