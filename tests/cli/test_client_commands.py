@@ -4,7 +4,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from contract_server import (
@@ -22,8 +22,10 @@ from contract_server import (
     step,
 )
 
+from maquette.cli.arguments import JobStatus as JobStatusOption
 from maquette.cli.arguments import parse_changes, parse_params
 from maquette.cli.follow import parse_events
+from maquette.domain.job import JobStatus
 
 Command = Callable[..., Any]
 
@@ -342,3 +344,8 @@ def test_settings_show_no_secret(maquette: Command, monkeypatch: pytest.MonkeyPa
     assert "hunter2" not in result.out + maquette("settings").out
     monkeypatch.setenv("MAQUETTE_PORT", "many")
     assert "MAQUETTE_PORT: expected a whole number" in maquette("settings").err
+
+
+def test_statuses_are_those_of_the_domain() -> None:
+    """`job list --status` takes each status of a job, and no other word."""
+    assert set(get_args(JobStatusOption)) == set(map(str, JobStatus))

@@ -1,6 +1,5 @@
 """``maquette backup`` and ``maquette restore``."""
 
-import asyncio
 import dataclasses
 import shutil
 import tarfile
@@ -45,6 +44,8 @@ def backup(
     json: Json = False,
 ) -> None:
     """Back up a running installation, or one that is stopped. Into the same folder again, only what is new is copied."""
+    import asyncio
+
     from maquette.bootstrap import local_objects
     from maquette.services import backup as backups
     from maquette.services.backup_folder import Folder
@@ -118,6 +119,8 @@ def _restore(
     settings: Settings, folder: "Folder", manifest: "Manifest", show: "Callable[[Progress], None]"
 ) -> None:
     """Objects first, the database last: it is what says that there is something."""
+    import asyncio
+
     from maquette.bootstrap import local_objects
     from maquette.services import backup as backups
     from maquette.store.database import Database

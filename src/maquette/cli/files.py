@@ -2,6 +2,7 @@
 
 import hashlib
 import mimetypes
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from maquette.cli.client import Client
 from maquette.cli.output import CommandError, print_table
 
+#: What an upload's name cannot have.
+_UNUSABLE = re.compile(r"[^A-Za-z0-9._-]+")
 #: What the standard library's table of file names lacks.
 _MEDIA_TYPES = {
     ".glb": "model/gltf-binary",
@@ -80,7 +83,7 @@ def upload(client: Client, project_id: str, path: Path) -> str:
     guessed = _MEDIA_TYPES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
     body = {
         "project_id": project_id,
-        "name": path.name,
+        "name": _UNUSABLE.sub("-", path.name).lstrip(".-")[-120:] or "file",
         "media_type": guessed or "application/octet-stream",
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),

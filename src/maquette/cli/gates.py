@@ -32,8 +32,11 @@ def step_to_show(job: Mapping[str, Any]) -> Step | None:
 
 
 def numbered(step: Step) -> list[tuple[int, dict[str, Any]]]:
-    """Return a step's artifacts with the numbers, from 1, by which people name them: `--select 2`."""
-    return list(enumerate(step["artifacts"], 1))
+    """Return a step's artifacts with the numbers, from 1, by which people name them: `--select 2`.
+
+    What a hand-fixed file took the place of keeps its number and is not shown.
+    """
+    return [item for item in enumerate(step["artifacts"], 1) if not item[1].get("replaced_by")]
 
 
 def numbered_pictures(step: Step) -> list[tuple[int, dict[str, Any]]]:

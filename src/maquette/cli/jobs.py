@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from maquette.cli import reviews, watching
-from maquette.cli.arguments import AssetType, JobId, Json, Limit, Project, parse_named, parse_params
+from maquette.cli.arguments import (
+    AssetType,
+    JobId,
+    JobStatus,
+    Json,
+    Limit,
+    Project,
+    parse_named,
+    parse_params,
+)
 from maquette.cli.output import CommandError, age, err, print_fields, print_json, print_table
 from maquette.cli.pictures import Pictures
-from maquette.domain.job import JobStatus
 from maquette.settings import load
 
 if TYPE_CHECKING:
@@ -21,30 +29,42 @@ watching.register(app)
 reviews.register(app)
 
 
+_Many = list[str] | None
+Skip = Annotated[_Many, typer.Option(help="Leave out an optional step; may be repeated.")]
+Param = Annotated[
+    _Many,
+    typer.Option(help="STEP.NAME=VALUE, the value as JSON: retopo.target_polycount=8000; may be repeated."),
+]
+References = Annotated[list[Path] | None, typer.Option(help="Reference image; may be repeated.")]
+Provide = Annotated[
+    _Many, typer.Option(help="STEP=FILE: your work (image, GLB) instead of the step's; may be repeated.")
+]
+Metadata = Annotated[_Many, typer.Option(help="NAME=VALUE of yours, kept with the job; may be repeated.")]
+
+
 @app.command()
 def submit(
-    brief: Annotated[str, typer.Argument(help="What to make, in a sentence.")],
+    brief: Annotated[
+        str | None,
+        typer.Argument(help="What to make, in a sentence; with --from-asset that one's, unless given."),
+    ] = None,
     asset_type: AssetType = "3D",
     project: Project = "",
     negative: Annotated[str, typer.Option(help="What it must not be.")] = "",
     seed: Annotated[int | None, typer.Option(help="Same seed, same result; default: drawn.")] = None,
     variants: Annotated[int, typer.Option(help="Concept images to choose from.")] = 1,
     library_path: Annotated[str, typer.Option(help="Where the asset goes: characters/courier.")] = "",
-    skip: Annotated[
-        list[str] | None, typer.Option(help="Leave out an optional step; may be repeated.")
-    ] = None,
-    param: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="STEP.NAME=VALUE, the value as JSON: retopo.target_polycount=8000; may be repeated."
-        ),
-    ] = None,
-    reference: Annotated[list[Path] | None, typer.Option(help="Reference image; may be repeated.")] = None,
-    provide: Annotated[
-        list[str] | None,
-        typer.Option(help="STEP=FILE: work of yours instead of the step's; may be repeated."),
-    ] = None,
-    from_asset: Annotated[str, typer.Option(help="Go on from an asset of the library: ast_….")] = "",
+    skip: Skip = None,
+    param: Param = None,
+    reference: References = None,
+    provide: Provide = None,
+    from_asset: Annotated[str, typer.Option(help="Go on from an asset: ast_… or ast_…@3.")] = "",
+    redo_from: Annotated[str, typer.Option(help="With --from-asset: first step to do again.")] = "",
+    priority: Annotated[
+        Literal["low", "normal", "high"], typer.Option(help="Place in the queue.")
+    ] = "normal",
+    webhook_url: Annotated[str, typer.Option(help="Where to send this job's events.")] = "",
+    metadata: Metadata = None,
     idempotency_key: Annotated[str, typer.Option(help="Sent twice, it makes one job.")] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False,
     pictures: Pictures = "auto",
@@ -53,23 +73,28 @@ def submit(
     """Submit a brief; prints the job."""
     from maquette.cli.client import connect, project_of
 
+    if brief is None and not from_asset:
+        raise typer.BadParameter("Missing argument 'BRIEF'.")
     settings = load()
     provided = parse_named(provide or [], "--provide image_to_3d=robot.glb")
     body: dict[str, Any] = {
         "project_id": project_of(settings, project),
         "asset_type": asset_type,
-        "prompt": brief,
         "negative_prompt": negative,
         "variants": variants,
         "skip": skip or [],
         "params": parse_params(param or []),
         "library_path": library_path,
         "from_asset": from_asset,
+        "redo_from": redo_from,
+        "priority": "" if priority == "normal" else priority,
+        "webhook_url": webhook_url,
+        "metadata": dict(parse_named(metadata or [], "--metadata ticket=AB-12")),
         "seed": seed,
     }
-    body = {
-        name: value for name, value in body.items() if name == "prompt" or value not in (None, "", [], {})
-    }
+    body = {name: value for name, value in body.items() if value not in (None, "", [], {})}
+    if brief is not None:
+        body["prompt"] = brief  # also an empty one: the API gets to say so
     with connect(settings) as client:
         if reference:
             body["reference_uploads"] = [_upload(client, body, path) for path in reference]
@@ -114,7 +139,9 @@ def show(
 @app.command("list")
 def list_jobs(
     project: Project = "",
-    status: Annotated[JobStatus | None, typer.Option(help="Only jobs in this status.")] = None,
+    status: Annotated[
+        JobStatus | None, typer.Option(case_sensitive=False, help="Only in this status.")
+    ] = None,
     asset_type: Annotated[
         Literal["3D", "2D"] | None, typer.Option("--type", case_sensitive=False, help="Only of this type.")
     ] = None,
@@ -187,9 +214,13 @@ def cancel(job_id: JobId, json: Json = False) -> None:
 
 
 @app.command()
-def pause(job_id: JobId, json: Json = False) -> None:
+def pause(
+    job_id: JobId,
+    before: Annotated[str, typer.Option(help="Only when this later step would begin.")] = "",
+    json: Json = False,
+) -> None:
     """Hold a job: what runs is finished and recorded, nothing further starts."""
-    _act(job_id, "pause", json=json)
+    _act(job_id, "pause", {"before": before} if before else None, json=json)
 
 
 @app.command()
@@ -198,11 +229,11 @@ def resume(job_id: JobId, json: Json = False) -> None:
     _act(job_id, "resume", json=json)
 
 
-def _act(job_id: str, action: str, *, json: bool) -> None:
+def _act(job_id: str, action: str, body: dict[str, Any] | None = None, *, json: bool) -> None:
     from maquette.cli.client import connect
 
     with connect(load()) as client:
-        job = client.post(f"/jobs/{job_id}/{action}")
+        job = client.post(f"/jobs/{job_id}/{action}", body)
     if json:
         print_json(job)
     else:

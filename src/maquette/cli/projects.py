@@ -124,7 +124,7 @@ def show_gates(project: ProjectArgument = "", json: Json = False) -> None:
     if json:
         print_json(gates)
     else:
-        print_fields(gates.items())
+        _print_gates(gates)
 
 
 @gates_app.command("set")
@@ -152,7 +152,7 @@ def set_gates(
     if json:
         print_json(changed)
     else:
-        print_fields(changed["gates"].items())
+        _print_gates(changed["gates"])
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -183,10 +183,21 @@ def _print(project: Mapping[str, Any], *, as_json: bool) -> None:
     apart = {"style", "gates"}
     print_fields((name, value) for name, value in project.items() if name not in apart)
     if gates := project.get("gates"):
-        named = ", ".join(gates["gates"]) or "none: jobs run through"
-        print_fields([("gates", f"{named}  (version {gates['version']})")])
+        _print_gates(gates)
     if style := project.get("style"):
         _print_style(style)
+
+
+def _print_gates(gates: Mapping[str, Any]) -> None:
+    named = ", ".join(map(_gate, gates["gates"])) or "none: jobs run through"
+    print_fields([("gates", f"{named}  (version {gates['version']})")])
+
+
+def _gate(gate: Any) -> str:
+    """Name a gate, with what happens when nobody decides."""
+    if isinstance(gate, str):
+        return gate
+    return f"{gate['step']} ({gate.get('then', 'remind')} after {gate['after_seconds']} s)"
 
 
 def _print_style(style: Mapping[str, Any]) -> None:
