@@ -113,6 +113,18 @@ async def test_a_hundred_beats_at_once_give_no_shard_twice(house: House) -> None
     assert owned == list(range(64))
 
 
+async def test_a_clock_that_went_back_strands_no_shard(house: House) -> None:
+    """A dead relay's lease from before the jump is no reason to wait an hour; a living one comes back by itself."""
+    dead, alive = Relay(house.deps.database, []), Relay(house.deps.database, [])
+    await dead.beat_once()
+    await alive.beat_once()
+    async with house.deps.database.connection() as connection:
+        await connection.execute("update relays set expires_at = expires_at + interval '1 hour'")
+    for _ in range(3):
+        await alive.beat_once()
+    assert len(alive.shards) == 64
+
+
 async def test_two_sinks_cannot_have_one_name(house: House) -> None:
     """Deliveries carry the name: two with the same would take each other's."""
 

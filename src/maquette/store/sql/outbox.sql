@@ -10,8 +10,12 @@ insert into relays (epoch, expires_at) values ($1, now() + make_interval(secs =>
 delete from relays where epoch = $1
 
 -- name: bury
--- Give up on relays that fell silent; one that is just writing is not waited for.
-delete from relays where epoch in (select epoch from relays where expires_at < now() for update skip locked)
+-- Give up on relays that fell silent; one that is just writing is not waited for. A lease of minutes was given before
+-- the clock went back: whoever lives beats again and soon has a new epoch.
+delete from relays where epoch in (
+    select epoch from relays where expires_at < now() or expires_at > now() + interval '5 minutes'
+    for update skip locked
+)
 
 -- name: share
 -- Come to an even share of the shards: let go of what is too much, take what is free. An update that meets another
