@@ -39,9 +39,11 @@ _CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Of IPv6, what is given out to hosts; mapped, compatible and NAT64 forms lie outside.
 _UNICAST = ip_network("2000::/3")
-#: Inside of what Python calls global, and still no host's: Teredo, 6to4 (both carry an IPv4 address) and its relays,
-#: documentation.
-_NOT_HOSTS = tuple(ip_network(text) for text in ("2001::/32", "2002::/16", "3fff::/20", "192.88.99.0/24"))
+#: Inside of what some version of Python calls global, and still no host's: Teredo, 6to4 (both carry an IPv4 address)
+#: and its relays, documentation, protocol assignments.
+_NOT_HOSTS = tuple(
+    ip_network(text) for text in ("2001::/32", "2002::/16", "3fff::/20", "192.88.99.0/24", "192.0.0.0/24")
+)
 #: The last label of a host that some resolver would read as an address: decimal, octal, hexadecimal.
 _NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)", re.ASCII)
 
@@ -314,7 +316,9 @@ def _joined(base: URL, location: str) -> str:
 
 
 async def _read(response: aiohttp.ClientResponse, bytes_max: int, *, cut: bool) -> bytes:
-    """Read an answer up to a limit; what is beyond it is never received."""
+    """Read an answer up to a limit; what is beyond it is never received, and where nothing is wanted, nothing awaited."""
+    if cut and bytes_max == 0:
+        return b""
     parts, size = [], 0
     async for chunk in response.content.iter_chunked(_CHUNK):
         parts.append(chunk)

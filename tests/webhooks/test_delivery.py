@@ -61,6 +61,15 @@ async def drop(request: web.Request) -> web.StreamResponse:
     return web.Response()
 
 
+async def endless(request: web.Request) -> web.StreamResponse:
+    """Say yes, and then say on."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b"x" * 1000)
+        await asyncio.sleep(0.01)
+
+
 async def inside(_request: web.Request) -> web.Response:
     return web.Response(status=302, headers={"location": "http://169.254.169.254/latest/meta-data/"})
 
@@ -80,6 +89,7 @@ ANSWERS: dict[str, tuple[Any, bool, tuple[int | None, str | None]]] = {
     "201": (201, True, (201, None)),
     "204": (204, True, (204, None)),
     "299": (299, True, (299, None)),
+    "200 and an answer without end": (endless, True, (200, None)),
     "redirects inside": (inside, False, (302, None)),
     "301 to itself": (saying(301, location="/hook"), False, (301, None)),
     "308 elsewhere": (saying(308, location="https://example.com/"), False, (308, None)),

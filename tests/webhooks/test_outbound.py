@@ -28,6 +28,8 @@ INSIDE = [
     "100.64.0.1",
     "169.254.169.254",
     "192.0.0.1",
+    "192.0.0.9",
+    "192.0.0.100",
     "192.0.2.1",
     "192.88.99.1",
     "198.18.0.1",
@@ -67,7 +69,7 @@ def test_addresses_inside_are_refused(address: str) -> None:
     assert not STRICT.allows(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "192.0.0.9"])
+@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111"])
 def test_addresses_outside_are_allowed(address: str) -> None:
     """The public internet is where webhooks go."""
     assert STRICT.allows(address)
