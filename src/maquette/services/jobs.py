@@ -59,9 +59,12 @@ async def submit(
 
 
 async def get(deps: Deps, principal: Principal, job_id: UUID) -> JobView:
-    """Return a job with its steps; ``NotFound`` when it is missing or another project's."""
+    """Return a job with its steps as of one moment; ``NotFound`` when it is missing or another project's.
+
+    Read one after the other, a job could still run a step whose files are there already.
+    """
     principal.require("user", "operator")
-    async with deps.database.connection() as connection:
+    async with deps.database.snapshot() as connection:
         row = await reading.job(connection, job_id, principal.projects)
         if row is None:
             raise NotFound("There is no such job.")
@@ -99,7 +102,7 @@ async def list_jobs(
     """Return up to ``limit`` jobs, newest first, older than ``before``."""
     principal.require("user", "operator")
     scope = principal.projects if project is None else [principal.require_project(project)]
-    async with deps.database.connection() as connection:
+    async with deps.database.snapshot() as connection:
         rows = await reading.jobs(
             connection, scope, before=before, status=status, asset_type=asset_type, batch=batch, limit=limit
         )

@@ -114,6 +114,15 @@ class Database:
         async with self.connection() as connection, connection.transaction():
             yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """Lend a connection for several reads that all see the same moment: what they find fits together."""
+        async with (
+            self.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection
+
     async def shared(self, read: Read[T], ids: Collection[UUID]) -> Mapping[UUID, T]:
         """Read rows by id for many callers at once: while one read is under way, the next one gathers.
 
