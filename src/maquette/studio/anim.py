@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from maquette.studio.errors import StudioInputError
 from maquette.studio.formats.gltf_write import write_glb
 from maquette.studio.mesh_input import read_mesh
-from maquette.studio.movement import gesture, prop_motion
+from maquette.studio.movement import gesture, prop_motion, quadruped_motion
 from maquette.studio.movement.biped_stance import Stance, measure_stance
 from maquette.studio.movement.bone_roles import find_roles, is_biped
 from maquette.studio.movement.gait import GAITS, gait_frames, gait_motion
 from maquette.studio.movement.motion import Motion, make_clip
+from maquette.studio.movement.quadruped_stance import QuadrupedStance, measure_quadruped
 from maquette.studio.scene import Bone, Clip, Scene
 from maquette.studio.version import VERSION, engine, model
 from maquette.worker.handler import Context, Output, Result, Succeeded
@@ -28,8 +29,14 @@ class _Actor:
     height: float
     stance: Stance | None
     """None for anything but a biped."""
+    animal: QuadrupedStance | None
+    """None for anything but a quadruped."""
     fps: int
     in_place: bool
+
+    @property
+    def kind(self) -> str:
+        return "biped" if self.stance else "quadruped" if self.animal else "prop"
 
     def frames(self, seconds: float) -> int:
         return round(seconds * self.fps)
@@ -56,6 +63,17 @@ def _wave(actor: _Actor, stance: Stance) -> _Planned:
     return gesture.wave_motion(stance, frames), frames
 
 
+def _animal_gait(actor: _Actor, animal: QuadrupedStance, name: str) -> _Planned:
+    gait = quadruped_motion.GAITS[name]
+    frames = quadruped_motion.gait_frames(animal, gait, actor.fps)
+    return quadruped_motion.gait_motion(animal, gait, frames, in_place=actor.in_place), frames
+
+
+def _animal_idle(actor: _Actor, animal: QuadrupedStance) -> _Planned:
+    frames = actor.frames(quadruped_motion.IDLE_SECONDS)
+    return quadruped_motion.idle_motion(animal, frames), frames
+
+
 def _prop_idle(actor: _Actor) -> _Planned:
     frames = actor.frames(prop_motion.IDLE_SECONDS)
     return prop_motion.idle_motion(actor.bones, actor.height, frames), frames
@@ -77,6 +95,12 @@ _BIPED_CLIPS: Mapping[str, Callable[[_Actor, Stance], _Planned]] = {
     "run": lambda actor, stance: _gait(actor, stance, "run"),
     "wave": _wave,
 }
+_QUADRUPED_CLIPS: Mapping[str, Callable[[_Actor, QuadrupedStance], _Planned]] = {
+    "idle": _animal_idle,
+    "walk": lambda actor, animal: _animal_gait(actor, animal, "walk"),
+    "trot": lambda actor, animal: _animal_gait(actor, animal, "trot"),
+    "run": lambda actor, animal: _animal_gait(actor, animal, "run"),
+}
 _ANY_CLIPS: Mapping[str, Callable[[_Actor], _Planned]] = {
     "idle": _prop_idle,
     "spin": _spin,
@@ -89,7 +113,7 @@ _ONCE = frozenset({"wave"})
 def anim(context: Context) -> Result:
     """Make ``clips`` for the skeleton of the first mesh, every bone keyed in each, at ``fps``.
 
-    By default idle and walk for a biped, idle and spin for anything else. ``in_place`` (default true)
+    By default idle and walk for whatever has legs, idle and spin for anything else. ``in_place`` (default true)
     keeps walk and run on the spot; else the topmost bone travels.
     """
     try:
@@ -109,14 +133,16 @@ def _anim(context: Context) -> Succeeded:
     if not scene.bones:
         raise StudioInputError("mesh_not_skinned", "The mesh has no skeleton: run rig on it first.")
     roles = find_roles(scene.bones)
+    stance = measure_stance(scene.bones, roles) if is_biped(roles) else None
     actor = _Actor(
         bones=scene.bones,
         height=prop_motion.skeleton_height(scene.bones, mesh.positions),
-        stance=measure_stance(scene.bones, roles) if is_biped(roles) else None,
+        stance=stance,
+        animal=None if stance else measure_quadruped(scene.bones),
         fps=int(fps),
         in_place=True if in_place is None else bool(in_place),
     )
-    names = wanted or (["idle", "walk"] if actor.stance else ["idle", "spin"])
+    names = wanted or (["idle", "spin"] if actor.kind == "prop" else ["idle", "walk"])
     clips = []
     for number, name in enumerate(names):
         context.progress(0.2 + 0.7 * number / len(names), f"animating {name}")
@@ -127,7 +153,7 @@ def _anim(context: Context) -> Succeeded:
         artifacts=made,
         outputs={
             "clips": [_facts(clip) for clip in clips],
-            "rig_type": "biped" if actor.stance else "prop",
+            "rig_type": actor.kind,
         },
         model=model("anim"),
         model_version=VERSION,
@@ -141,7 +167,7 @@ def _wanted(context: Context) -> list[str]:
         return []
     if not isinstance(clips, list | tuple) or not all(isinstance(name, str) for name in clips):
         raise StudioInputError("parameter_invalid", "clips must be a list of names.")
-    known = [*dict.fromkeys([*_BIPED_CLIPS, *_ANY_CLIPS])]
+    known = [*dict.fromkeys([*_BIPED_CLIPS, *_QUADRUPED_CLIPS, *_ANY_CLIPS])]
     for name in clips:
         if name not in known:
             raise StudioInputError("clip_unknown", f"No clip {name!r:.40}: there are {', '.join(known)}.")
@@ -151,15 +177,22 @@ def _wanted(context: Context) -> list[str]:
 def _clip(actor: _Actor, name: str) -> Clip:
     if actor.stance and name in _BIPED_CLIPS:
         motion, frames = _BIPED_CLIPS[name](actor, actor.stance)
+    elif actor.animal and name in _QUADRUPED_CLIPS:
+        motion, frames = _QUADRUPED_CLIPS[name](actor, actor.animal)
     elif name in _ANY_CLIPS:
         motion, frames = _ANY_CLIPS[name](actor)
     else:
         raise StudioInputError(
             "clip_unsupported",
-            f"Clip {name!r} needs hips and two legs, and no such bones were found by their names; "
-            f"this skeleton can do {', '.join(_ANY_CLIPS)}.",
+            f"Clip {name!r} needs limbs that no bones of this skeleton are by their names; "
+            f"it can do {', '.join(_offered(actor))}.",
         )
     return make_clip(actor.bones, motion, name, actor.fps, frames, loop=name not in _ONCE)
+
+
+def _offered(actor: _Actor) -> list[str]:
+    own = {"biped": _BIPED_CLIPS, "quadruped": _QUADRUPED_CLIPS}.get(actor.kind, {})
+    return [*dict.fromkeys([*own, *_ANY_CLIPS])]
 
 
 def _written(context: Context, scene: Scene, clip: Clip) -> Output:

@@ -1,4 +1,4 @@
-"""Step rig: any triangle mesh → the same one at its size on the ground, with a fitted skeleton and skin weights."""
+"""Step rig: any mesh → the same one at its size on the ground, facing +Z, with a fitted skeleton and skin weights."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,22 +7,28 @@ import numpy as np
 
 from maquette.studio.errors import StudioInputError
 from maquette.studio.formats.gltf_write import write_glb
+from maquette.studio.geometry import turned
 from maquette.studio.mesh_input import read_mesh
 from maquette.studio.parameters import number
 from maquette.studio.quads import face_count
+from maquette.studio.rigging.quadruped_skeleton import (
+    QUADRUPED_SCHEMA,
+    moved,
+    quadruped_bones,
+    standard_quadruped,
+)
 from maquette.studio.rigging.silhouette import find_body, front_view, standard_body
 from maquette.studio.rigging.skeleton import BIPED_SCHEMA, PROP_SCHEMA, biped_bones, prop_bones
 from maquette.studio.rigging.skinning import bind
+from maquette.studio.rigging.template import Template, choose_template
 from maquette.studio.scene import Bone, Floats, Ints, Mesh, Scene
 from maquette.studio.surface.decimate import weld
 from maquette.studio.version import VERSION, engine, model
 from maquette.worker.handler import Context, Output, Result, Succeeded
 
-_METHOD = (
-    "skeleton fitted to the front silhouette; voxel-geodesic and heat-diffused weights; no learned rigger"
-)
-_BIPED_METERS = 1.7
-_TYPES = ("auto", "biped", "prop")
+_METHOD = "skeleton fitted to the shape; voxel-geodesic and heat-diffused weights; no learned rigger"
+_METERS = {"biped": 1.7, "quadruped": 1.0}
+_TYPES = ("auto", "biped", "quadruped", "prop")
 _HEIGHT_MIN = 1e-3
 """Of the mesh's extent: less is a floor tile, and scaling it to a height would tear it apart."""
 
@@ -30,7 +36,8 @@ _HEIGHT_MIN = 1e-3
 def rig(context: Context) -> Result:
     """Decide what the mesh is (unless told), scale it, fit bones, bind.
 
-    ``rig_type`` auto, biped or prop. ``height_meters``: 1.7 for a biped, a prop's own height when absent.
+    ``rig_type`` auto, biped, quadruped or prop. ``height_meters``: when absent 1.7 for a biped, 1.0 for a quadruped, a prop's
+    own height. A quadruped is turned to look along +Z.
     """
     try:
         return _rig(context)
@@ -46,30 +53,53 @@ def _rig(context: Context) -> Succeeded:
     source, mesh = read_mesh(context)
     # Positions on a grid finer than any texel: files of equal shape then rig alike whatever their seams.
     place, positions, triangles = _welded(mesh)
-    context.progress(0.2, "looking at the silhouette")
-    view = front_view(positions, triangles)
-    body = None if wanted == "prop" else find_body(view)
-    biped = wanted == "biped" or body is not None
-    scale = _scale(context, positions, biped=biped)
+    context.progress(0.2, "looking at the shape")
+    template = _template(wanted, positions, triangles)
+    kind = template.kind
+    positions = turned(positions, template.turn)
+    scale = _scale(context, positions, kind)
     ground = _ground_center(positions)
     positions = (positions - ground) * scale
     context.progress(0.4, "fitting bones")
-    if biped:
+    if kind == "biped":
         view = front_view(positions, triangles)
         bones = biped_bones(view, find_body(view) or standard_body(view))
+    elif kind == "quadruped":
+        landmarks = template.quadruped
+        bones = quadruped_bones(
+            moved(landmarks, ground, scale) if landmarks else standard_quadruped(positions)
+        )
     else:
         bones = prop_bones(positions)
     context.progress(0.5, "binding")
     joints, weights = bind(positions, triangles, bones)
     context.progress(0.8, "writing")
     skinned = replace(
-        mesh,
-        positions=(mesh.positions - ground) * scale,
+        _turned(mesh, template.turn),
+        positions=(turned(mesh.positions, template.turn) - ground) * scale,
         joints=np.ascontiguousarray(joints[place]),
         weights=np.ascontiguousarray(weights[place]),
     )
-    kind = "biped" if biped else "prop"
     return _result(context, source, skinned, bones, kind)
+
+
+def _template(wanted: str, positions: Floats, triangles: Ints) -> Template:
+    """Take what was asked for, with the landmarks that the mesh has for it; ``auto`` leaves the choice to the shape."""
+    if wanted in {"biped", "prop"}:
+        return Template("biped" if wanted == "biped" else "prop")
+    found = choose_template(positions, triangles)
+    if wanted == "auto" or found.kind == "quadruped":
+        return found
+    size = np.ptp(positions, axis=0)
+    return Template("quadruped", 270 if size[0] > size[2] else 0)
+
+
+def _turned(mesh: Mesh, degrees: int) -> Mesh:
+    """Turn the frames of a mesh about +Y; positions are the caller's."""
+    frame = mesh.tangents
+    if frame is not None:
+        frame = np.concatenate([turned(frame[:, :3], degrees), frame[:, 3:]], axis=1)
+    return replace(mesh, normals=turned(mesh.normals, degrees), tangents=frame)
 
 
 def _welded(mesh: Mesh) -> tuple[Ints, Floats, Ints]:
@@ -82,10 +112,10 @@ def _welded(mesh: Mesh) -> tuple[Ints, Floats, Ints]:
     return cKDTree(positions).query(mesh.positions)[1].astype(np.int64), positions, triangles
 
 
-def _scale(context: Context, positions: Floats, *, biped: bool) -> float:
-    if context.params.get("height_meters") is None and not biped:
+def _scale(context: Context, positions: Floats, kind: str) -> float:
+    if context.params.get("height_meters") is None and kind not in _METERS:
         return 1.0
-    wanted = number(context, "height_meters", _BIPED_METERS, 0.01, 100.0)
+    wanted = number(context, "height_meters", _METERS.get(kind, 1.0), 0.01, 100.0)
     height = float(np.ptp(positions[:, 1]))
     if height < _HEIGHT_MIN * float(np.ptp(positions, axis=0).max()):
         raise StudioInputError(
@@ -103,7 +133,7 @@ def _result(context: Context, source: Scene, mesh: Mesh, bones: tuple[Bone, ...]
     assert mesh.joints is not None
     assert mesh.weights is not None
     made_by = engine(_METHOD)
-    schema = BIPED_SCHEMA if kind == "biped" else PROP_SCHEMA
+    schema = {"biped": BIPED_SCHEMA, "quadruped": f"{QUADRUPED_SCHEMA}-{len(bones)}"}.get(kind, PROP_SCHEMA)
     path, table = context.workdir / "rigged.glb", context.workdir / "weights.npz"
     rigged = Scene(
         name=source.name, mesh=mesh, material=source.material, bones=bones, extras={"engine": made_by}

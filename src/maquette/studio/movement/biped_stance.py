@@ -7,11 +7,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from maquette.studio.movement.bone_roles import ARM, LEG
+from maquette.studio.movement.limb import two_bone_turns, unit
 from maquette.studio.pose import world_matrices
 from maquette.studio.scene import Bone, Floats
 
-REACH = 0.985
-"""Of a leg's full length: a knee that locks pops when it unlocks."""
 _UP = np.array([0.0, 1.0, 0.0])
 
 
@@ -56,40 +55,22 @@ class Stance:
     def leg_turns(
         self, side: str, hips_shift: Floats, hips_turn: Rotation, ankle: Floats
     ) -> tuple[Rotation, Rotation]:
-        """Turn thigh and shin so as to bring the ankle to ``ankle`` (t, 3): two bones, the knee to the front.
-
-        Out of reach, the leg points there, stretched. Law of cosines in the plane of hip, ankle and forward.
-        """
-        hip0, knee0, ankle0 = (self.joint(f"{part}.{side}") for part in LEG)
-        thigh, shin = self.bone_lengths(side)
+        """Turn thigh and shin so as to bring the ankle to ``ankle`` (t, 3), the knee to the front."""
+        rest = self.joint(f"{LEG[0]}.{side}"), self.joint(f"{LEG[1]}.{side}"), self.joint(f"{LEG[2]}.{side}")
         pivot = self.joint("hips")
-        hip = pivot + hips_shift + hips_turn.apply(hip0 - pivot)
-        reach = ankle - hip
-        distance = np.linalg.norm(reach, axis=1)
-        along = reach / np.maximum(distance, 1e-12)[:, None]
-        span = np.clip(distance, abs(thigh - shin) + 1e-6, (thigh + shin) * (1.0 - 1e-6))
-        cosine = np.clip((thigh**2 + span**2 - shin**2) / (2 * thigh * span), -1.0, 1.0)
-        facing = hips_turn.apply(self.forward)
-        hinge = _unit(np.cross(along, facing))
-        bend = np.cross(hinge, along)
-        upper = along * cosine[:, None] + bend * np.sqrt(1.0 - cosine**2)[:, None]
-        lower = along * span[:, None] - upper * thigh
-        hinge0 = _unit(np.cross(ankle0 - hip0, self.forward)[None])
-        return (
-            _frame_turn((knee0 - hip0)[None], hinge0, upper, hinge),
-            _frame_turn((ankle0 - knee0)[None], hinge0, lower, hinge),
-        )
+        hip = pivot + hips_shift + hips_turn.apply(rest[0] - pivot)
+        return two_bone_turns(rest, self.forward, hip, ankle, hips_turn.apply(self.forward))
 
     def hanging(self, side: str, spread: float = 0.22, least: float = 0.2) -> Rotation:
         """Turn of an upper arm from wherever it rests to hanging; wide rest poses keep some of their spread."""
         shoulder, elbow = self.joint(f"upper_arm.{side}"), self.joint(f"lower_arm.{side}")
-        arm = _unit((elbow - shoulder)[None])[0]
+        arm = unit((elbow - shoulder)[None])[0]
         angle = float(np.arccos(np.clip(-arm @ _UP, -1.0, 1.0)))
         wanted = min(angle, least + spread * angle)
         axis = np.cross(arm, -_UP)
         if np.linalg.norm(axis) < 1e-9:
             return Rotation.identity()
-        return Rotation.from_rotvec(_unit(axis[None])[0] * (angle - wanted))
+        return Rotation.from_rotvec(unit(axis[None])[0] * (angle - wanted))
 
     def elbow_axis(self, side: str) -> Floats:
         """Axis in the rest pose about which a positive angle brings the forearm forward."""
@@ -97,7 +78,7 @@ class Stance:
         axis = np.cross(fore, self.forward)
         if np.linalg.norm(axis) < 1e-6 * np.linalg.norm(fore):
             axis = -self.left
-        result: Floats = _unit(axis[None])[0]
+        result: Floats = unit(axis[None])[0]
         return result
 
 
@@ -106,7 +87,7 @@ def measure_stance(bones: Sequence[Bone], roles: dict[str, int]) -> Stance:
     joints = world_matrices(bones)[:, :3, 3]
     across = joints[roles["upper_leg.L"]] - joints[roles["upper_leg.R"]]
     across = across - _UP * (across @ _UP)
-    left = _unit(across[None])[0] if np.linalg.norm(across) > 1e-9 else np.array([1.0, 0.0, 0.0])
+    left = unit(across[None])[0] if np.linalg.norm(across) > 1e-9 else np.array([1.0, 0.0, 0.0])
     forward = np.cross(left, _UP)
     leg = float(np.linalg.norm(joints[roles["foot.L"]] - joints[roles["upper_leg.L"]]))
     reach = [0.0]
@@ -124,21 +105,3 @@ def measure_stance(bones: Sequence[Bone], roles: dict[str, int]) -> Stance:
         top=tuple(index for index, bone in enumerate(bones) if bone.parent < 0),
         foot_length=float(np.clip(max(reach), 0.08 * leg, 0.3 * leg)),
     )
-
-
-def _frame_turn(start: Floats, start_hinge: Floats, end: Floats, end_hinge: Floats) -> Rotation:
-    """Rotations that take a bone's direction to another and its hinge axis along, as far as both allow."""
-    first = _frame(start, start_hinge)
-    return Rotation.from_matrix(_frame(end, end_hinge) @ np.swapaxes(first, 1, 2))
-
-
-def _frame(direction: Floats, hinge: Floats) -> Floats:
-    along = _unit(direction)
-    across = _unit(hinge - along * np.einsum("ij,ij->i", hinge, along)[:, None])
-    frame: Floats = np.stack([along, across, np.cross(along, across)], axis=2)
-    return frame
-
-
-def _unit(vectors: Floats) -> Floats:
-    result: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return result

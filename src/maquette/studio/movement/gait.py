@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from maquette.studio.movement.biped_stance import REACH, Stance
+from maquette.studio.movement.biped_stance import Stance
+from maquette.studio.movement.limb import REACH
 from maquette.studio.movement.motion import Motion, turned
 from maquette.studio.scene import Floats
 

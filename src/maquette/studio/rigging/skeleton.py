@@ -9,7 +9,7 @@ BIPED_SCHEMA = "maquette-biped-18"
 PROP_SCHEMA = "maquette-prop-2"
 
 _UP, _FORWARD = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
-_Joint = tuple[str, str, Floats, Floats]
+Joint = tuple[str, str, Floats, Floats]
 """Name, parent's name (empty for the root), head and tail in metres."""
 
 
@@ -24,7 +24,7 @@ def biped_bones(view: View, body: Body) -> tuple[Bone, ...]:
 
     crown = view.point(body.top + 0.04 * height, view.axis, center(1.0)[2])
     nape = center(1.0) + 0.12 * (crown - center(1.0))
-    joints: list[_Joint] = [
+    joints: list[Joint] = [
         ("root", "", np.zeros(3), 0.15 * height * view.metres * _FORWARD),
         ("hips", "root", center(0.0), center(0.22)),
         ("spine", "hips", center(0.22), center(0.55)),
@@ -35,20 +35,20 @@ def biped_bones(view: View, body: Body) -> tuple[Bone, ...]:
     for side, arm, leg in (("L", body.left_arm, body.left_leg), ("R", body.right_arm, body.right_leg)):
         joints += _chain(view, arm, side, "chest", ("upper_arm", "lower_arm", "hand"))
         joints += _leg(view, leg, side, 0.02 * height * view.metres)
-    return _bones(joints)
+    return bones_of(joints)
 
 
 def prop_bones(positions: Floats) -> tuple[Bone, ...]:
     """Make a root on the ground and a body bone in the middle that carries the mesh, so that both can be animated."""
     top = float(positions[:, 1].max())
-    joints: list[_Joint] = [
+    joints: list[Joint] = [
         ("root", "", np.zeros(3), np.array([0.0, top / 2, 0.0])),
         ("body", "root", np.array([0.0, top / 2, 0.0]), np.array([0.0, top, 0.0])),
     ]
-    return _bones(joints)
+    return bones_of(joints)
 
 
-def _leg(view: View, leg: Limb, side: str, sole_height: float) -> list[_Joint]:
+def _leg(view: View, leg: Limb, side: str, sole_height: float) -> list[Joint]:
     joints = _chain(view, leg, side, "hips", ("upper_leg", "lower_leg", "foot"))
     name, parent, ankle, _ = joints[2]
     row, column = leg.joints[3]
@@ -65,7 +65,7 @@ def _leg(view: View, leg: Limb, side: str, sole_height: float) -> list[_Joint]:
     return joints
 
 
-def _chain(view: View, limb: Limb, side: str, parent: str, names: tuple[str, str, str]) -> list[_Joint]:
+def _chain(view: View, limb: Limb, side: str, parent: str, names: tuple[str, str, str]) -> list[Joint]:
     points = [view.point(row, column) for row, column in limb.joints]
     parents = [parent, *(f"{name}.{side}" for name in names[:2])]
     return [
@@ -74,7 +74,7 @@ def _chain(view: View, limb: Limb, side: str, parent: str, names: tuple[str, str
     ]
 
 
-def _bones(joints: list[_Joint]) -> tuple[Bone, ...]:
+def bones_of(joints: list[Joint]) -> tuple[Bone, ...]:
     """Bones without rest rotations: what a pose adds is then in model axes, in every program."""
     index = {name: place for place, (name, *_) in enumerate(joints)}
     bones = []
