@@ -90,18 +90,33 @@ def show(asset_id: AssetId, version: Version = "latest", json: Json = False) -> 
             ("brief", lineage.get("prompt")),
             ("job", lineage.get("job_id")),
             ("style", f"version {lineage['style_version']}" if lineage.get("style_version") else ""),
-            ("seeds", lineage.get("seeds")),
-            ("services", lineage.get("services")),
-            ("models", lineage.get("models")),
             ("polygons", metadata.get("poly_count")),
             ("bones", len((metadata.get("armature") or {}).get("bones") or []) or None),
             ("clips", ", ".join(str(clip.get("name", clip)) for clip in metadata.get("clips") or [])),
         ]
     )
+    _print_lineage(lineage)
     out().print()
     print_files(asset["files"])
     if latest > 1:
         _print_versions(others, asset["version"])
+
+
+def _print_lineage(lineage: dict[str, Any]) -> None:
+    """Show which service and model did each step, and from which seed."""
+    services, seeds, models = (lineage.get(name) or {} for name in ("services", "seeds", "models"))
+    rows = [(step, services[step], _model(models.get(step)), seeds.get(step, "")) for step in services]
+    if rows:
+        out().print()
+        print_table(("step", "service", "model", "seed"), rows, elastic="model", right=("seed",))
+
+
+def _model(model: Any) -> str:
+    return (
+        f"{model.get('name', '')} {model.get('version', '')}".strip()
+        if isinstance(model, dict)
+        else str(model or "")
+    )
 
 
 def _newest(latest: int, count: int = 10) -> range:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON, for programs.")]
 _PACKED = (".tar",)
+_STAGING = ".restoring"
 T = TypeVar("T")
 
 
@@ -87,7 +88,8 @@ def restore(
     from maquette.services.backup_folder import Folder
 
     settings = load()
-    if settings.data_dir.exists() and any(settings.data_dir.iterdir()):
+    there = list(settings.data_dir.iterdir()) if settings.data_dir.exists() else []
+    if any(path.name != _STAGING for path in there):
         raise CommandError(
             f"{settings.data_dir} is not empty: nothing is ever overwritten.",
             "Choose another directory with MAQUETTE_DATA_DIR, or move this one away.",
@@ -149,15 +151,23 @@ def _restore(
 
 @contextmanager
 def _staged(target: Path) -> Iterator[Path]:
-    """Give a folder beside the target that takes its place when all went well, and is removed when not."""
-    staging = target.with_name(f"{target.name}.restoring")
+    """Give a folder in the directory whose contents become the directory's when all went well, and go when not.
+
+    In it, not beside it: it may be a mounted volume. The database moves last; before, there is nothing to run.
+    """
+    made = not target.exists()
+    staging = target / _STAGING
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(mode=0o700, parents=True)
     try:
+        target.chmod(0o700)
         yield staging
-        staging.replace(target)
+        for path in sorted(staging.iterdir(), key=lambda path: path.name == "postgres"):
+            path.replace(target / path.name)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        if made and not any(target.iterdir()):
+            target.rmdir()
 
 
 @contextmanager

@@ -85,11 +85,18 @@ def print_gate(client: "Client", job: Mapping[str, Any], step: Step | None, pict
     from rich.text import Text
 
     if step is not None and pictures != "none" and out().is_terminal:
+        sign = ("◆", "bold yellow") if open_gate(job) else ("◇", "dim")
+        made = Text.assemble(("\n", ""), sign, f" what {step['name']} made", (_revision(step), "dim"))
+        out().print(made)
         _print_pictures(client, step, pictures)
     label = "decide:  " if open_gate(job) else "next:  "
     for at, line in enumerate(commands(job)):
         head = label if at == 0 else " " * len(label)
         out().print(Text.assemble((head, "yellow" if open_gate(job) else "dim"), line), soft_wrap=True)
+
+
+def _revision(step: Step) -> str:
+    return f"  revision {step['revision']}" if step.get("revision") else ""
 
 
 def _print_pictures(client: "Client", step: Step, pictures: Choice) -> None:

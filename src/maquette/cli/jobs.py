@@ -204,7 +204,9 @@ def pull(
         print_json({"job_id": job["id"], "files": [str(path) for path in saved]})
         return
     print_fields(("", path) for path in saved)
-    err().print(f"[dim]{len(saved)} files saved in[/dim] {output.resolve()}")
+    err().print(
+        f"[dim]{len(saved)} {'file' if len(saved) == 1 else 'files'} saved in[/dim] {output.resolve()}"
+    )
 
 
 @app.command()

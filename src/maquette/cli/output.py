@@ -73,12 +73,16 @@ def print_table(
     """Print rows under column names; columns in ``right`` hold numbers.
 
     Where the terminal is narrow, the ``elastic`` column alone gives way: the others hold what is copied.
+    Without rows nothing is printed but a word on standard error.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     shown = [[str(value) for value in row] for row in rows]
+    if not shown:
+        err().print("[dim]none[/dim]")
+        return
     widths = {name: max(len(name), *(len(row[at]) for row in shown), 0) for at, name in enumerate(columns)}
     gaps = 2 * (len(columns) - 1)
     room = out().width - gaps - sum(width for name, width in widths.items() if name != elastic)

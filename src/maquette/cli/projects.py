@@ -1,7 +1,7 @@
 """``maquette project``: tenants, their style DNA and their gates."""
 
 import json as json_module
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -124,7 +124,7 @@ def show_gates(project: ProjectArgument = "", json: Json = False) -> None:
     if json:
         print_json(gates)
     else:
-        _print_gates(gates)
+        print_fields([("gates", _gates(gates))])
 
 
 @gates_app.command("set")
@@ -152,7 +152,7 @@ def set_gates(
     if json:
         print_json(changed)
     else:
-        _print_gates(changed["gates"])
+        print_fields([("gates", _gates(changed["gates"]))])
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -181,16 +181,15 @@ def _print(project: Mapping[str, Any], *, as_json: bool) -> None:
         print_json(project)
         return
     apart = {"style", "gates"}
-    print_fields((name, value) for name, value in project.items() if name not in apart)
+    rows = [(name, value) for name, value in project.items() if name not in apart]
     if gates := project.get("gates"):
-        _print_gates(gates)
-    if style := project.get("style"):
-        _print_style(style)
+        rows.append(("gates", _gates(gates)))
+    _print_style(project.get("style") or {}, rows)
 
 
-def _print_gates(gates: Mapping[str, Any]) -> None:
+def _gates(gates: Mapping[str, Any]) -> str:
     named = ", ".join(map(_gate, gates["gates"])) or "none: jobs run through"
-    print_fields([("gates", f"{named}  (version {gates['version']})")])
+    return f"{named}  (version {gates['version']})"
 
 
 def _gate(gate: Any) -> str:
@@ -200,18 +199,17 @@ def _gate(gate: Any) -> str:
     return f"{gate['step']} ({gate.get('then', 'remind')} after {gate['after_seconds']} s)"
 
 
-def _print_style(style: Mapping[str, Any]) -> None:
+def _print_style(style: Mapping[str, Any], before: Iterable[tuple[str, Any]] = ()) -> None:
     from rich.text import Text
 
-    print_fields(
-        [
-            ("style", f"version {style['version']}"),
-            ("keywords", style["keywords"]),
-            ("not", style["negative_keywords"]),
-        ]
-    )
-    if style["palette"]:
-        line = Text.assemble(("palette   ", "dim"))
-        for colour in style["palette"]:
+    rows = [*before]
+    if style:
+        rows.append(("style", f"version {style['version']}"))
+        rows += [("keywords", style["keywords"]), ("not", style["negative_keywords"])]
+    print_fields(rows)
+    if palette := style.get("palette"):
+        width = max(len(name) for name, value in rows if value not in (None, "", []))
+        line = Text.assemble((f"{'palette':<{width}}  ", "dim"))
+        for colour in palette:
             line.append("██ ", style=colour).append(f"{colour}  ")
         out().print(line, soft_wrap=True)

@@ -105,7 +105,9 @@ def _print(entries: list[Entry], skipped: list[str], output: Path) -> None:
     )
     for path in skipped:
         err().print(f"[yellow]left out:[/yellow] {path} has no approved version")
-    err().print(f"[dim]{len(entries)} assets saved in[/dim] {output.resolve()} [dim](see {MANIFEST})[/dim]")
+    err().print(
+        f"[dim]{len(entries)} {'asset' if len(entries) == 1 else 'assets'} saved in[/dim] {output.resolve()} [dim](see {MANIFEST})[/dim]"
+    )
 
 
 def find(client: Client, asset_id: str, version: str) -> dict[str, Any]:
