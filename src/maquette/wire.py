@@ -11,8 +11,8 @@ import msgspec
 #: Why an attempt failed. The class alone decides whether and when it is tried again.
 ErrorClass = Literal["transient", "rate_limited", "timeout", "resource", "invalid", "policy", "lost_worker"]
 
-#: What became of one thing a worker sent: applied (now, or already before), stale (the fence is not the
-#: live one: drop the work), rejected (the outcome was unacceptable and was recorded as a failure).
+#: What became of one thing a worker sent: applied (now, or already before), stale (the fence is not the live
+#: one, or the job was canceled: the work is dropped), rejected (unacceptable, and recorded as a failure).
 Verdict = Literal["applied", "stale", "rejected"]
 
 
