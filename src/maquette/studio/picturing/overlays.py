@@ -81,10 +81,11 @@ def skeleton(bones: Sequence[Bone], camera: Camera, size: int) -> Image.Image:
     start, end = (start + 1) * (fine / 2), (end + 1) * (fine / 2)
     picture = Image.new("RGBA", (fine, fine))
     pen = ImageDraw.Draw(picture)
-    reach = max(float(np.ptp(heads[:, 0])), 1e-6)
+    # The middle is where most bones of the spine are: what a hand holds shifts the model, not its skeleton's axis.
+    middle, reach = float(np.median(heads[:, 0])), max(float(np.ptp(heads[:, 0])), 1e-6)
     joint = max(1.5, min(3.4, 60.0 / len(bones))) * _FINE * size / 400
     for index in np.argsort(-depth, kind="stable"):
-        side = float(heads[index, 0] + tails[index, 0]) / 2 / reach
+        side = (float(heads[index, 0] + tails[index, 0]) / 2 - middle) / reach
         color = MIDDLE if abs(side) < _ON_AXIS else (LEFT if side > 0 else RIGHT)
         _bone(pen, start[index], end[index], joint, color)
     return picture.resize((size, size), Image.Resampling.BOX)

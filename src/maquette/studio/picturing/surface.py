@@ -16,6 +16,9 @@ from maquette.studio.scene import Floats, Ints, Material, Mesh
 from maquette.studio.textures import linear_from_srgb
 
 Floats32 = NDArray[np.float32]
+_EDGE_MAX = 1024
+"""Texels beyond this are finer than any picture drawn here, and 4096 x 4096 of them would take 670 MB."""
+
 CLAY = Material(base_color_factor=(0.62, 0.62, 0.64, 1.0), metallic_factor=0.0, roughness_factor=0.85)
 """What shows a shape and nothing else."""
 
@@ -73,7 +76,7 @@ class Surface:
 
     @cached_property
     def size(self) -> tuple[int, int]:
-        """Width and height of the largest map; 1 x 1 where there is none to look at."""
+        """Width and height to hold the maps in: the largest one's, within bounds; 1 x 1 where there is none."""
         if self.mesh.uv is None:
             return (1, 1)
         maps = (
@@ -82,7 +85,9 @@ class Surface:
             self.material.normal,
         )
         sizes = [image.size for image in maps if image is not None]
-        return max(sizes, key=lambda size: size[0] * size[1], default=(1, 1))
+        wide, high = max(sizes, key=lambda size: size[0] * size[1], default=(1, 1))
+        shrink = max(1.0, max(wide, high) / _EDGE_MAX)
+        return (max(1, round(wide / shrink)), max(1, round(high / shrink)))
 
 
 def surface(mesh: Mesh, material: Material) -> Surface:
