@@ -89,7 +89,10 @@ def test_a_restored_database_forgets_the_old_server(
             await house.sweeper().run_once()
             await house.sweeper().run_once()
             [task] = await house.claim()
-            xids = {row["xid"] for row in await connection.fetch("select distinct xid::text from outbox")}
+            xids = [
+                int(row["xid"])
+                for row in await connection.fetch("select xid::text from outbox where job_id = $1", gate)
+            ]
             listed = await projects.list_projects(deps, Principal("operator", "usr_x"), before=None, limit=10)
             await house.report(await house.succeeded(task))
             view = await house.view(running)
@@ -98,7 +101,8 @@ def test_a_restored_database_forgets_the_old_server(
     first, project, fence, xids, count, gate_open = asyncio.run(look())
     assert decode("prj", first) == project
     assert fence > max(fences) + 1_000_000_000
-    assert "3" in xids
+    assert xids
+    assert max(xids) < 300, "older than anything that a new server does"
     assert (count, gate_open) == (1, True)
     checked = maquette("integrity", "--deep", "--json").json
     assert (checked["problems"], checked["orphans"], checked["objects"]) == (0, 0, 2)
@@ -123,7 +127,6 @@ def test_nothing_is_ever_overwritten(
     refused = maquette("restore", str(folder))
     assert (refused.status, "database is not empty" in refused.err) == (1, True)
     assert not other.exists()
-    assert not other.with_name("other.restoring").exists()
 
 
 def change(path: Path, old: bytes, new: bytes) -> None:
@@ -180,7 +183,6 @@ def test_a_damaged_backup_is_refused(
     refused = maquette("restore", str(folder), "--json")
     assert (refused.status, told in json.loads(refused.err)["error"]["message"]) == (1, True), refused.err
     assert not target.exists()
-    assert not target.with_name("new.restoring").exists()
 
 
 def test_a_backup_is_one_file_when_asked(
@@ -190,7 +192,8 @@ def test_a_backup_is_one_file_when_asked(
     empty_database_url: str,
     tmp_path: Path,
 ) -> None:
-    """FILE.tar holds the same as a folder, readable by its owner only; the database alone can be had, too."""
+    """FILE.tar holds the same as a folder, readable by its owner only; the database alone can be had, too. What an
+    interrupted restore left in the directory does not keep the next one from it."""
     at("old", database_url)
     in_house(running_job)
     packed = maquette("backup", "b.tar", "--secrets", "--json").json
@@ -198,7 +201,9 @@ def test_a_backup_is_one_file_when_asked(
     assert (tmp_path / "b.tar").stat().st_mode & 0o077 == 0
     assert [path.name for path in tmp_path.iterdir() if "b.tar" in path.name] == ["b.tar"]
     target = at("new", empty_database_url)
+    (target / ".restoring" / "objects").mkdir(parents=True)
     assert maquette("restore", "b.tar").status == 0
+    assert not (target / ".restoring").exists()
     assert (target / "signing.key").read_text() == (tmp_path / "old" / "signing.key").read_text()
     assert (target / "signing.key").stat().st_mode & 0o077 == 0
     assert maquette("integrity", "--deep", "--json").json["problems"] == 0
