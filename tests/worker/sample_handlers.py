@@ -88,3 +88,16 @@ def count(context: Context) -> Result:
     context.progress(float("nan"), "nan")
     data = bytearray(64 * 1024 * 1024) if context.params.get("fat") else b""
     return succeed(context, size=len(data))
+
+
+def labour(context: Context) -> Result:
+    """Fill 128 MiB and compute for 0.15 s when params["fat"], in two named phases, reported twice each."""
+    for _ in range(2):
+        context.progress(0.1, "allocating")
+    weight = bytearray(b"x" * (128 * 2**20)) if context.params["fat"] else b""
+    until = time.process_time() + (0.15 if context.params["fat"] else 0.0)
+    for value in (0.5, 0.6):
+        context.progress(value, "computing")
+    while time.process_time() < until:
+        pass
+    return succeed(context, pid=os.getpid(), weight=len(weight))

@@ -13,6 +13,8 @@ import pytest
 import sample_handlers
 from protocol_server import TOKEN, ProtocolServer, Working, make_task
 
+from maquette.worker.meter import Meter
+
 
 async def text_of(path: Path) -> str:
     """Poll for a file that a handler writes; handlers in other processes have no other way to say so."""
@@ -183,6 +185,33 @@ async def test_progress_is_cheap_clamped_and_never_goes_back(
     assert all(0 <= value <= 1 for value in values)
     assert server.outcomes[1].status == "succeeded", server.outcomes[1]
     assert server.outcomes[1].metrics["peak_memory_bytes"] > 64 * 1024 * 1024
+
+
+async def test_a_call_is_measured_by_itself(server: ProtocolServer, working: Working) -> None:
+    """Memory and processor time are those of the call, not of a larger one before it in the same warm child; phases are what
+    its messages name.
+    """
+    await server.add(make_task(1, params={"fat": True}), make_task(2, params={"fat": False}))
+    async with working({"refine": sample_handlers.labour}):
+        await server.until(lambda: len(server.outcomes) == 2)
+    fat, lean = (server.outcomes[task].metrics for task in (1, 2))
+    assert server.outcomes[1].outputs["pid"] == server.outcomes[2].outputs["pid"]
+    assert fat["peak_memory_bytes"] - lean["peak_memory_bytes"] > 100 * 1024 * 1024
+    assert 0.1 < fat["cpu_seconds"] <= fat["duration"] + 0.1
+    assert lean["cpu_seconds"] < 0.1
+    assert [phase["name"] for phase in fat["phases"]] == ["allocating", "computing"]
+    assert fat["phases"][1]["seconds"] >= 0.15
+    assert sum(phase["seconds"] for phase in fat["phases"]) <= fat["duration"]
+    assert [phase["name"] for phase in lean["phases"]] == ["allocating", "computing"]
+
+
+def test_phases_are_few() -> None:
+    """A handler whose every message differs fills twenty phases, the last of which lasts to the end."""
+    meter = Meter()
+    for number in range(1000):
+        meter.phase(f"tile {number}")
+    phases = meter.read().phases
+    assert [phase.name for phase in phases] == [f"tile {number}" for number in range(20)]
 
 
 SCRIPT = """

@@ -29,10 +29,27 @@ class Answer:
     """What a call of a handler gave: the checked result, and what was measured meanwhile."""
 
     result: Result
-    peak_memory_bytes: int | None = None
-    """Highest resident set during the call; None where the call had no process to itself."""
+    measures: "Measures | None" = None
+    """None where the call had no process to itself."""
     traceback: str = ""
     """Of the exception that the handler raised: for the log, not for the wire."""
+
+
+class Phase(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a call between two progress messages that differ."""
+
+    name: str
+    seconds: float
+
+
+class Measures(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call took in its process."""
+
+    cpu_seconds: float
+    """Of all its threads."""
+    peak_memory_bytes: int | None = None
+    """Highest resident set during the call; None where the system cannot say."""
+    phases: list[Phase] = []
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +84,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, tag="reply"):
 
     succeeded: Succeeded | None = None
     failed: Failed | None = None
-    peak_memory_bytes: int | None = None
+    measures: Measures | None = None
     traceback: str = ""
 
 
@@ -141,7 +158,7 @@ def reply_of(answer: Answer) -> Reply:
     return Reply(
         succeeded=_plain(result) if isinstance(result, Succeeded) else None,
         failed=result if isinstance(result, Failed) else None,
-        peak_memory_bytes=answer.peak_memory_bytes,
+        measures=answer.measures,
         traceback=answer.traceback,
     )
 
@@ -151,7 +168,7 @@ def answer_of(reply: Reply) -> Answer:
     result = reply.succeeded or reply.failed
     if result is None:
         result = Failed("handler_died", "The handler's process sent no result.", "transient")
-    return Answer(result, reply.peak_memory_bytes, reply.traceback)
+    return Answer(result, reply.measures, reply.traceback)
 
 
 def _plain(result: Succeeded) -> Succeeded:

@@ -4,7 +4,6 @@ It may be terminated at any moment, and it ends by itself when its parent does: 
 signal, everywhere because its pipe ends. What handlers print goes to stderr; the pipe is the protocol's.
 """
 
-import contextlib
 import ctypes
 import logging
 import os
@@ -15,6 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +23,7 @@ import msgspec
 from maquette.worker import calls
 from maquette.worker.calls import Answer, Boot, Call, Reply, Report
 from maquette.worker.handler import Context, Failed, Result
+from maquette.worker.meter import Meter
 
 #: A handler may report progress in its innermost loop; the parent hears of it at most this often.
 REPORT_SECONDS = 0.05
@@ -99,11 +100,16 @@ def _perform(
 ) -> Answer:
     if isinstance(handlers, Answer):
         return handlers
-    measured = _reset_peak_memory()
+    meter = Meter()
+
+    def told(value: float, message: str) -> None:
+        meter.phase(message)
+        progress(value, message)
+
     answer = calls.call(
-        handlers[call.task.step], calls.context_of(call.task, call.inputs, call.workdir, progress)
+        handlers[call.task.step], calls.context_of(call.task, call.inputs, call.workdir, told)
     )
-    return Answer(answer.result, _peak_memory_bytes() if measured else None, answer.traceback)
+    return replace(answer, measures=meter.read())
 
 
 def _load(boot: Boot) -> Mapping[str, Callable[[Context], Result]] | Answer:
@@ -151,21 +157,6 @@ def _read(incoming: BinaryIO) -> bytes:
     if not body:
         os._exit(0)  # the parent is gone or has no more work, whatever a handler is doing
     return body
-
-
-def _reset_peak_memory() -> bool:
-    """Start a new peak measurement (Linux, `man 5 proc`: 5 to clear_refs); False where that cannot be done."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-        return True
-    return False
-
-
-def _peak_memory_bytes() -> int | None:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return None
 
 
 def reference_of_main() -> dict[str, Any]:

@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from maquette.wire import Outcome, OutputArtifact, Task
-from maquette.worker.calls import Answer
+from maquette.worker.calls import Answer, Measures
 from maquette.worker.errors import AttemptFailed
 from maquette.worker.folders import Folders
 from maquette.worker.handler import Failed, Input, Output, Result, Succeeded
@@ -54,7 +56,7 @@ class Attempt:
     progress: ReportProgress
     inputs: tuple[Input, ...] = ()
     result: Result | None = None
-    peak_memory_bytes: int | None = None
+    measures: Measures | None = None
     files: tuple[OutputArtifact, ...] = ()
 
 
@@ -101,7 +103,7 @@ async def download(attempt: Attempt, equipment: Equipment) -> Attempt:
 async def handle(attempt: Attempt, equipment: Equipment) -> Attempt:
     """Run the handler and check what it returns against the contract."""
     answer = await equipment.run(attempt.task, attempt.inputs, attempt.workdir, attempt.progress)
-    return replace(attempt, result=answer.result, peak_memory_bytes=answer.peak_memory_bytes)
+    return replace(attempt, result=answer.result, measures=answer.measures)
 
 
 async def collect(attempt: Attempt, _: Equipment) -> Attempt:
@@ -142,8 +144,8 @@ def _measured(outputs: tuple[Output, ...]) -> tuple[OutputArtifact, ...]:
 def _outcome(attempt: Attempt, equipment: Equipment, duration: float) -> Outcome:
     task, result = attempt.task, attempt.result
     metrics = equipment.metrics(duration)
-    if attempt.peak_memory_bytes is not None:
-        metrics["peak_memory_bytes"] = attempt.peak_memory_bytes
+    if attempt.measures is not None:
+        metrics |= msgspec.to_builtins(attempt.measures)
     if isinstance(result, Succeeded):
         # A handler knows better what it paid for: its own metrics win.
         return Outcome(
