@@ -21,8 +21,9 @@ class Slow:
 
     async def publish(self, events: Sequence[Event]) -> Sequence[Exception | None]:
         answers: list[Exception | None] = []
-        for start in range(0, len(events), 5):
-            answers += await self._inner.publish(events[start : start + 5])
+        bit = max(5, len(events) // 4)
+        for start in range(0, len(events), bit):
+            answers += await self._inner.publish(events[start : start + bit])
             await asyncio.sleep(0.01)
         return answers
 

@@ -104,7 +104,7 @@ async def delivered(database: Database) -> None:
     async def nothing() -> bool:
         return await count(database, "outbox") + await count(database, "undelivered") == 0
 
-    await until(nothing, "everything is delivered")
+    await until(nothing, "everything is delivered", 40.0)
 
 
 @asynccontextmanager
@@ -160,6 +160,28 @@ async def test_canceled_between_send_and_acknowledge(database: Database, ground:
     await happening
     async with relaying(database, ground.sink()):
         await delivered(database)
+    assert_whole(ground.arrived(), streams.expected)
+
+
+async def test_cut_connections_lose_nothing(database: Database, database_url: str, ground: Ground) -> None:
+    """The server ends a relay's connections at random moments, in the middle of its statements: it goes on by itself."""
+    rng = random.Random(f"{SEED} cut")
+    streams = Streams(database, 15)
+    others = await Database.open(database_url, connections_max=4)
+    happening = asyncio.create_task(streams.happen(600, at_once=2))
+    try:
+        async with relaying(others, ground.sink(), lease_seconds=5.0):
+            while not happening.done():
+                await asyncio.sleep(rng.uniform(0.0, 0.2))
+                async with database.connection() as connection:
+                    await connection.execute(
+                        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
+                        " and query ~ 'relays|relay_shards' and query !~ 'pg_terminate'"
+                    )
+            await happening
+            await delivered(database)
+    finally:
+        await others.close()
     assert_whole(ground.arrived(), streams.expected)
 
 

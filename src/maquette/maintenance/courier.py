@@ -91,7 +91,8 @@ class Courier:
             _LOG.warning("Retention removed %d events before %s had them", len(page) - len(events), self.name)
         if done:
             async with self._database.connection() as connection:
-                self._published += await outbox.acknowledge(connection, epoch, self.name, done)
+                removed = await outbox.acknowledge(connection, epoch, self.name, done)
+            self._published += removed  # after the wait: meanwhile the count so far may have been told
             self.news.set()  # there may be more
         return self._wait_after({item.stream_id for item in done}, refused)
 
