@@ -109,6 +109,16 @@ def test_a_reader_that_has_seen_enough(api: str, contract: Contract) -> None:
     assert (done.stdout, done.stderr) == ('{"items":[', "")
 
 
+def test_what_others_wrote_cannot_drive_the_terminal(api: str, contract: Contract, maquette: Command) -> None:
+    """Escape sequences in a brief or an error are shown as such and not obeyed; JSON has them escaped."""
+    contract.job["inputs"]["prompt"] = "a kettle\x1b]0;owned\x07\x9b2J"
+    contract.job["error"] = {"code": "x", "message": "\x1b[2J"}
+    for arguments in (("job", "list"), ("job", "show", "job_1"), ("job", "show", "job_1", "--json")):
+        assert not {"\x1b", "\x07", "\x9b"} & set(maquette(*arguments).out.replace("\\u001b", ""))
+    contract.answers["POST /jobs"] = [(422, {}, {"detail": "\x1b[2J", "details": []})]
+    assert "\x1b" not in maquette("job", "submit", "x").err
+
+
 def test_completion_is_quick_and_silent(
     api: str, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,9 +72,28 @@ def test_a_job_from_the_command_line(maquette: Command, tmp_path: Path) -> None:
     status, [pulled] = maquette("asset", "pull", asset["id"], "--output=taken")
     assert status == 0
     taken = {Path(path).name: (tmp_path / path).read_bytes() for path in pulled["files"]}
-    assert {name: hashlib.sha256(data).hexdigest() for name, data in taken.items()} == {
-        file["name"]: file["sha256"] for file in shown["files"]
+    sums = {file["name"]: file["sha256"] for file in shown["files"]}
+    assert {name: hashlib.sha256(data).hexdigest() for name, data in taken.items()} == sums
+    status, [manifest] = maquette("asset", "pull", "animals/", "--output=folder")
+    assert (status, [entry["library_path"] for entry in manifest["assets"]]) == (0, ["animals/fox"])
+    found = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in tmp_path.glob("folder/animals/fox/*")
     }
+    assert found == sums
+    assert maquette("job", "pull", job["id"], "--step=refine", "--output=steps")[0] == 0
+    assert [path.parent.name for path in tmp_path.glob("steps/*/*.png")] == ["1-refine"]
+
+
+def test_a_healthy_set_up_is_told_as_such(maquette: Command) -> None:
+    """Beside a running `up` the doctor finds nothing broken, and each step has a worker."""
+    status, [told] = maquette("doctor")
+    assert [check for check in told["checks"] if check["state"] == "broken"] == []
+    assert (status, told["ok"]) == (0, True)
+    _, [services] = maquette("service", "list")
+    assert [(item["name"], len(item["steps"]), len(item["workers"])) for item in services["items"]] == [
+        ("studio", 7, 2)
+    ]
 
 
 def test_a_held_job_stands_still_until_it_is_let_go(maquette: Command) -> None:

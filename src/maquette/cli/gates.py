@@ -88,7 +88,12 @@ def print_gate(client: "Client", job: Mapping[str, Any], step: Step | None, pict
         sign = ("◆", "bold yellow") if open_gate(job) else ("◇", "dim")
         made = Text.assemble(("\n", ""), sign, f" what {step['name']} made", (_revision(step), "dim"))
         out().print(made)
-        _print_pictures(client, step, pictures)
+        try:
+            _print_pictures(client, step, pictures)
+        except CommandError as error:  # the decision does not wait for a picture
+            out().print(
+                Text(f"  its pictures cannot be shown: {error.message}", style="yellow"), soft_wrap=True
+            )
     label = "decide:  " if open_gate(job) else "next:  "
     for at, line in enumerate(commands(job)):
         head = label if at == 0 else " " * len(label)

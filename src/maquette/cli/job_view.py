@@ -12,6 +12,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from maquette.cli.output import printable
+
 #: What is shown for a step: sign and style.
 _SIGNS: Mapping[str, tuple[str, str]] = {
     "pending": ("·", "dim"),
@@ -93,7 +95,8 @@ class JobView:
         facts = [self.job["asset_type"], inputs.get("library_path") or ""]
         if inputs.get("seed") is not None:
             facts.append(f"seed {inputs['seed']}")
-        prompt = Text(str(inputs.get("prompt") or ""), style="bold", overflow="ellipsis", no_wrap=True)
+        brief = printable(str(inputs.get("prompt") or "")).replace("\n", " ")
+        prompt = Text(brief, style="bold", overflow="ellipsis", no_wrap=True)
         return [
             prompt,
             Text(" · ".join(fact for fact in facts if fact), "dim", overflow="ellipsis", no_wrap=True),
@@ -153,12 +156,12 @@ class JobView:
     def _detail(self, step: Mapping[str, Any], word: str) -> Text:
         """Say what a running step is doing, why a failed one failed, what a finished one made."""
         if word == "running":
-            return Text(str(self._report(step).get("message") or ""), style="cyan")
+            return Text(printable(str(self._report(step).get("message") or "")), style="cyan")
         if word == "waiting":
             return Text(str(step.get("pause_reason") or "").replace("_", " "), style="yellow")
         error = step.get("error")
         if error:
-            return Text(f"{error.get('code', '')}: {error.get('message', '')}", style="red")
+            return Text(_told(error), style="red")
         return Text("  ".join(artifact["name"] for artifact in step.get("artifacts") or []), style="dim")
 
     def _report(self, step: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -167,10 +170,14 @@ class JobView:
     def _footer(self) -> Text | None:
         position = self.job.get("queue_position")
         if error := self.job.get("error"):
-            return Text(f"{error.get('code', '')}: {error.get('message', '')}", style="red")
+            return Text(_told(error), style="red")
         if self.note:
             return self.note
         return Text(f"{position} in the queue before it", style="dim") if position else None
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    return printable(f"{error.get('code', '')}: {error.get('message', '')}")
 
 
 def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any], now: datetime) -> Iterator[str]:
@@ -192,7 +199,7 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any], now: dat
         elif seconds is not None:
             parts.append(f"{seconds:.1f} s")
         if step.get("error"):
-            parts.append(f"{step['error'].get('code')}: {step['error'].get('message')}")
+            parts.append(_told(step["error"]))
         elif word in {"done", "approved", "reused", "review"}:
             parts.append(" ".join(artifact["name"] for artifact in step.get("artifacts") or []))
         yield "  ".join(part for part in parts if part)

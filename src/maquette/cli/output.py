@@ -1,6 +1,7 @@
 """What commands print: answers to standard output, everything else to standard error."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_C1 = re.compile("[\x7f-\x9f]")
 
 
 class CommandError(Exception):
@@ -39,8 +42,14 @@ def err() -> "Console":
 
 def print_json(value: Any) -> None:
     """Print one JSON document on one line, for programs."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
+    sys.stdout.write(_json(value) + "\n")
     sys.stdout.flush()
+
+
+def _json(value: Any) -> str:
+    """Write JSON for people who read along: UTF-8, but for the control characters that JSON lets through."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _C1.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def print_fields(rows: Iterable[tuple[str, Any]], *, indent: str = "") -> None:
@@ -64,7 +73,14 @@ def plain(value: Any) -> str:
         return ", ".join(f"{name}: {text}" for name, text in inner if text)
     if isinstance(value, list | tuple):
         return ", ".join(plain(part) for part in value)
-    return "" if value is None else str(value)
+    return "" if value is None else printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Take out what a terminal would obey: escape sequences in a brief are somebody else's joke."""
+    return (
+        text if text.isprintable() else "".join(ch if ch.isprintable() or ch == "\n" else "�" for ch in text)
+    )
 
 
 def print_table(
@@ -79,7 +95,7 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    shown = [[str(value) for value in row] for row in rows]
+    shown = [[printable(str(value)).replace("\n", " ") for value in row] for row in rows]
     if not shown:
         err().print("[dim]none[/dim]")
         return
@@ -111,18 +127,21 @@ def report(error: CommandError, *, as_json: bool) -> None:
     """Tell a person, or with ``as_json`` a program, why a command failed."""
     if as_json:
         content = {"error": {"message": error.message, "advice": error.advice, **error.details}}
-        sys.stderr.write(json.dumps(content, ensure_ascii=False) + "\n")
+        sys.stderr.write(_json(content) + "\n")
         return
     from rich.text import Text
 
-    err().print(Text.assemble(("✖ ", "bold red"), (error.message, "bold")), soft_wrap=True)
+    err().print(Text.assemble(("✖ ", "bold red"), (printable(error.message), "bold")), soft_wrap=True)
     details = error.details.get("details", [])
     for detail in details:
-        where = ".".join(map(str, detail.get("loc", [])))
+        where = printable(".".join(map(str, detail.get("loc", []))))
         if len(details) == 1 and error.message.startswith(f"{where}: {detail.get('msg', '')}"):
             continue  # the message has just said it
-        err().print(Text.assemble("  ", (where, "yellow"), f"  {detail.get('msg', '')}"), soft_wrap=True)
+        err().print(
+            Text.assemble("  ", (where, "yellow"), f"  {printable(str(detail.get('msg', '')))}"),
+            soft_wrap=True,
+        )
     if request_id := error.details.get("request_id"):
         err().print(Text(f"  request {request_id}", style="dim"))
     if error.advice:
-        err().print(Text.assemble("  → ", (error.advice, "cyan")), soft_wrap=True)
+        err().print(Text.assemble("  → ", (printable(error.advice), "cyan")), soft_wrap=True)
