@@ -83,7 +83,8 @@ class RetentionLoop:
             try:
                 dropped = await rows.drop_events_before(connection, before)
             except Conflict as error:
-                return _LOG.info("%s", error)
+                _LOG.info("%s", error)
+                return
         if dropped:
             _LOG.info("Dropped %d months of events", dropped)
 
