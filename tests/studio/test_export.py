@@ -182,7 +182,15 @@ def test_images_alone_make_a_2d_export(chain: Chain) -> None:
     recorded = chain.run(
         "export", [first, second], {"formats": ["png", "webp"], "name": "icon"}, asset_type="2D"
     )
-    names = ["icon.png", "icon.webp", "icon-2.png", "icon-2.webp", "preview.png", "engine_notes.json", "contact_sheet.png"]
+    names = [
+        "icon.png",
+        "icon.webp",
+        "icon-2.png",
+        "icon-2.webp",
+        "preview.png",
+        "engine_notes.json",
+        "contact_sheet.png",
+    ]
     assert sorted(recorded.files) == sorted(names)
     webp = Image.open(recorded.files["icon.webp"])
     assert np.array_equal(np.asarray(webp), np.asarray(Image.open(first.path)))
