@@ -14,6 +14,7 @@ from maquette.studio.formats.gltf_read import read_glb
 from maquette.studio.image_to_3d import image_to_3d
 from maquette.studio.painter.picture import paint
 from maquette.studio.painter.vocabulary import read
+from maquette.studio.rigging.template import choose_template
 from maquette.studio.scene import Mesh, Scene
 from maquette.worker.testing import Recorded
 
@@ -64,7 +65,7 @@ def test_the_mesh_is_closed_and_faces_outwards(run: Run, tmp_path: Path, noun: s
 
 def test_outputs_describe_the_file(run: Run, tmp_path: Path, validated: Callable[[bytes], list[str]]) -> None:
     """Counts and bounds are the mesh's own, it is textured, stands on the floor, and the Khronos validator is content."""
-    recorded = run(as_input(tmp_path, drawing("a fox")), resolution=72)
+    recorded = run(as_input(tmp_path, drawing("a teddy")), resolution=72)
     mesh, out = mesh_of(recorded), recorded.outputs
     assert out["poly_count"] == len(mesh.triangles)
     assert out["textured"] is True
@@ -126,7 +127,7 @@ def test_texture_coordinates_stay_inside_and_do_not_overlap(run: Run, tmp_path: 
 
 @pytest.mark.parametrize(
     ("noun", "profile", "depth"),
-    [("a barrel", "lathe", (0.85, 1.1)), ("a crate", "slab", (0.6, 0.85)), ("a shield", "plate", (0.05, 0.3)), ("a robot", "round", (0.15, 0.6))],
+    [("a barrel", "lathe", (0.85, 1.1)), ("a crate", "slab", (0.6, 0.85)), ("a shield", "plate", (0.05, 0.3)), ("a robot", "round", (0.15, 0.6)), ("a house", "slab", (0.5, 1.0))],
 )  # fmt: skip
 def test_the_picture_itself_decides_the_profile(
     run: Run, tmp_path: Path, noun: str, profile: str, depth: tuple[float, float]
@@ -138,10 +139,25 @@ def test_the_picture_itself_decides_the_profile(
     assert depth[0] < deep / width < depth[1]
 
 
+def test_an_animal_from_the_side_looks_along_z(run: Run, tmp_path: Path) -> None:
+    """A dragon and its mirror image become bodies longer than wide, with the nose at +Z, told from the mesh alone."""
+    for image in (drawing("a dragon"), drawing("a dragon").transpose(Image.Transpose.FLIP_LEFT_RIGHT)):
+        recorded = run(as_input(tmp_path, image), resolution=96)
+        mesh = mesh_of(recorded)
+        assert recorded.succeeded.artifacts[0].attributes["profile"] == "quadruped"
+        width, _, length = size(mesh)
+        assert length > 1.5 * width
+        template = choose_template(*welded(mesh))
+        assert (template.kind, template.turn) == ("quadruped", 0)
+        assert template.quadruped is not None
+        assert template.quadruped.nose[2] > 0.35
+        assert template.quadruped.tail is not None
+
+
 def test_depth_scales_the_thickness(run: Run, tmp_path: Path) -> None:
     """Twice the depth is about twice as thick, from the front it is the same."""
     thin, thick = (
-        mesh_of(run(as_input(tmp_path, drawing("a fox")), resolution=72, depth=d)) for d in (0.5, 1.0)
+        mesh_of(run(as_input(tmp_path, drawing("a teddy")), resolution=72, depth=d)) for d in (0.5, 1.0)
     )
     assert size(thick)[2] / size(thin)[2] == pytest.approx(2.0, rel=0.15)
     assert np.allclose(size(thick)[:2], size(thin)[:2], atol=0.03)

@@ -23,6 +23,8 @@ _LEVEL = 0.03
 """Blur, of the longer side, of the vote about a hole's material at each height."""
 _GROW = 4
 """Pixels around a hole that belong to its ink line and its shadow."""
+_PANEL = 0.1
+"""Share of the subject from which an inner patch is the thing's main material."""
 _SCRAP = 0.004
 """Share of the subject below which a material covers no hole."""
 _FACE_MAX = 0.3
@@ -58,6 +60,9 @@ def _plan(regions: Regions, solid: Mask, rgb: Pixels) -> tuple[Ints, Mask]:
     stays[0] = False
     if not stays.any():
         stays[int(sizes[1:].argmax()) + 1] = True
+    if _eyes(regions, stays, sizes) is None:
+        # A panel in a frame is what a house or a chest is made of; on what has eyes it is a belly.
+        stays |= (sizes > _PANEL * sizes[1:].sum()) & (np.arange(len(sizes)) > 0)
     face, over = _face(regions, stays, sizes, rgb)
     stays[face] = False
     hole = (solid & ~stays[regions.labels]) | _marks(regions.ink, inside)

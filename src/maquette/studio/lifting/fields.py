@@ -14,16 +14,20 @@ _LOAD = 2.6
 """Right-hand side of the Poisson equation: 4 lifts a disc to a hemisphere but a strip to 1.4 times its half width."""
 _CHEST = (0.1, 0.24)
 """Half depth of a standing body: at least this over its height, else this over its width. A coat with arms is no barrel."""
+_LONG = 1.3
+"""Width over height from which a picture shows a thing's side, a car's or a fish's: flanks are flatter than a belly."""
 
 
 def round_field(shape: Outline, measured: Traits, depth: float) -> tuple[Field, int]:
     """Squared heights that solve a Poisson equation inside the outline: limbs become tubes, bellies are held back."""
     limits = _limits(shape) if measured.figure else None
-    return mirrored(continued(inflated(shape.mask, depth**2, limits), shape.mask, shape.distance))
+    long = measured.aspect > _LONG
+    squared = inflated(shape.mask, depth**2 * (1.5 if long else 1.0), limits, 0.45 if long else 0.97)
+    return mirrored(continued(squared, shape.mask, shape.distance))
 
 
-def inflated(mask: Mask, share: float, limits: Grid | None = None) -> Grid:
-    """Squared heights over a mask, times ``share``; ``limits`` (rows, 1) on the heights, by default their 97th percentile."""
+def inflated(mask: Mask, share: float, limits: Grid | None = None, level: float = 0.97) -> Grid:
+    """Squared heights over a mask, times ``share``, flattened towards their quantile ``level`` or ``limits`` (rows, 1) on the heights."""
     index = np.full(mask.shape, -1)
     count = int(mask.sum())
     index[mask] = np.arange(count)
@@ -37,7 +41,7 @@ def inflated(mask: Mask, share: float, limits: Grid | None = None) -> Grid:
     )
     solved = np.zeros(mask.shape)
     solved[mask] = spsolve(laplacian.tocsc(), np.full(count, _LOAD))
-    limit = np.full((len(mask), 1), float(np.quantile(solved[mask], 0.97)))
+    limit = np.full((len(mask), 1), float(np.quantile(solved[mask], level)))
     if limits is not None:
         limit = np.minimum(limit, limits**2)
     return np.where(mask, np.maximum(limit * np.tanh(solved / limit) * 1.15 * share, 1.2), 0.0)

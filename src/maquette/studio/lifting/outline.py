@@ -57,6 +57,8 @@ class Traits:
     """Share of rows in the lowest quarter that are two runs or more."""
     aspect: float
     """Width over height."""
+    walls: float
+    """How steady the width is over the lower third, times that width over the largest: 1 for a house without eaves."""
 
     @property
     def profile(self) -> str:
@@ -68,7 +70,7 @@ class Traits:
             and self.roundness > 0.085
         ):
             return "lathe"
-        if self.boxiness > 0.855:
+        if self.boxiness > 0.855 or (self.walls > 0.62 and self.boxiness > 0.66 and self.aspect < 1.6):
             return "slab"
         if self.symmetry > 0.95 and self.boxiness > 0.7 and self.thickness > 0.3 and self.roundness < 0.035:
             return "plate"
@@ -134,7 +136,17 @@ def traits(shape: Outline, luma: NDArray[np.float32]) -> Traits:
         roundness=_roundness(mask, luma),
         legged=float((low >= 2).mean()),
         aspect=shape.width / shape.height,
+        walls=_walls(widths, runs),
     )
+
+
+def _walls(widths: NDArray[np.int64], runs: NDArray[np.int64]) -> float:
+    """Steadiness of the lower third of the rows, the lowest few left out for steps and feet."""
+    lower = slice(round(0.64 * len(widths)), round(0.96 * len(widths)))
+    part = widths[lower]
+    if not len(part) or (runs[lower] > 1).any():
+        return 0.0
+    return float(max(0.0, 1 - 4 * part.std() / part.mean()) * part.mean() / widths.max())
 
 
 def axis(mask: Mask) -> float:

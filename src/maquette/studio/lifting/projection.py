@@ -19,6 +19,10 @@ Pixels = NDArray[np.float32]
 TILE = 832
 """Pixels of a tile's longer side: two tiles carry about what a baked 1024² atlas can show."""
 _GUTTER = 4
+_PITCH = 0.4
+"""Weight of a face's upward part when it is told from a wall."""
+_CUBE = 0.855
+"""Boxiness from which the four walls of a square box show the same picture; a house has its door on one side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ def project(
     tiles = [front, front if alike else back_view(front, solid)]
     boxy = profile in {"slab", "plate"}
     if boxy:
-        cube = profile == "slab" and is_square(shape.mask)
+        cube = profile == "slab" and measured.boxiness > _CUBE and is_square(shape.mask)
         tiles += (
             [front, front]
             if cube
@@ -148,7 +152,8 @@ def _tile_of_faces(shape: Outline, points: Floats, triangles: Ints, *, boxy: boo
     tile: Ints = np.where(corners[:, :, 2].mean(1) >= 0, 0, 1).astype(np.int64)
     if boxy:
         normal = np.abs(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
-        steep = np.argmax(normal, 1)
+        # A pitched roof goes with the walls: at its slope the larger part would change from face to face.
+        steep = np.argmax(normal * (1.0, _PITCH, 1.0), 1)
         left, top, right, bottom = _core_box(shape)
         middle = corners.mean(1)
         within = (
