@@ -45,7 +45,11 @@ def follow(client: "Client", job_id: str, *, pictures: Choice, as_json: bool) ->
         if as_json:
             _as_json(follower)
         elif out().is_terminal:
-            _live(follower, pictures)
+            try:
+                _live(follower, pictures)
+            except KeyboardInterrupt:
+                err().print(f"\n[dim]the job goes on; look again:[/dim] maquette job watch {job_id}")
+                raise
         else:
             _lines(follower)
         raise typer.Exit(0 if follower.job["status"] == "succeeded" else 1)
