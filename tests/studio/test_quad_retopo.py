@@ -1,5 +1,6 @@
 """Step retopo with quads: how many, how even, how true to the source, and that every step keeps them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import igl
@@ -99,8 +100,8 @@ def test_any_surface_becomes_quads(shape: str) -> None:
     assert abs(len(made.corners) - 2000) <= (0.05 * 2000 if shape != "soup" else 0.5 * 2000)
 
 
-def test_every_step_keeps_the_quads(chain: Chain) -> None:
-    """The GLBs of retopo and rig say quads and hold them, seams and all; counts speak of quads; a second run is equal."""
+def test_every_step_keeps_the_quads(chain: Chain, validated: Callable[[bytes], list[str]]) -> None:
+    """The GLBs of retopo and rig are valid, say quads and hold them, seams and all; counts speak of quads; a second run is equal."""
     data = solids.glb_of(solids.blob(40))
     params: dict[str, Any] = {"topology": "quad", "target_polycount": 600, "texture_size": 256}
     done, again = (chain.run("retopo", [chain.file("in.glb", "mesh", data)], params) for _ in range(2))
@@ -114,6 +115,7 @@ def test_every_step_keeps_the_quads(chain: Chain) -> None:
     rigged = chain.run("rig", chain.outputs("retopo", done))
     assert rigged.outputs["poly_count"] == count
     for path in (done.files["retopo.glb"], rigged.files["rigged.glb"]):
+        assert validated(path.read_bytes()) == []
         mesh = read_glb(path.read_bytes()).mesh
         assert mesh is not None
         found = quads(mesh)

@@ -1,5 +1,6 @@
 """Quadrupeds in rig and anim: the skeleton, the weights, the order of the footfalls, and feet that stay where they stand."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import solids
 from step_chain import Chain
 
 from maquette.studio.formats.gltf_read import read_glb
+from maquette.studio.formats.gltf_write import write_glb
 from maquette.studio.geometry import turned
 from maquette.studio.pose import world_matrices
 from maquette.studio.scene import Floats, Scene
@@ -76,6 +78,14 @@ def test_four_legs_are_found_and_bound(dog: tuple[Recorded, dict[str, Scene]]) -
             assert all(name.startswith(end) and name.endswith(side) for name in strongest[part])
     nose = mesh.positions[:, 2] > mesh.positions[:, 2].max() - 0.1
     assert set(strongest[nose]) == {"head"}
+
+
+def test_files_of_a_quadruped_are_valid(
+    dog: tuple[Recorded, dict[str, Scene]], validated: Callable[[bytes], list[str]]
+) -> None:
+    """Neither the skinned mesh nor a clip written again gives the Khronos validator anything to say."""
+    assert validated(dog[0].files["rigged.glb"].read_bytes()) == []
+    assert validated(write_glb(dog[1]["walk"])) == []
 
 
 def test_a_walk_sets_its_feet_down_a_quarter_of_a_cycle_apart(dog: tuple[Recorded, dict[str, Scene]]) -> None:

@@ -180,7 +180,7 @@ def test_equal_input_gives_equal_bytes(chain: Chain) -> None:
 @pytest.mark.parametrize(
     ("shape", "params", "code"),
     [
-        (solids.sphere, {"rig_type": "quadruped"}, "rig_type_unknown"),
+        (solids.sphere, {"rig_type": "octopus"}, "rig_type_unknown"),
         (solids.sphere, {"height_meters": 0}, "parameter_invalid"),
         (solids.sphere, {"height_meters": -1}, "parameter_invalid"),
         (solids.sphere, {"height_meters": 1e6}, "parameter_invalid"),
