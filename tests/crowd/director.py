@@ -1,6 +1,7 @@
 """Plays a crowd's plan over HTTP: follows each job's events, and does to it what the plan says, as two reviewers."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 from crowd_plan import Answer, Decision, Plan, Task
 from event_stream import LAST, Event
+from own_work import png
 
 Fields = dict[str, Any]
 
@@ -55,6 +57,9 @@ class Director:
             "priority": task.priority,
             "library_path": task.library_path,
         }
+        if task.provides:
+            del body["variants"]
+            body["provide"] = {"text_to_image": [await self._upload(0)]}
         made = await self._ada.post("/jobs", json=body, headers={"idempotency-key": f"crowd {task.number}"})
         assert made.status_code == 201, made.text
         self.told.job_id = made.json()["id"]
@@ -116,10 +121,16 @@ class Director:
         approve = {**at, "decision": "approved", "selection": await self._selection(step, decision)}
         reject = {**at, "decision": "rejected", "notes": "again", "rewind_to": decision.rewind_to}
         if decision.change_params:
-            reject["changes"] = {"seed": 1000 * (revision + 1) + self._task.number}
+            reject["changes"] = {"seed": self._plan.seed_named(self._task, revision)}
         match decision.answer:
             case Answer.APPROVE:
                 await self._sure(self._bob, approve)
+            case Answer.FIX:
+                first = (await self._made(step))[0]["id"]
+                fixed = {first: await self._upload(revision + 1)}
+                await self._sure(
+                    self._bob, {**at, "decision": "approved", "selection": [first], "replacements": fixed}
+                )
             case Answer.REJECT:
                 await self._sure(self._ada, reject)
                 self._rejections += 1
@@ -132,8 +143,10 @@ class Director:
                 won = await self._race(approve, reject)
                 self._rejections += won == "rejected"
             case Answer.CANCEL:
+                self._given_up = True
                 assert (await self._post("cancel")).is_success
             case Answer.CANCEL_AND_APPROVE:
+                self._given_up = True
                 approved, canceled = await asyncio.gather(
                     self._review(self._bob, approve), self._post("cancel")
                 )
@@ -159,7 +172,25 @@ class Director:
 
     async def _selection(self, step: str, decision: Decision) -> list[str]:
         """Choose one of the step's artifacts, or leave it to the server."""
+        made = await self._made(step)
+        place = decision.selected(len(made))
+        return [] if place is None else [made[place]["id"]]
+
+    async def _made(self, step: str) -> list[Fields]:
         job = (await self._ada.get(f"/jobs/{self.told.job_id}")).json()
-        made = next(item["artifacts"] for item in job["steps"] if item["name"] == step)
-        place = int(decision.pick * (len(made) + 1))
-        return [made[place]["id"]] if place < len(made) else []
+        return list(next(item["artifacts"] for item in job["steps"] if item["name"] == step))
+
+    async def _upload(self, shade: int) -> str:
+        """Bring a picture; return the upload's id."""
+        data = png(shade)
+        announced = {
+            "project_id": self._project.id,
+            "name": "own.png",
+            "media_type": "image/png",
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        grant = (await self._ada.post("/uploads", json=announced)).json()
+        sent = await self._ada.put(grant["url"], headers=grant["headers"], content=data)
+        assert sent.is_success, sent.text
+        return str(grant["id"])

@@ -19,6 +19,9 @@ _MAKES = {
     "anim": ("clip", {"clips": []}),
     "export": ("model", {"files": [], "texture_set": {}, "engine_notes": {}}),
 }
+_ENDINGS = dict.fromkeys(("mesh", "model", "clip"), (".glb", "model/gltf-binary")) | {
+    "image": (".png", "image/png")
+}
 
 
 async def work(context: Context) -> Result:
@@ -31,9 +34,9 @@ async def work(context: Context) -> Result:
     base = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
     files = []
     for number in range(context.params.get("variants", 1)):
-        path = context.workdir / f"{context.step}-{number + 1}.txt"
+        path = context.workdir / f"{context.step}-{number + 1}{_ENDINGS[kind][0]}"
         path.write_text(f"{base} {number}")
-        files.append(Output(path, kind, "text/plain", {}))
+        files.append(Output(path, kind, _ENDINGS[kind][1], {}))
     if context.step == "text_to_image":
         outputs = {**outputs, "seed": context.seed}
     return Succeeded(tuple(files), outputs, "light", "1")

@@ -23,7 +23,8 @@ LAWS = {
     "every attempt has a number of its own, from 1 on, and the winner has the last": """
         select job_id, position, revision, array_agg(attempt order by attempt) as numbers from (
             select job_id, position, revision, attempt, fence from attempts where job_id = any($1)
-            union select job_id, position, revision, attempt, fence from steps where job_id = any($1)
+            union select job_id, position, revision, attempt, fence from steps
+            where job_id = any($1) and attempt > 0  -- what was provided or taken over has no attempt
         ) tried group by job_id, position, revision
         having array_agg(attempt order by attempt) <> array(select generate_series(1, count(tried.attempt))::smallint)
             or exists (select from steps s where (s.job_id, s.position, s.revision)
@@ -34,9 +35,10 @@ LAWS = {
     "every artifact is of the winning attempt": """
         select a.id, a.step, a.attempt, s.attempt as won from artifacts a
         left join steps s on (s.job_id, s.position, s.revision) = (a.job_id, a.position, a.revision)
-        where a.job_id = any($1) and a.position >= 0 and a.attempt is distinct from s.attempt""",
+        where a.job_id = any($1) and a.position >= 0 and a.attempt is distinct from s.attempt
+            and not exists (select from artifacts o where o.replaced_by = a.id and o.job_id = a.job_id)""",
     "no artifact is there twice": """
-        select job_id, position, revision, name from artifacts where job_id = any($1)
+        select job_id, position, revision, name from artifacts where job_id = any($1) and replaced_by is null
         group by job_id, position, revision, name having count(*) > 1""",
     "a job that succeeded has one asset version, any other none": """
         select j.id, j.status, count(v.job_id) as versions
