@@ -33,6 +33,8 @@ CONNECTIONS_MAX = 256
 #: As many as webhooks at once: name servers that do not answer keep nobody else waiting.
 _LOOKUPS_MAX = 128
 _CHUNK = 16 * 1024
+#: What the parser says of strange texts: `https://::1[0x7f]:@` makes it look beyond the end of a string.
+_NO_URL = (ValueError, TypeError, LookupError)
 _WEB_PORTS = frozenset({80, 443})
 #: Stays with the origin that it was meant for.
 _CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -44,6 +46,7 @@ _UNICAST = ip_network("2000::/3")
 _NOT_HOSTS = tuple(
     ip_network(text) for text in ("2001::/32", "2002::/16", "3fff::/20", "192.88.99.0/24", "192.0.0.0/24")
 )
+_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.ASCII | re.IGNORECASE)
 #: The last label of a host that some resolver would read as an address: decimal, octal, hexadecimal.
 _NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)", re.ASCII)
 
@@ -122,10 +125,12 @@ class Policy:
         try:
             url = URL(text)
             host, port = url.host, url.port
-        except (ValueError, TypeError):
+        except _NO_URL:
             raise Refused("This is no URL.") from None
         if url.scheme not in {"http", "https"} or not host or not port:
             raise Refused("The URL must begin with https:// and name a host.")
+        if not _literal(host) and not _NAME.fullmatch(url.raw_host or ""):
+            raise Refused("The URL's host is no name that can be looked up.")
         if url.user is not None or url.password is not None or "@" in url.raw_authority:
             raise Refused("The URL must not hold a user name or password.")
         allowed = self._names(host)
@@ -311,7 +316,7 @@ class Outbound:
 def _joined(base: URL, location: str) -> str:
     try:
         return str(base.join(URL(location)))
-    except ValueError:
+    except _NO_URL:
         raise Refused("The redirect leads to no URL.") from None
 
 
