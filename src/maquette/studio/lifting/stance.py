@@ -235,9 +235,12 @@ def _upper(trunk: Mask, belly: int, facing: int, between: slice) -> list[tuple[M
     core = np.asarray(ndimage.distance_transform_edt(inside <= radius)) <= radius + 1
     labels, count = ndimage.label(rest & ~core)
     middle = (between.start + between.stop) / 2
+    foremost = int((np.flatnonzero(rest.any(0)) * facing).max())
     for label in range(1, count + 1):
         part = labels == label
-        rows = np.nonzero(part)[0]
+        rows, columns = np.nonzero(part)
+        if (columns * facing).max() >= foremost - 2:
+            continue  # the nose
         root = ndimage.binary_dilation(part) & rest & ~part
         if not root.any() or not 12 <= len(rows) < 0.06 * trunk.sum():
             continue
