@@ -54,7 +54,7 @@ GAITS: Mapping[str, Gait] = {
         sway=0.012, twist=0.04, arch=0.0, nod=0.02, curl=0.9,
     ),
     "run": Gait(
-        period=0.52, footfalls=(0.0, 0.5, 0.1, 0.6), stride=0.36, duty=0.28, lift=0.24, bob=0.06, beats=1,
+        period=0.60, footfalls=(0.0, 0.5, 0.1, 0.6), stride=0.36, duty=0.28, lift=0.24, bob=0.06, beats=1,
         sway=0.0, twist=0.02, arch=0.12, nod=0.10, curl=1.0,
     ),
 }  # fmt: skip

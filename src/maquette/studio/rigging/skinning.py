@@ -139,7 +139,11 @@ def _cotangent_laplacian(positions: Floats, triangles: Ints) -> tuple[sparse.csr
 
 
 def _strongest(weights: Floats, bones: NDArray[np.int64]) -> tuple[Ints, Floats]:
-    order = np.argsort(-weights, axis=1, kind="stable")[:, :_INFLUENCES]
+    order = np.argsort(-weights, axis=1, kind="stable")
+    if weights.shape[1] > _INFLUENCES:
+        # Less what the first one left out has: where two bones change places in the order, nothing jumps.
+        weights = np.maximum(weights - np.take_along_axis(weights, order[:, [_INFLUENCES]], axis=1), 0.0)
+    order = order[:, :_INFLUENCES]
     kept = np.take_along_axis(weights, order, axis=1)
     kept[:, 1:][kept[:, 1:] < _WEIGHT_MIN] = 0.0
     total = kept.sum(axis=1, keepdims=True)

@@ -53,6 +53,8 @@ def choose_template(positions: Floats, triangles: Ints) -> Template:
 def _upright(view: View) -> bool:
     """Whether the front view is no wider than outstretched arms make it, and its top is narrower than its middle, as a head is."""
     rows = np.flatnonzero(view.mask.any(axis=1))
+    if not len(rows):
+        return False
     widths = np.ptp([np.flatnonzero(view.mask[row])[[0, -1]] for row in rows], axis=1) + 1
     top = float(np.median(widths[: max(1, len(rows) // 12)]))
     return bool(widths.max() < _WIDE_MAX * len(rows) and top < _TOP_MAX * widths.max())
