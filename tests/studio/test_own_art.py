@@ -126,6 +126,7 @@ def test_the_template_comes_from_the_mesh_and_bones_lie_inside(
 ) -> None:
     """People get a biped, animals a quadruped, the rest a prop; joints are inside the body; the file is valid."""
     rigged = made(name).rigged
+    assert rigged.outputs["rig_type"] == GALLERY[name].rig_type
     plain = mesh_of(rigged, "rigged.glb")
     assert choose_template(*weld(plain.positions, plain.triangles)).kind == GALLERY[name].rig_type
     data = rigged.files["rigged.glb"].read_bytes()
