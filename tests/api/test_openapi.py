@@ -107,7 +107,7 @@ def test_every_operation_shows_success_and_problems(document: dict[str, Any]) ->
 def test_all_but_files_and_health_need_a_key(document: dict[str, Any]) -> None:
     """Whoever adds an endpoint says so when it needs no key; those that need one can answer 401."""
     for path, _, operation in operations(document):
-        open_to_all = path.startswith("/files/") or path in {"/healthz", "/readyz", "/metrics"}
+        open_to_all = path.startswith("/files/") or path in {"/", "/healthz", "/readyz", "/metrics"}
         assert ("security" in operation) != open_to_all, path
         assert ("401" in operation["responses"]) != open_to_all, path
 

@@ -49,7 +49,6 @@ async def test_the_root_says_what_this_is(client: Any) -> None:
         assert path == "/readyz" or (await client.get(path)).status_code == 200
     page = await client.get("/", headers={"accept": "text/html,*/*"})
     assert "<h1>Maquette" in page.text
-    assert ((await client.head("/healthz")).status_code, (await client.head("/healthz")).content) == (
-        200,
-        b"",
-    )
+    for path in ("/", "/healthz"):
+        probed = await client.head(path)
+        assert (probed.status_code, probed.content) == (200, b"")

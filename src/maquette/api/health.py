@@ -20,6 +20,7 @@ def router(metrics: Metrics, relay: RelayCollector) -> APIRouter:
     """Return the addresses that need no key and tell nothing about anybody."""
     routes = APIRouter(tags=["health"])
 
+    @routes.head("/", include_in_schema=False)  # for probes that want no body
     @routes.get(
         "/",
         operation_id="get_root",
@@ -35,7 +36,7 @@ def router(metrics: Metrics, relay: RelayCollector) -> APIRouter:
         now = moment(datetime.now(UTC))
         return answer({"name": "Maquette", "version": maquette.__version__, "time": now, "urls": urls})
 
-    @routes.head("/healthz", include_in_schema=False)  # for probes that want no body
+    @routes.head("/healthz", include_in_schema=False)
     @routes.get(
         "/healthz",
         operation_id="get_health",
