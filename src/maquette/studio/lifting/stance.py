@@ -124,6 +124,8 @@ def _legs(mask: Mask, split: int, belly: int) -> tuple[list[Mask], list[Mask]] |
         sides[int(columns.mean() > split)].append(part)
     widths: list[int] = []
     for side in sides:
+        if not side:
+            return None
         spans, runs = zip(*(_across(leg[belly + clearance // 2]) for leg in side), strict=True)
         if max(spans) > _GROUP_WIDE * clearance or max(runs) > _LEG_WIDE * clearance or not sum(runs):
             return None
@@ -230,6 +232,8 @@ def _upper(trunk: Mask, belly: int, facing: int, between: slice) -> list[tuple[M
     back = _back(trunk, belly, between)
     found = [(part, "wing") for part in _wings(trunk, belly, back, between)]
     rest = trunk & ~np.logical_or.reduce([trunk & False, *(part for part, _ in found)])
+    if not rest.any():
+        return []  # one wide block above the legs is no pair of wings
     inside = ndimage.distance_transform_edt(np.pad(rest, 1))[1:-1, 1:-1]
     radius = 0.42 * float(inside.max())
     core = np.asarray(ndimage.distance_transform_edt(inside <= radius)) <= radius + 1
