@@ -76,7 +76,7 @@ def _plan(regions: Regions, solid: Mask, rgb: Pixels) -> tuple[Ints, Mask]:
     sources = solid & ~hole & common[material]
     behind = _covered(material, hole, sources if sources.any() else solid & ~hole)
     if face:
-        head = convex_hull_image(regions.labels == face)
+        head = convex_hull_image(regions.labels == face)  # type: ignore[no-untyped-call]  # skimage is untyped here
         within = np.bincount(regions.labels[head], minlength=regions.count + 1)
         head |= (~stays & (within > 0.4 * sizes))[regions.labels] & solid
         behind[ndimage.binary_dilation(head, iterations=_GROW)] = over
@@ -154,7 +154,7 @@ def _skin(regions: Regions, sizes: Ints, rgb: Pixels) -> int:
         patch = regions.labels == label
         y, x = (float(values.mean()) for values in np.nonzero(patch))
         aside = abs(x - (columns[0] + columns[-1]) / 2) / len(columns)
-        light, a, b = rgb2lab(np.median(rgb[patch], axis=0)[None, None])[0, 0]  # type: ignore[no-untyped-call]  # skimage is untyped here
+        light, a, b = rgb2lab(np.median(rgb[patch], axis=0)[None, None])[0, 0]
         hue, chroma = np.degrees(np.arctan2(b, a)), np.hypot(a, b)
         covered = regions.labels[rows[0] : box[0].start, round(x)]
         if (

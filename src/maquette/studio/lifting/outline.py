@@ -105,9 +105,9 @@ def outline(alpha: NDArray[np.float32], resolution: int) -> Outline:
     fine = np.pad(np.asarray(doubled) > 0.35, 2 * PAD)
     signed = (ndimage.distance_transform_edt(fine) - ndimage.distance_transform_edt(~fine)) / 2
     distance = signed.reshape(signed.shape[0] // 2, 2, -1, 2).mean((1, 3))
-    if not (distance > 0).any():
-        raise StudioInputError("image_blank", "The image shows nothing but lines too thin to lift.")
     mask = _without_specks(distance > 0)
+    if not mask.any():
+        raise StudioInputError("image_blank", "The image shows nothing but lines too thin to lift.")
     distance = np.where(mask, distance, np.minimum(distance, -0.25))
     return Outline(mask, distance, cell, left, top, width, height)
 

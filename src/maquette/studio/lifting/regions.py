@@ -76,7 +76,7 @@ def _features(rgb: Pixels) -> Floats:
     from skimage.color import rgb2lab
 
     smooth = np.stack([ndimage.median_filter(rgb[..., k], size=5) for k in range(3)], -1)
-    lab: Floats = rgb2lab(np.clip(smooth, 0, 1))  # type: ignore[no-untyped-call]  # skimage is untyped here
+    lab: Floats = rgb2lab(np.clip(smooth, 0, 1))
     # Light scales L + 16, a and b alike: their quotients are the material's own.
     tone = _CHROMA / (lab[..., :1] + 16)
     return np.concatenate([lab[..., :1] * _LIGHTNESS, lab[..., 1:] * tone], axis=-1)
@@ -136,13 +136,13 @@ def _merged(labels: Ints, features: Floats) -> tuple[Ints, Ints]:
     """Join neighbours of about one hue: light and shadow on one material, also across a drawn line. Then name the materials."""
     count = int(labels.max())
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    sums = np.stack(
+    sums: Floats = np.stack(
         [np.bincount(labels.ravel(), features[..., k].ravel(), count + 1) for k in range(3)], axis=1
-    )
+    ).astype(np.float64)
     joined = _joined(_neighbours(labels, count), sums, sizes, _ALIKE)
     found, index = np.unique(joined, return_inverse=True)
     labels = index[labels]
-    sums = np.stack([np.bincount(index, sums[:, k]) for k in range(3)], axis=1)
+    sums = np.stack([np.bincount(index, sums[:, k]) for k in range(3)], axis=1).astype(np.float64)
     sizes = np.bincount(index, sizes).astype(np.int64)
     everyone = np.ones((len(found), len(found)), np.bool_)
     everyone[0] = everyone[:, 0] = False
