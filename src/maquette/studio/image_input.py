@@ -118,7 +118,7 @@ def _is_line_drawing(inside: NDArray[np.bool_], filled: NDArray[np.bool_]) -> bo
     if not inside.any() or inside.sum() > _DRAWN_MAX * filled.sum():
         return False
     depths = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1][inside]
-    return float(np.quantile(depths, 0.75)) < _STROKE * max(inside.shape)
+    return bool(np.quantile(depths, 0.75) < _STROKE * max(inside.shape))
 
 
 def _connected_background(near: NDArray[np.bool_], border: NDArray[np.bool_]) -> NDArray[np.bool_]:
