@@ -79,7 +79,7 @@ def standard_quadruped(positions: Floats) -> Quadruped:
     low, high = positions.min(axis=0), positions.max(axis=0)
 
     def at(x: float, y: float, z: float) -> Floats:
-        return low + (high - low) * ((x + 1) / 2, y, z)
+        return np.asarray(low + (high - low) * ((x + 1) / 2, y, z))
 
     def leg(side: float, z: float) -> Leg:
         x = 0.55 * side
