@@ -266,6 +266,23 @@ async def test_following_a_job_that_has_ended_from_its_last_event_ends(house: Ho
     assert await asyncio.wait_for(rest(), 5) == []
 
 
+@pytest.mark.parametrize("gone", ["events", "job"])
+async def test_following_what_retention_has_taken_ends(house: House, gone: str) -> None:
+    """An old job tells what is left of it, if anything, and its stream ends: nobody waits for what is gone."""
+    view = await house.submit("2D")
+    job = (await jobs.cancel(house.deps, house.user, view.job.id)).job
+    stream = await jobs.events(house.deps, house.user, job.id, 0)
+    async with house.deps.database.connection() as connection:
+        await connection.execute("delete from outbox where job_id = $1", job.id)
+        if gone == "job":
+            await connection.execute("delete from jobs where id = $1", job.id)
+
+    async def rest() -> list[object]:
+        return [item async for item in stream]
+
+    assert await asyncio.wait_for(rest(), 5) == []
+
+
 async def test_a_step_is_redone_as_often_as_revisions_can_be_counted(house: House) -> None:
     """The last one is refused as what it is, and the gate stays open for another answer."""
     view = await house.submit("2D")

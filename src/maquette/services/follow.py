@@ -16,6 +16,7 @@ from maquette.store.events import Pulse, Running
 
 _LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.25
+QUIET_SECONDS = 15.0
 PAGE = 200
 
 
@@ -111,9 +112,13 @@ async def follow(
             news.clear()
             async with database.connection() as connection:
                 page = await event_rows.of_job(connection, job_id, after, PAGE)
-                pulse = None if page else (await event_rows.pulses(connection, [job_id])).get(job_id)
-            if pulse is not None and pulse.status in TERMINAL and pulse.sequence <= after:
-                return  # the follower knows the end already
+                if not page:
+                    pulse = (await event_rows.pulses(connection, [job_id])).get(job_id)
+                    if pulse is None or pulse.status in TERMINAL:
+                        # All has been told by now: retention may have left little of it, or not even the job.
+                        page = await event_rows.of_job(connection, job_id, after, PAGE)
+                        if not page:
+                            return
             for event in page:
                 after = event.sequence
                 yield event
@@ -127,8 +132,10 @@ async def follow(
                 continue
             if not hub.running:
                 return
+            # Not wait_for(): before Python 3.12 it swallows being canceled when news comes at that moment.
             try:
-                await asyncio.wait_for(news.wait(), 15.0)
+                async with asyncio.timeout(QUIET_SECONDS):
+                    await news.wait()
             except TimeoutError:
                 yield None
     finally:
