@@ -472,6 +472,31 @@ async def test_cleaning_and_working_do_not_deadlock(house: House) -> None:
         )
 
 
+async def test_cleaning_and_delivering_lock_in_one_order(house: House, database: asyncpg.Connection) -> None:
+    """A try that is written down while its job goes comes first: endpoint, lane, delivery, for both."""
+    view = await house.submit("2D", webhook_url="https://receiver.example/hook")
+    job = (await jobs.cancel(house.deps, house.user, view.job.id)).job
+    hook = await database.fetchval("select id from webhooks where job_id = $1", job.id)
+    key = (job.id, job.project_id, hook)
+    await database.execute("insert into webhook_lanes values ($3, $1, $2, now())", *key)
+    await database.execute(
+        "insert into webhook_deliveries select $1, $2, $3, $1, 1, $1, 'JobCreated', '', 'pending', 0, 0, now(), null,"
+        " now()",
+        *key,
+    )
+    async with database.transaction():
+        await database.execute("update webhooks set failing_since = now() where id = $1", hook)
+        cleaning = asyncio.create_task(clean(house, "jobs"))
+        async with asyncio.timeout(5):
+            while not await database.fetchval("select count(*) from pg_locks where not granted"):  # noqa: ASYNC110 - a lock is no event
+                await asyncio.sleep(0.01)
+        await database.execute("select from webhook_lanes where webhook_id = $1 for update", hook)
+        await database.execute("update webhook_deliveries set attempts = 1 where webhook_id = $1", hook)
+    assert (await cleaning)["jobs"].rows == 1
+    for table in ("webhooks", "webhook_lanes", "webhook_deliveries"):
+        assert await database.fetchval(f"select count(*) from {table}") == 0
+
+
 @pytest.mark.parametrize(
     ("chosen", "expected"),
     [

@@ -107,9 +107,10 @@ async def delete_jobs(connection: Connection, job_ids: Sequence[UUID], artifact_
     await connection.execute(_SQL["delete_artifacts"], artifact_ids)
     for statement in (
         _SQL["delete_request_keys_of_jobs"],
+        _SQL["lock_webhooks"],
+        _SQL["delete_webhook_lanes"],
         _SQL["delete_webhook_attempts"],
         _SQL["delete_webhook_deliveries"],
-        _SQL["delete_webhook_lanes"],
         _SQL["delete_webhooks"],
         _SQL["delete_decisions"],
         _SQL["delete_dead_letters"],

@@ -93,6 +93,10 @@ on conflict do nothing
 delete from request_keys k using jobs j
 where j.id = any($1::uuid[]) and k.project_id = j.project_id and k.created_at = j.created_at and k.job_id = j.id
 
+-- name: lock_webhooks
+-- Lock order of deliveries: the endpoint, its lane, its delivery.
+select from webhooks where job_id = any($1::uuid[]) order by id for update
+
 -- name: delete_webhook_attempts
 delete from webhook_attempts t using webhook_deliveries d, webhooks w
 where w.job_id = any($1::uuid[]) and d.webhook_id = w.id and t.delivery_id = d.id
