@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import pytest
 from house import House
 from own_work import bring, glb, told
 
 from maquette import wire
 from maquette.domain import typeid
+from maquette.domain.errors import Invalid
 from maquette.domain.events import EventType
 from maquette.domain.job import JobStatus, Place, StepStatus, step_id
 from maquette.services import jobs, projects
@@ -159,3 +161,13 @@ async def test_a_hand_fixed_file_is_taken_over_too(house: House) -> None:
     [task] = await house.claim()
     heir = next(item for item in view.artifacts if "replaces" in item.attributes)
     assert (task.step, [item.sha256 for item in task.inputs]) == ("rig", [heir.sha256])
+
+
+async def test_a_step_that_does_not_run_takes_no_changes(house: House) -> None:
+    """Parameters for a skipped step would do nothing: the reviewer is told so, the gate stays open."""
+    view = await house.submit("3D", skip=["rig", "anim"])
+    await house.work()
+    view = await house.view(view.job.id)
+    with pytest.raises(Invalid, match="rig is not redone"):
+        await house.review(view, "approved", changes={"params": {"rig": {"height_meters": 2.0}}})
+    assert (await house.view(view.job.id)).job.gate_open

@@ -152,7 +152,10 @@ def _effective(
         return None
     pipeline, before = view.job.pipeline, view.row.effective
     begin = first if verdict is Verdict.REJECTED else first + 1
-    redone = [spec.name for spec in pipeline.steps[begin:]]
+    left_out = view.job.skipped | view.job.provided
+    redone = [
+        spec.name for place, spec in enumerate(pipeline.steps) if place >= begin and place not in left_out
+    ]
     changes = _checked(changes, redone)
     brief = changed(_brief_in_force(view), changes)
     complete_params(pipeline, brief.params, ("changes", "params"))
