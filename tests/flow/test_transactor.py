@@ -25,7 +25,7 @@ from maquette.domain.job import Job, JobStatus, Place
 from maquette.services import assets, execution, jobs, reviews
 from maquette.services.ids import new_id
 from maquette.services.orders import NewJob, Order
-from maquette.store import projects, reading
+from maquette.store import projects
 from maquette.store.jobs import BriefRow
 
 
