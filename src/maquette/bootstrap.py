@@ -25,9 +25,9 @@ from maquette.domain import typeid
 from maquette.domain.errors import NotFound, Unauthenticated
 from maquette.domain.principal import Principal
 from maquette.domain.retention import Policy
+from maquette.maintenance.gates import GateKeeper
 from maquette.maintenance.partitions import Partitions
 from maquette.maintenance.relay import Relay
-from maquette.maintenance.gates import GateKeeper
 from maquette.maintenance.retention import RetentionLoop
 from maquette.maintenance.staging import StagingSweeper
 from maquette.maintenance.sweeper import Sweeper
