@@ -59,6 +59,36 @@ async def test_unknown_fields_and_tasks_are_no_errors(live: Any) -> None:
     assert (answer.status_code, answer.json()["verdicts"][0]["verdict"]) == (200, "stale")
 
 
+async def test_a_garbled_id_concerns_its_own_item_alone(live: Any) -> None:
+    """In one request with a good one, each of the three ways to name a task: the good one is served."""
+    await live.brief()
+    [task] = (await live.worker.post("/worker/claims", json=live.claim())).json()["tasks"]
+    good = {"task_id": task["task_id"], "fence": task["fence"]}
+    garbled = [
+        {**good, "task_id": text} for text in ("", "task_", "job_" + "0" * 26, "task_" + "z" * 26, "ä" * 900)
+    ]
+    file = {"name": "a.png", "media_type": "image/png", "bytes": 1, "sha256": "a" * 64}
+
+    async def verdicts(path: str, **body: Any) -> list[str]:
+        response = await live.worker.post(f"/worker/{path}", json=body)
+        assert response.status_code == 200, response.text
+        [items] = [value for value in response.json().values() if isinstance(value, list)]
+        return [item["verdict"] for item in items]
+
+    stale = ["stale"] * len(garbled)
+    beat = {"worker_epoch": live.claim()["worker_epoch"], "worker": "w"}
+    assert await verdicts("heartbeats", held=[*garbled, good], **beat) == [*stale, "held"]
+    assert await verdicts("uploads", uploads=[item | file for item in [*garbled, good]]) == [
+        *stale,
+        "applied",
+    ]
+    for status in ("succeeded", "canceled"):
+        ended = [item | {"status": status} for item in garbled]
+        assert await verdicts("outcomes", outcomes=ended) == stale
+    failed = [item | {"status": "failed"} for item in [*garbled, good]]
+    assert await verdicts("outcomes", outcomes=failed) == [*stale, "applied"]
+
+
 async def test_garbage_on_the_worker_endpoints_is_4xx(live: Any) -> None:
     """Wrong ids, numbers at the ends of their types and unsound JSON never reach a 5xx."""
     numbers = [0, -1, 2**63 - 1, -(2**63), 2**64, 1.5, 1e308]
@@ -124,6 +154,10 @@ async def test_people_and_strangers_are_no_workers(live: Any) -> None:
                 "uploads": {"uploads": []},
             }[path]
             assert (await client.post(f"/worker/{path}", json=body)).status_code == status, path
+            unread = await client.post(f"/worker/{path}", content=b"{")
+            assert unread.status_code == status, (
+                "who may not is told so before anybody looks at what was sent"
+            )
     for path in ("/jobs", "/projects", f"/projects/{live.project_id}", f"/projects/{live.project_id}/assets"):
         assert (await live.worker.get(path)).status_code == 403, path
 

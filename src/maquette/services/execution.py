@@ -24,6 +24,8 @@ CAPACITY_MAX = 200
 #: A worker may hold what several claims gave it, and what it has finished but not heard a verdict on.
 HELD_MAX = 2000
 WAIT_SECONDS_MAX = 30.0
+#: The job that no task belongs to: ids have a time in them and are never this one.
+_NOBODYS = UUID(int=0)
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -255,8 +257,14 @@ def _uuid(text: str, field: str) -> UUID:
 
 
 def _job_id(task_id: str) -> UUID:
-    """Return the job of a task: it has one live task at most, so the id is the same under another prefix."""
-    return typeid.decode("task", task_id)
+    """Return the job of a task: it has one live task at most, so the id is the same under another prefix.
+
+    What is no id is nobody's task, as one that never was: it gets that verdict, and its neighbours theirs.
+    """
+    try:
+        return typeid.decode("task", task_id)
+    except NotFound:
+        return _NOBODYS
 
 
 def _answer(deps: Deps, claim_id: str, handouts: Sequence[Handout]) -> wire.ClaimAnswer:
