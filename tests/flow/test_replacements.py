@@ -9,7 +9,7 @@ from own_work import bring, glb, png, told
 from maquette.domain import typeid
 from maquette.domain.errors import Invalid
 from maquette.domain.events import EventType
-from maquette.domain.job import JobStatus
+from maquette.domain.job import FILE_NAME, JobStatus
 from maquette.services import assets
 from maquette.services.ids import new_id
 from maquette.services.jobs import JobView
@@ -117,3 +117,17 @@ async def test_what_cannot_stand_for_it_is_refused(house: House, case: str) -> N
         await house.review(view, "rejected" if case == "rejected" else "approved", replacements=wish)
     assert caught.value.details[0].loc[0] == "replacements"
     assert (await house.view(view.job.id)).job.status is JobStatus.AWAITING_REVIEW
+
+
+async def test_a_name_that_grows_too_long_stays_a_name(house: House) -> None:
+    """The longer suffix is kept and the name's end gives way: cut at its front, it could begin with a dot."""
+    view = await house.submit("3D", skip=["rig", "anim"])
+    [task] = await house.claim()
+    made = await house.stored(task, f"a.{'b' * 115}.p", png(1), "image/png")
+    await house.report(house.made(task, made))
+    view = await house.view(view.job.id)
+    upload = await bring(house, png(99), "fixed.png")
+    view = await house.review(view, "approved", replacements={art(view.artifacts[0]): upload})
+    [heir] = [item for item in view.artifacts if item.replaced_by is None]
+    assert FILE_NAME.fullmatch(heir.name)
+    assert heir.name.endswith(".png")

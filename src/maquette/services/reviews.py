@@ -130,9 +130,10 @@ async def _replacements(
             )
         await require_usable(deps, upload, loc)
         heir = uploaded(view.job.id, original.position, original.step, upload, original.kind)
-        name_ = PurePosixPath(original.name).stem + PurePosixPath(upload.name).suffix
+        suffix = PurePosixPath(upload.name).suffix
+        named = PurePosixPath(original.name).stem[: 120 - len(suffix)] + suffix
         attributes = {**heir.attributes, "replaces": name}
-        heir = replace(heir, revision=original.revision, name=name_[-120:], attributes=attributes)
+        heir = replace(heir, revision=original.revision, name=named, attributes=attributes)
         replacements.append(commands.Replacement(original.id, text, heir))
     return tuple(replacements)
 
