@@ -1,4 +1,4 @@
-"""Migrations: numbered SQL files, applied in order under one lock, each in its own transaction.
+"""Migrations: numbered SQL files, applied in order under one lock, all that are missing in one transaction.
 
 ``NNNN_pre_name.sql`` runs before new code starts and must suit the old code; ``NNNN_post_name.sql`` runs once
 the old code is gone. A file that was applied never changes: its checksum is kept and compared.
