@@ -24,6 +24,7 @@ class InputArtifact(msgspec.Struct, frozen=True, kw_only=True):
     """Step that made it; ``reference`` for an upload that came with the brief."""
     kind: str
     name: str
+    """A plain file name, not unique among a task's inputs: two people may both bring a ``sketch.png``."""
     media_type: str
     bytes: int
     sha256: str

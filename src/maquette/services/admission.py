@@ -102,6 +102,8 @@ def judge(brief: Brief, style: Style) -> None:
 
 def _known_uploads(wanted: Collection[str], uploads: Mapping[UUID, Upload]) -> tuple[UUID, ...]:
     ids = tuple(typeid.decode("upl", item) for item in wanted)
+    if len(set(ids)) != len(ids):
+        raise Invalid.field(("reference_uploads",), "must name different uploads")
     missing = set(ids) - set(uploads)
     if missing:
         raise Invalid.field(
