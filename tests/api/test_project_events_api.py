@@ -151,3 +151,5 @@ async def test_metrics_tell_what_waits_for_the_relay(live: Any) -> None:
     assert float(numbers['maquette_sink_published_events_total{sink="counting"}']) == 1
     assert float(numbers['maquette_sink_undelivered_events{sink="counting"}']) == 0
     assert float(numbers['maquette_sink_failures_total{sink="counting"}']) == 0
+    assert float(numbers["maquette_webhook_pending_deliveries"]) == 0
+    assert float(numbers["maquette_webhook_oldest_due_seconds"]) == 0

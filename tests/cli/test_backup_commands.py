@@ -14,8 +14,11 @@ from house import House, furnish
 from maquette.bootstrap import open_deps, provision
 from maquette.domain.principal import Principal
 from maquette.domain.typeid import decode
-from maquette.services import projects
+from maquette.services import projects, webhooks
+from maquette.services.ids import new_id
 from maquette.settings import load
+from maquette.store import deliveries
+from maquette.store.deliveries import NewDelivery
 from maquette.supervisor.data_dir import with_secrets
 
 Command = Callable[..., Any]
@@ -106,6 +109,59 @@ def test_a_restored_database_forgets_the_old_server(
     assert (count, gate_open) == (1, True)
     checked = maquette("integrity", "--deep", "--json").json
     assert (checked["problems"], checked["orphans"], checked["objects"]) == (0, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "disabled", "pending"), [([], 2, 0), (["--keep-webhooks"], 0, 1)], ids=["safe", "kept"]
+)
+def test_receivers_do_not_hear_of_the_same_jobs_from_two_installations(
+    maquette: Command,
+    at: Callable[[str, str], Path],
+    database_url: str,
+    empty_database_url: str,
+    options: list[str],
+    disabled: int,
+    pending: int,
+) -> None:
+    """A restore disables the webhooks of projects and jobs, drops what is pending, tells each one's stream and says so;
+    with --keep-webhooks all stays."""
+
+    async def with_webhooks(house: House) -> None:
+        url = "https://receiver.example/hook"
+        made = await webhooks.create(
+            house.deps, house.user, decode("prj", house.project), url=url, name="", events=[]
+        )
+        gone = await webhooks.create(
+            house.deps, house.user, decode("prj", house.project), url=url, name="", events=[]
+        )
+        await webhooks.set_enabled(house.deps, house.user, gone.webhook.id, enabled=False)
+        view = await house.submit("2D", webhook_url=url)
+        event = NewDelivery(
+            new_id(), made.webhook.project_id, made.webhook.id, view.job.id, 1, new_id(), "JobCreated", b"{}"
+        )
+        async with house.deps.database.transaction() as connection:
+            await deliveries.enqueue(connection, [event], None)
+
+    at("old", database_url)
+    in_house(with_webhooks)
+    assert maquette("backup", "b").status == 0
+    at("new", empty_database_url)
+    restored = maquette("restore", "b", *options)
+    assert restored.status == 0, restored.err
+    assert ("2 webhooks are disabled" in restored.err) == (disabled == 2)
+
+    async def look() -> tuple[list[str], int, int]:
+        async with open_deps(with_secrets(load())) as deps, deps.database.connection() as connection:
+            reasons = await connection.fetch(
+                "select disabled_reason as why from webhooks where disabled_at is not null"
+            )
+            waiting = await deliveries.backlog(connection)
+            told = await connection.fetchval("select count(*) from outbox where type = 'WebhookDisabled'")
+            return [row["why"] for row in reasons], waiting.pending, told
+
+    reasons, left, told = asyncio.run(look())
+    assert sorted(reasons) == ["disabled by hand", *[webhooks.RESTORED] * disabled]
+    assert (left, told) == (pending, 1 + disabled), "the one by hand was told, too"
 
 
 def test_nothing_is_ever_overwritten(

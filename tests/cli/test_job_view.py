@@ -53,6 +53,15 @@ def test_words_say_why_a_step_waits() -> None:
     )
 
 
+def test_a_hold_further_on_is_shown_where_it_holds() -> None:
+    """`job pause --before` leaves a word at the step that will not begin."""
+    steps = (step("text_to_image", 0, **RUNNING), step("refine", 1))
+    lines = drawn(JobView(job("running", *steps, hold_before="refine")), 100)
+    assert [line for line in lines if "holds before it begins" in line] == [
+        line for line in lines if " refine " in line
+    ]
+
+
 def test_seconds_count_until_now_while_it_runs() -> None:
     """A finished step took its time; a running one has taken the time until now; a clock behind gives no minus."""
     now = datetime(2026, 1, 1, 0, 0, 9, tzinfo=UTC)

@@ -18,7 +18,8 @@ from prometheus_client.registry import Collector
 
 from maquette.domain.errors import Unavailable
 from maquette.services.deps import Deps
-from maquette.store import outbox
+from maquette.store import deliveries, outbox
+from maquette.store.deliveries import Backlog
 from maquette.store.outbox import SinkState, Waiting
 
 #: A label per method a client may invent would let anybody fill the memory.
@@ -98,12 +99,12 @@ class TransactorCollector(Collector):
 
 
 class RelayCollector(Collector):
-    """What waits to be published, and what became of it at each sink: read from the database, for all processes."""
+    """What waits to be published and delivered, and what became of it at each sink: read from the database, for all processes."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._read_at = -_READ_SECONDS
-        self._state: tuple[Waiting, list[SinkState]] | None = None
+        self._state: tuple[Waiting, list[SinkState], Backlog] | None = None
 
     async def refresh(self) -> None:
         """Read it anew, but not more often than every two seconds; without the database there is nothing to show."""
@@ -112,7 +113,7 @@ class RelayCollector(Collector):
         self._read_at = time.monotonic()
         try:
             async with self._deps.database.connection() as connection:
-                self._state = await outbox.waiting(connection)
+                self._state = (*await outbox.waiting(connection), await deliveries.backlog(connection))
         except Unavailable:
             self._state = None
 
@@ -120,7 +121,17 @@ class RelayCollector(Collector):
         """Return the gauges and counters as of the last reading."""
         if self._state is None:
             return
-        waiting, sinks = self._state
+        waiting, sinks, webhooks = self._state
+        yield GaugeMetricFamily(
+            "maquette_webhook_pending_deliveries",
+            "Deliveries to webhooks that wait for a first or another try, counted to 10000",
+            value=webhooks.pending,
+        )
+        yield GaugeMetricFamily(
+            "maquette_webhook_oldest_due_seconds",
+            "How long the delivery that has been due longest waits; 0 when none is",
+            value=webhooks.due_seconds,
+        )
         yield GaugeMetricFamily(
             "maquette_outbox_events", "Events that wait to be relayed, counted to 10000", value=waiting.events
         )

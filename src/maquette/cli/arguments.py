@@ -10,7 +10,7 @@ from maquette.cli.output import CommandError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 JobId = Annotated[str, typer.Argument(help="job_…", metavar="JOB", autocompletion=complete.jobs)]
-AssetType = Annotated[Literal["3D", "2D"], typer.Option("--type", case_sensitive=False, help="Pipeline.")]
+AssetType = Annotated[Literal["2D", "3D"], typer.Option("--type", case_sensitive=False, help="Pipeline.")]
 #: As the domain has them, whose import would cost `--help` a tenth of its time.
 JobStatus = Literal["queued", "running", "awaiting_review", "paused", "succeeded", "failed", "canceled"]
 Project = Annotated[

@@ -27,7 +27,7 @@ Role = Annotated[list[str] | None, typer.Option(help="Only files of this role; m
 def list_assets(
     project: Project = "",
     asset_type: Annotated[
-        Literal["3D", "2D"] | None, typer.Option("--type", case_sensitive=False, help="Only of this type.")
+        Literal["2D", "3D"] | None, typer.Option("--type", case_sensitive=False, help="Only of this type.")
     ] = None,
     path: Annotated[str, typer.Option(help="A library path, or a folder of it.")] = "",
     text: Annotated[str, typer.Option(help="Words of path or brief; all must occur.")] = "",

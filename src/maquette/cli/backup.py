@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from maquette.cli.arguments import Json
 from maquette.cli.output import CommandError, err, print_fields, print_json
 from maquette.cli.serving import database_errors
 from maquette.settings import Settings, load
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from maquette.services.backup import Progress
     from maquette.services.backup_folder import Folder, Manifest
 
-Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON, for programs.")]
 _PACKED = (".tar",)
 _STAGING = ".restoring"
 T = TypeVar("T")
@@ -81,6 +81,13 @@ def backup(
 
 def restore(
     source: Annotated[Path, typer.Argument(help="What `backup` made.", metavar="DIR|FILE.tar")],
+    keep_webhooks: Annotated[
+        bool,
+        typer.Option(
+            "--keep-webhooks",
+            help="Go on sending to webhooks: when this takes the old installation's place. Default: disable them.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Restore a backup into MAQUETTE_DATA_DIR, which must be empty (and MAQUETTE_DATABASE_URL, where it is set)."""
@@ -102,9 +109,16 @@ def restore(
             folder_file = folder.root / "secrets" / name
             Folder(staging).write_private(name, folder_file.read_bytes())
         with _progress() as show:
-            _restore(staged, folder, manifest, show)
-    _tell(manifest, settings.data_dir, json=json)
+            disabled = _restore(staged, folder, manifest, show, keep_webhooks=keep_webhooks)
+    _tell(manifest, settings.data_dir, json=json, webhooks_disabled=disabled)
     if not json:
+        if disabled:
+            count = "1 webhook is" if disabled == 1 else f"{disabled:,} webhooks are"
+            err().print(
+                f"[yellow]{count} disabled, so that no receiver hears of the same jobs from two installations.[/yellow]\n"
+                "[dim]Where this one takes the old one's place: maquette webhook enable WEBHOOK, or restore with "
+                "--keep-webhooks.[/dim]"
+            )
         advice = (
             "`maquette up` starts it."
             if not settings.database_url
@@ -118,9 +132,14 @@ def restore(
 
 
 def _restore(
-    settings: Settings, folder: "Folder", manifest: "Manifest", show: "Callable[[Progress], None]"
-) -> None:
-    """Objects first, the database last: it is what says that there is something."""
+    settings: Settings,
+    folder: "Folder",
+    manifest: "Manifest",
+    show: "Callable[[Progress], None]",
+    *,
+    keep_webhooks: bool,
+) -> int:
+    """Objects first, the database last: it is what says that there is something. Return the webhooks disabled."""
     import asyncio
 
     from maquette.bootstrap import local_objects
@@ -136,17 +155,18 @@ def _restore(
         finally:
             await database.close()
 
-    def fill(url: str) -> None:
+    def fill(url: str) -> int:
         asyncio.run(with_open(url, backups.require_empty))
         asyncio.run(backups.put_objects(folder, manifest, local_objects(settings), show))
         dump.restore(url, folder.root / manifest.database.name, server_version=manifest.server_version)
-        asyncio.run(with_open(url, lambda database: backups.settle(database, manifest)))
+        return asyncio.run(
+            with_open(url, lambda database: backups.settle(database, manifest, keep_webhooks=keep_webhooks))
+        )
 
     if settings.database_url:
-        fill(settings.direct_url)
-        return
+        return fill(settings.direct_url)
     with EmbeddedPostgres(settings.data_dir / "postgres") as server:
-        fill(server.url)
+        return fill(server.url)
 
 
 @contextmanager
@@ -195,7 +215,8 @@ def _unpacked(source: Path) -> Iterator[Path]:
     try:
         archive = tarfile.open(source)  # noqa: SIM115 - closed below; only opening tells what it is
     except (OSError, tarfile.TarError) as error:
-        raise CommandError(f"{source} is no backup: {error}.", "Name the folder or the FILE.tar.") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CommandError(f"{source} is no backup: {reason}.", "Name the folder or the FILE.tar.") from None
     with archive, tempfile.TemporaryDirectory(dir=source.parent, prefix=f".{source.name}-") as folder:
         archive.extractall(folder, filter="data")
         [root] = Path(folder).iterdir()
@@ -226,9 +247,9 @@ def _progress() -> "Iterator[Callable[[Progress], None]]":
         yield show
 
 
-def _tell(manifest: "Manifest", place: Path, *, json: bool) -> None:
+def _tell(manifest: "Manifest", place: Path, *, json: bool, **more: int) -> None:
     if json:
-        print_json({"path": str(place), **dataclasses.asdict(manifest)})
+        print_json({"path": str(place), **dataclasses.asdict(manifest), **more})
         return
     counts = manifest.counts
     print_fields(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from maquette.cli.arguments import Json, Limit, Project
 from maquette.cli.output import CommandError, age, err, print_fields, print_json, print_table
 from maquette.settings import load
 
@@ -17,11 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Many briefs at once, as JSON Lines.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 BatchId = Annotated[str, typer.Argument(help="bat_…", metavar="BATCH")]
-Project = Annotated[
-    str, typer.Option("--project", help="Project; default: MAQUETTE_PROJECT_ID or the first one.")
-]
 
 LINES_MAX = 1000
 _ENDED = frozenset({"succeeded", "failed", "canceled"})
@@ -104,6 +101,10 @@ def _follow(client: "Client", batch_id: str) -> dict[str, Any]:
         if batch["jobs"] != told:
             told = batch["jobs"]
             err().print(_summary(told))
+            if told.get("awaiting_review"):
+                err().print(
+                    f"[dim]waiting for you:[/dim] maquette job list --status awaiting_review --batch {batch_id}"
+                )
         if not set(told) - _ENDED:
             return batch
         time.sleep(_POLL_SECONDS)
@@ -112,7 +113,7 @@ def _follow(client: "Client", batch_id: str) -> dict[str, Any]:
 @app.command("list")
 def list_batches(
     project: Project = "",
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20,
+    limit: Limit = 20,
     json: Json = False,
 ) -> None:
     """List batches, newest first."""

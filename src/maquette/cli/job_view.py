@@ -162,6 +162,8 @@ class JobView:
         error = step.get("error")
         if error:
             return Text(_told(error), style="red")
+        if step["name"] == self.job.get("hold_before"):
+            return Text("holds before it begins", style="yellow")
         return Text("  ".join(artifact["name"] for artifact in step.get("artifacts") or []), style="dim")
 
     def _report(self, step: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -143,8 +143,9 @@ def list_jobs(
         JobStatus | None, typer.Option(case_sensitive=False, help="Only in this status.")
     ] = None,
     asset_type: Annotated[
-        Literal["3D", "2D"] | None, typer.Option("--type", case_sensitive=False, help="Only of this type.")
+        Literal["2D", "3D"] | None, typer.Option("--type", case_sensitive=False, help="Only of this type.")
     ] = None,
+    batch: Annotated[str, typer.Option(help="Only of this batch: bat_….")] = "",
     limit: Limit = 20,
     json: Json = False,
 ) -> None:
@@ -153,7 +154,12 @@ def list_jobs(
 
     settings = load()
     with connect(settings) as client:
-        filters = {"project_id": project_of(settings, project), "status": status, "asset_type": asset_type}
+        filters = {
+            "project_id": project_of(settings, project),
+            "status": status,
+            "asset_type": asset_type,
+            "batch_id": batch or None,
+        }
         jobs = list(client.pages("/jobs", limit, **filters))
     if json:
         print_json({"items": jobs})

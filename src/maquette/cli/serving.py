@@ -9,14 +9,13 @@ from urllib.parse import urlsplit
 import typer
 
 from maquette import settings as configuration
+from maquette.cli.arguments import Json
 from maquette.cli.logs import configure
 from maquette.cli.output import CommandError, err, out, print_fields, print_json
 from maquette.settings import Settings
 
 if TYPE_CHECKING:
     from maquette.supervisor.installation import Credentials
-
-Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON, for programs.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -72,7 +72,7 @@ class WebhookLoop:
                 begun = time.monotonic()
                 if await self._guarded(self._start(None)):
                     # What ends together is followed up together, and claims take half of the time at most: with
-                    # 2,000 endpoints that have something due, one takes about 0.1 s.
+                    # 2,000 endpoints that have something due, one took about 0.2 s on two busy cores.
                     await asyncio.sleep(max(PACE_SECONDS, time.monotonic() - begun))
                 else:
                     # Replicas that started together drift apart.

@@ -16,6 +16,7 @@ from pathlib import Path
 import maquette
 from maquette.domain.errors import Conflict, Invalid
 from maquette.ports import ObjectStore, StoredObject
+from maquette.services import webhooks
 from maquette.services.backup_folder import FORMAT, File, Folder, Manifest
 from maquette.store import backup as rows
 from maquette.store import integrity, migrate
@@ -188,8 +189,12 @@ async def require_empty(database: Database) -> None:
             )
 
 
-async def settle(database: Database, manifest: Manifest) -> None:
-    """Bring a restored database up: everything must be there; then it forgets the processes that it had."""
+async def settle(database: Database, manifest: Manifest, *, keep_webhooks: bool) -> int:
+    """Bring a restored database up: everything must be there; then it forgets the processes that it had.
+
+    Returns how many webhooks it disabled. They are, unless they are to be kept: what is restored beside the installation
+    that was backed up, to try or to look, would tell its receivers of the same jobs a second time, and otherwise.
+    """
     async with database.connection() as connection:
         counted = await rows.counts(connection)
     if counted != manifest.counts:
@@ -198,3 +203,4 @@ async def settle(database: Database, manifest: Manifest) -> None:
     await migrate.migrate(database.url)
     async with database.transaction() as connection:
         await rows.settle(connection)
+        return 0 if keep_webhooks else await webhooks.disable_restored(connection)

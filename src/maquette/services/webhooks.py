@@ -17,9 +17,10 @@ from maquette.services.ids import new_id
 from maquette.store import deliveries, reading, steps, webhooks
 from maquette.store.database import Connection
 from maquette.store.deliveries import Delivery
-from maquette.store.webhooks import Webhook
+from maquette.store.webhooks import Disabled, Webhook
 
 BY_HAND = "disabled by hand"
+RESTORED = "restored from a backup: the installation that was backed up may be sending still"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,20 @@ async def disable(connection: Connection, key: UUID, at: datetime, reason: str) 
     disabled = await webhooks.disable(connection, key, at, reason)
     if disabled is None:
         return False
-    event = Event(
+    await steps.insert_events(connection, [_disabled(key, disabled, at, reason)])
+    return True
+
+
+async def disable_restored(connection: Connection) -> int:
+    """Disable all endpoints of a restored installation, whose receivers may hear of it once only; return how many."""
+    at = await webhooks.now(connection)
+    disabled = await webhooks.disable_all(connection, at, RESTORED)
+    await steps.insert_events(connection, [_disabled(key, item, at, RESTORED) for key, item in disabled])
+    return len(disabled)
+
+
+def _disabled(key: UUID, disabled: Disabled, at: datetime, reason: str) -> Event:
+    return Event(
         stream_id=key,
         project_id=disabled.project_id,
         sequence=disabled.sequence,
@@ -203,8 +217,6 @@ async def disable(connection: Connection, key: UUID, at: datetime, reason: str) 
             "failing_since": None if disabled.failing_since is None else timestamp(disabled.failing_since),
         },
     )
-    await steps.insert_events(connection, [event])
-    return True
 
 
 async def test(deps: Deps, principal: Principal, key: UUID) -> UUID:

@@ -67,6 +67,14 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many deliveries are pending, counted to 10,000, and for how long the first that may go has been due."""
+
+    pending: int
+    due_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One try of a delivery."""
 
@@ -235,6 +243,12 @@ async def redeliver(connection: Connection, webhook: UUID, key: UUID) -> bool:
     await connection.execute(_SQL["lock_lane"], webhook, found.stream_id)
     await connection.execute(_SQL["redeliver"], key, webhook)
     return True
+
+
+async def backlog(connection: Connection) -> Backlog:
+    """Return what waits to be delivered, of all projects."""
+    row = await connection.fetchrow(_SQL["backlog"])
+    return Backlog(row["pending"], max(row["due_seconds"] or 0.0, 0.0))
 
 
 async def stale(connection: Connection) -> list[UUID]:

@@ -144,7 +144,6 @@ class Disabled:
 
     project_id: UUID
     sequence: int
-    url: str
     failing_since: datetime | None
 
 
@@ -154,7 +153,14 @@ async def disable(connection: Connection, key: UUID, at: datetime, reason: str) 
     if row is None:
         return None
     await deliveries.drop_pending(connection, [key], at)
-    return Disabled(row["project_id"], row["sequence"], row["url"], row["failing_since"])
+    return Disabled(row["project_id"], row["sequence"], row["failing_since"])
+
+
+async def disable_all(connection: Connection, at: datetime, reason: str) -> list[tuple[UUID, Disabled]]:
+    """Disable every endpoint that is not, and drop what is pending; return which, and their events' numbers."""
+    rows = await connection.fetch(_SQL["disable_all"], at, reason)
+    await deliveries.drop_pending(connection, [row["id"] for row in rows], at)
+    return [(row["id"], Disabled(row["project_id"], row["sequence"], row["failing_since"])) for row in rows]
 
 
 async def enable(connection: Connection, key: UUID) -> None:

@@ -201,6 +201,27 @@ on conflict (webhook_id, stream_id, project_id) do update
 set due_at = least(webhook_lanes.due_at, excluded.due_at)
 where webhook_lanes.lease is null
 
+-- name: backlog
+-- Pending deliveries, counted to 10,000, and for how long something that may go has been due. One index descent an
+-- endpoint with lanes.
+with recursive waiting as (
+    (select webhook_id from webhook_lanes order by webhook_id limit 1)
+    union all
+    select (select l.webhook_id from webhook_lanes l where l.webhook_id > w.webhook_id order by l.webhook_id limit 1)
+    from waiting w where w.webhook_id is not null
+)
+select (select count(*) from (
+            select from waiting w join webhook_deliveries d on d.webhook_id = w.webhook_id and d.status = 'pending'
+            limit 10000) p) as pending,
+       (select extract(epoch from clock_timestamp() - min(l.due_at))::float8
+        from waiting w
+        join webhooks e on e.id = w.webhook_id
+        cross join lateral (
+            select due_at from webhook_lanes l where l.webhook_id = e.id order by due_at limit 1
+        ) l
+        where e.disabled_at is null and (e.throttled_until is null or e.throttled_until <= clock_timestamp())
+       ) as due_seconds
+
 -- name: stale
 -- Endpoints with lanes that nobody will serve: disabled or deleted while something was being queued for them.
 select distinct l.webhook_id

@@ -77,7 +77,14 @@ select clock_timestamp()
 update webhooks
 set disabled_at = $2, disabled_reason = $3, throttled_until = null, sequence = sequence + 1
 where id = $1 and disabled_at is null
-returning sequence, project_id, url, failing_since
+returning sequence, project_id, failing_since
+
+-- name: disable_all
+-- Of a restored installation. As `disable`, with what it gives.
+update webhooks
+set disabled_at = $1, disabled_reason = $2, throttled_until = null, sequence = sequence + 1
+where disabled_at is null
+returning id, sequence, project_id, failing_since
 
 -- name: enable
 update webhooks set disabled_at = null, disabled_reason = null, failing_since = null, throttled_until = null
