@@ -101,7 +101,7 @@ def _quads(context: Context, detailed: Mesh, target: int, size: int) -> _Laid:
     _refuse_nothing(weld(detailed.positions, detailed.triangles)[1])
     made = quad_mesh(detailed.positions, detailed.triangles, target)
     context.progress(0.25, "unwrapping")
-    atlas, measures = unwrap_quads(made.positions, made.corners, size)
+    atlas, measures = unwrap_quads(made.positions, made.corners, size, made.plan)
     return _Laid(made.positions, quads.cut(made.corners), atlas, measures, "quad", made.method)
 
 

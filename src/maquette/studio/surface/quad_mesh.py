@@ -37,6 +37,8 @@ class QuadMesh:
     """(q, 4) counter-clockwise."""
     method: str
     """``field-aligned lattice``, or ``paired decimation`` where a lattice cannot keep to the budget."""
+    plan: tuple[Floats, Ints]
+    """Positions and quads of the coarse mesh that large budgets are cut from, each of its quads into as many in a row."""
 
 
 def quad_mesh(positions: Floats, triangles: Ints, target: int) -> QuadMesh:
@@ -50,10 +52,11 @@ def quad_mesh(positions: Floats, triangles: Ints, target: int) -> QuadMesh:
     method = "field-aligned lattice" if found else "paired decimation"
     places, corners = _all_quads(found or _from_triangles(positions, triangles, budget))
     places = relaxed(places, corners, positions, triangles)
+    plan = (places, corners)
     for _ in range(cuts - 1):
         places, corners = _all_quads((places, corners, np.empty((0, 3), np.int64)))
         places = relaxed(places, corners, positions, triangles)
-    return QuadMesh(places, _short_diagonals(places, corners), method)
+    return QuadMesh(places, _short_diagonals(places, corners), method, plan)
 
 
 def _holds_lattice(triangles: Ints) -> bool:
