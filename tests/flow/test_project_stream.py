@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from choice import SEED
@@ -20,7 +21,7 @@ from maquette.services import feed, projects
 from maquette.services.ids import new_id
 from maquette.store import events as event_rows
 from maquette.store import steps
-from maquette.store.database import Database
+from maquette.store.database import Database, decode, statements
 from maquette.store.events import Page, Running
 from maquette.store.snapshot import BEGINNING, Snapshot
 
@@ -248,3 +249,27 @@ async def test_only_those_of_the_project_may_follow_it(house: House) -> None:
             await projects.events(house.deps, principal, key, None, beginning=False)
     with pytest.raises(Invalid):
         await projects.events(house.deps, house.user, project, "7", beginning=False)
+
+
+async def test_a_page_costs_a_page_wherever_it_is(house: House) -> None:
+    """From the beginning, or far behind, only what the page holds is read, however many events come after it."""
+    project, limit = typeid.decode("prj", house.project), 50
+    async with house.deps.database.connection() as connection:
+        await connection.execute(
+            "insert into events select gen_random_uuid(), 1, $1, 'JobPaused', now(), 'c', '{}', (3 + g)::text::xid8"
+            " from generate_series(1, 20000) g",
+            project,
+        )
+        await connection.execute("analyze events")
+        plan = decode(
+            await connection.fetchval(
+                f"explain (analyze, format json) {statements('events')['of_project']}",
+                project, "1000:1000:", "90000:90000:", limit,
+            )
+        )  # fmt: skip
+
+    def read(node: dict[str, Any]) -> float:
+        inner = sum(map(read, node.get("Plans", ())))
+        return inner + node["Actual Rows"] * ("Relation Name" in node) + node.get("Rows Removed by Filter", 0)
+
+    assert read(plan[0]["Plan"]) <= 3 * limit

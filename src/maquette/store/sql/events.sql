@@ -11,20 +11,29 @@ order by sequence
 limit $4
 
 -- name: of_project
--- What a snapshot ($2) did not see and the later one ($3; null: now) does, in the order of transactions.
+-- What a snapshot ($2) did not see and the later one ($3; null: now) does, in the order of transactions. Each table is
+-- cut by itself: with one limit over both, a page from the beginning of 150,000 events read all of them, in 200 ms
+-- instead of 0.4.
 with target as materialized (
     select coalesce($3::text::pg_snapshot, pg_current_snapshot()) as target
 )
 select target::text, e.xid::text, e.stream_id, e.sequence, e.type, e.time, e.correlation_id, e.data
 from target left join lateral (
-    select * from (
-        select xid, job_id as stream_id, sequence, type, time, correlation_id, data
-        from outbox where project_id = $1 and xid >= pg_snapshot_xmin($2::text::pg_snapshot)
-        union all
-        select xid, stream_id, sequence, type, time, correlation_id, data
-        from events where project_id = $1 and xid >= pg_snapshot_xmin($2::text::pg_snapshot)
-    ) both_tables
-    where not pg_visible_in_snapshot(xid, $2::text::pg_snapshot) and pg_visible_in_snapshot(xid, target)
+    (
+        select xid, job_id as stream_id, sequence, type, time, correlation_id, data from outbox
+        where project_id = $1 and xid >= pg_snapshot_xmin($2::text::pg_snapshot)
+          and not pg_visible_in_snapshot(xid, $2::text::pg_snapshot) and pg_visible_in_snapshot(xid, target)
+        order by xid
+        limit $4
+    )
+    union all
+    (
+        select xid, stream_id, sequence, type, time, correlation_id, data from events
+        where project_id = $1 and xid >= pg_snapshot_xmin($2::text::pg_snapshot)
+          and not pg_visible_in_snapshot(xid, $2::text::pg_snapshot) and pg_visible_in_snapshot(xid, target)
+        order by xid
+        limit $4
+    )
     order by xid
     limit $4
 ) e on true
