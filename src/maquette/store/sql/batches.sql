@@ -33,6 +33,9 @@ where b.batch_id = any($1::uuid[])
 group by b.batch_id, j.status
 
 -- name: open_jobs
-select j.id from briefs b join jobs j on j.id = b.job_id
-where b.batch_id = $1 and j.finished_at is null
-order by j.id
+-- By the batch's briefs: left to itself, the planner read every open job that there is.
+select b.job_id as id
+from briefs b
+cross join lateral (select from jobs j where j.id = b.job_id and j.finished_at is null offset 0) j
+where b.batch_id = $1
+order by b.job_id
