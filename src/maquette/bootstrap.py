@@ -21,6 +21,7 @@ from maquette.adapters.bus_webhook import WebhookBus
 from maquette.adapters.objects_local import LocalObjects
 from maquette.adapters.signing import SigningKey
 from maquette.api.app import build_app
+from maquette.api.connection import Connection
 from maquette.domain import typeid
 from maquette.domain.errors import NotFound, Unauthenticated
 from maquette.domain.principal import Principal
@@ -145,7 +146,7 @@ def serve(settings: Settings) -> None:
                 host=settings.host,
                 port=settings.port,
                 loop="none",
-                http="httptools",
+                http=Connection,
                 lifespan="off",
                 access_log=False,
                 log_config=None,

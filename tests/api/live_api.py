@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from maquette.api.app import build_app
+from maquette.api.connection import Connection
 from maquette.bootstrap import open_deps
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
@@ -137,7 +138,9 @@ def client_of(app: FastAPI, token: str | None) -> httpx.AsyncClient:
 async def running(app: FastAPI) -> AsyncIterator[str]:
     """Serve the app by uvicorn on a free port of loopback; give its base URL."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=2))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http=Connection, log_config=None, lifespan="off", timeout_graceful_shutdown=2)
+    )
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve([listener]))
     try:
