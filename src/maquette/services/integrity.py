@@ -221,6 +221,8 @@ def _misplaced(task: Task) -> str | None:
         return f"{_names(task.places)} instead of {_names(expected)}"
     if task.job.step_status is StepStatus.RUNNING and not leased:
         return "running without a lease"
+    if not task.clock_agrees:
+        return "its gate's time-out is not due when the job says so"
     return None
 
 

@@ -30,6 +30,8 @@ class Task:
 
     job: Job
     places: frozenset[Place]
+    clock_agrees: bool
+    """Whether the table of gates with a clock says of it what it says itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ async def tasks(connection: Connection) -> AsyncIterator[Task]:
             Place.DELAYED: row["is_delayed"],
             Place.LEASED: row["is_leased"],
         }
-        yield Task(job_from(row), frozenset(place for place, there in places.items() if there))
+        there = frozenset(place for place, is_there in places.items() if is_there)
+        yield Task(job_from(row), there, row["clock_agrees"])
 
 
 async def strays(connection: Connection) -> list[tuple[str, UUID]]:
