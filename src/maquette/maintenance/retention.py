@@ -8,7 +8,6 @@ import asyncio
 import logging
 import random
 import time
-from datetime import UTC, datetime
 from uuid import UUID
 
 from maquette.domain import retention as rules
@@ -77,7 +76,8 @@ class RetentionLoop:
             return
         self._events_due = time.monotonic() + _EVENTS_SECONDS
         async with self._database.connection() as connection:
-            before = rules.events_before(await rows.policies(connection), self._platform, datetime.now(UTC))
+            now = await rows.now(connection)
+            before = rules.events_before(await rows.policies(connection), self._platform, now)
             if before is None:
                 return
             try:
@@ -91,11 +91,12 @@ class RetentionLoop:
     async def _clean(self, project: UUID) -> None:
         async with self._database.connection() as connection:
             held = rules.resolve(*await rows.chosen(connection, project), self._platform)
+            now = await rows.now(connection)
         cleaning = Cleaning(
             self._database,
             self._objects,
             project,
-            rules.cutoffs(held.policy, datetime.now(UTC)),
+            rules.cutoffs(held.policy, now),
             dry_run=False,
             seconds_max=RUN_SECONDS_MAX,
         )

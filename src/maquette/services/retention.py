@@ -1,7 +1,6 @@
 """Retention as people set it and ask for it: a project's policy, and one run of it, dry or not."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from uuid import UUID
 
 from maquette.domain import retention as rules
@@ -45,11 +44,13 @@ async def run(
     Returns the policy, what goes by category, and whether that is all: a run stops after ten seconds.
     """
     held = await get(deps, principal, project)
+    async with deps.database.connection() as connection:
+        now = await rows.now(connection)
     cleaning = Cleaning(
         deps.database,
         deps.objects,
         project,
-        rules.cutoffs(held.policy, datetime.now(UTC)),
+        rules.cutoffs(held.policy, now),
         dry_run=dry_run,
         seconds_max=RUN_SECONDS_MAX,
     )

@@ -23,6 +23,12 @@ class Stored:
     bytes: int
 
 
+async def now(connection: Connection) -> datetime:
+    """Return the time by which things were written: a process whose clock is wrong must not take away what is young."""
+    moment: datetime = await connection.fetchval(_SQL["now"])
+    return moment
+
+
 async def chosen(connection: Connection, project: UUID) -> tuple[int, Mapping[str, int]]:
     """Return the newest version and what it chose; version 0 chose nothing."""
     row = await connection.fetchrow(_SQL["chosen"], project)

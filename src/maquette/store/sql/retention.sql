@@ -1,3 +1,6 @@
+-- name: now
+select clock_timestamp()
+
 -- name: chosen
 select version, body from project_retention where project_id = $1 order by version desc limit 1
 
