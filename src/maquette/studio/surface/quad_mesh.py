@@ -14,6 +14,7 @@ from maquette.studio.surface.decimate import decimate, weld
 from maquette.studio.surface.quad_extract import contract, pair
 from maquette.studio.surface.quad_fields import direction_field, lattice
 from maquette.studio.surface.quad_relax import relaxed
+from maquette.studio.surface.quad_repair import Surface, repaired, well_cut
 
 _DENSITY = 22
 """Working triangles for each lattice square: its edge is then three of theirs."""
@@ -56,7 +57,9 @@ def quad_mesh(positions: Floats, triangles: Ints, target: int) -> QuadMesh:
     for _ in range(cuts - 1):
         places, corners = _all_quads((places, corners, np.empty((0, 3), np.int64)))
         places = relaxed(places, corners, positions, triangles)
-    return QuadMesh(places, _short_diagonals(places, corners), method, plan)
+    surface = Surface(positions, triangles)
+    places = repaired(places, corners, surface)
+    return QuadMesh(places, well_cut(places, corners, surface), method, plan)
 
 
 def _holds_lattice(triangles: Ints) -> bool:
@@ -77,13 +80,13 @@ def _from_lattice(positions: Floats, triangles: Ints, budget: float) -> _Faces |
     edge = 2.0 * float(np.sqrt(igl.doublearea(work, faces).sum() / 2 / budget))
     best: _Faces | None = None
     error = _TOLERANCE
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
         points, halves = contract(field, lattice(field, edge), faces, edge)
         quads, rest = pair(points, halves)
         made = 4 * len(quads) + 3 * len(rest)
         if abs(made / budget - 1.0) < error:
             best, error = (points, quads, rest), abs(made / budget - 1.0)
-        if error < _CLOSE:
+        if error < (_CLOSE if attempt < _TRIES // 2 else _TOLERANCE):
             break
         edge *= float(np.clip(made / budget, 0.5, 2.0)) ** 0.5
     return best
@@ -134,12 +137,3 @@ def _all_quads(mesh: _Faces) -> tuple[Floats, Ints]:
         first += len(faces)
     used, compact = np.unique(np.concatenate(made), return_inverse=True)  # joined quads leave vertices behind
     return places[used], compact.reshape(-1, 4)
-
-
-def _short_diagonals(positions: Floats, corners: Ints) -> Ints:
-    """Start each quad where its shorter diagonal ends, for that is where it is cut."""
-    p = positions[corners]
-    longer = np.linalg.norm(p[:, 0] - p[:, 2], axis=1) > np.linalg.norm(p[:, 1] - p[:, 3], axis=1) * (
-        1 + 1e-9
-    )
-    return np.where(longer[:, None], np.roll(corners, -1, axis=1), corners)
