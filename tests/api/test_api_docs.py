@@ -34,3 +34,13 @@ def test_every_endpoint_is_listed(skeleton: Any) -> None:
     page = (DOCS / "api.md").read_text()
     listed = set(re.findall(r"^\| `([A-Z]+) (/[^`]*)` \|", page, re.MULTILINE))
     assert listed == served | {("GET", "/openapi.json")}
+
+
+async def test_every_metric_is_listed(live: Any) -> None:
+    """docs/api.md names each metric that GET /metrics tells of Maquette, in full, and none that does not exist."""
+    answer = (await live.nobody.get("/metrics")).text
+    told = set(re.findall(r"^# TYPE (maquette_\w+) ", answer, re.MULTILINE))
+    told -= {name for name in told if name.endswith("_created")}
+    assert len(told) > 10
+    listed = set(re.findall(r"`(maquette_\w+)`", (DOCS / "api.md").read_text().split("### Metrics")[1]))
+    assert listed == told
