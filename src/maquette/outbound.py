@@ -47,6 +47,8 @@ _NOT_HOSTS = tuple(
     ip_network(text) for text in ("2001::/32", "2002::/16", "3fff::/20", "192.88.99.0/24", "192.0.0.0/24")
 )
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.ASCII | re.IGNORECASE)
+#: As people write it, before it is encoded for look-up; no wildcard, no port, no second name after a space.
+_WRITTEN_NAME = re.compile(r"[\w-]+(\.[\w-]+)*\.?")
 #: The last label of a host that some resolver would read as an address: decimal, octal, hexadecimal.
 _NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)", re.ASCII)
 
@@ -111,7 +113,7 @@ class Policy:
             try:
                 networks.append(ip_network(item.strip("[]")))
             except ValueError:
-                if "/" in item or ":" in item:
+                if not _WRITTEN_NAME.fullmatch(item):
                     raise ValueError(f"{item!r} is no host name, address or network") from None
                 hosts.add(_plain(item))
         return cls(frozenset(hosts), tuple(networks))

@@ -137,7 +137,9 @@ def test_good_urls_pass(url: str) -> None:
     assert STRICT.check_url(url).host
 
 
-@pytest.mark.parametrize("text", ["10.0.0.0/33", "http://inside", "a:b", "10.0.0.1/8"])
+@pytest.mark.parametrize(
+    "text", ["10.0.0.0/33", "http://inside", "a:b", "10.0.0.1/8", "a b", "*.inside", "me@inside"]
+)
 def test_a_wrong_allowance_is_an_error(text: str) -> None:
     """A typing error must not silently allow something else, or nothing."""
     with pytest.raises(ValueError, match="no host name, address or network"):
