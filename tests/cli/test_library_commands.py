@@ -129,15 +129,18 @@ def test_a_part_of_another_file_is_not_kept(
     assert (home / item["name"]).read_bytes() == robots.files[item["name"]]
 
 
+@pytest.mark.parametrize("path", ["../outside", "/outside", "a\\..\\outside", "a\x1b]0;outside\x07"])
 def test_paths_that_lead_elsewhere_are_refused(
-    api: str, robots: Contract, maquette: Command, tmp_path: Path
+    api: str, robots: Contract, maquette: Command, tmp_path: Path, path: str
 ) -> None:
-    """A library path with dots cannot write outside of the output directory."""
-    robots.latest = [asset_of(robots, 9, "../outside", 1, "draft")]
+    """A server's library path writes nothing outside of the output directory, and no commands to terminals inside."""
+    robots.latest = [asset_of(robots, 9, path, 1, "draft")]
     result = maquette("asset", "pull", "robots/", "--output", "out")
     assert result.status == 1
     assert "unusable path" in result.err
+    assert "\x1b" not in result.err
     assert not (tmp_path / "outside").exists()
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_nothing_at_a_path_is_told(api: str, robots: Contract, maquette: Command) -> None:

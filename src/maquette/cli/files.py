@@ -37,7 +37,7 @@ def save_files(
     paths = []
     for item in files:
         name = item["name"]
-        if Path(name).name != name or name in {"", ".", ".."}:
+        if Path(name).name != name or name in {"", ".", ".."} or not name.isprintable():
             raise CommandError(f"The library has a file with the unusable name {name!r}.")
         path = directory / name
         kept = path.with_name(f".{name}.{item['sha256'][:12]}.part") if resume else None
@@ -61,7 +61,7 @@ def make_directory(directory: Path) -> None:
 def inside(directory: Path, library_path: str) -> Path:
     """Return where an asset's folder lies below ``directory``; an error for a path that leads elsewhere."""
     parts = PurePosixPath(library_path).parts
-    if not parts or {"..", "/", "."} & set(parts) or "\\" in library_path:
+    if not parts or {"..", "/", "."} & set(parts) or "\\" in library_path or not library_path.isprintable():
         raise CommandError(f"The library has an asset at the unusable path {library_path!r}.")
     return directory.joinpath(*parts)
 
