@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from maquette.domain.events import Event
+
+#: Whether a link shows its file in the browser or saves it; bound by the signature.
+Disposition = Literal["inline", "attachment"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,15 @@ class ObjectStore(Protocol):
         """Stream what is stored under keys that begin with ``prefix`` and come after ``after``, in order of key."""
         ...
 
-    def sign_get(self, key: str, *, media_type: str, filename: str, ttl_seconds: int) -> SignedRequest:
+    def sign_get(
+        self,
+        key: str,
+        *,
+        media_type: str,
+        filename: str,
+        ttl_seconds: int,
+        disposition: Disposition = "inline",
+    ) -> SignedRequest:
         """Grant reading one key. The expiry is rounded up, so that equal requests give equal, cachable URLs."""
         ...
 

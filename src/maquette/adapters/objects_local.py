@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from maquette.adapters.local_listing import MARK, walk
-from maquette.adapters.signing import Disposition, ReadGrant, SigningKey, UrlSigner, WriteGrant
+from maquette.adapters.signing import ReadGrant, SigningKey, UrlSigner, WriteGrant
 from maquette.domain.errors import Invalid, NotFound, ObjectConflict, TooLarge, Unavailable
-from maquette.ports import ListedObject, SignedRequest, StoredObject
+from maquette.ports import Disposition, ListedObject, SignedRequest, StoredObject
 
 CHUNK_BYTES = 256 * 1024
 KEY_LENGTH_MAX = 700

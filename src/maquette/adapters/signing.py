@@ -5,12 +5,10 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import parse_qsl, quote
 
 from maquette.domain.errors import Forbidden
-
-Disposition = Literal["inline", "attachment"]
+from maquette.ports import Disposition
 
 _VERSION = "maquette-files-v1"
 _READ_FIELDS = ["kid", "expires", "type", "name", "as"]
