@@ -113,7 +113,7 @@ async def _apply(connection: Connection, service: str, batch: _Batch) -> None:
     await tasks.live(connection, batch.completed)
     async with connection.transaction():
         await jobs.lock(connection, batch.completed)
-        records = [(item.job.project_id, item.record) for item in decisions if item.record]
+        records = [(item.job.project_id, record) for item in decisions for record in item.records]
         if records:
             await steps.insert_records(connection, records)
             files = [
@@ -235,6 +235,6 @@ def _draft(job: Job, done: Sequence[Decision]) -> AssetDraft:
         prompt="a rusty robot courier, game-ready",
         style_version=1,
         effective=_EFFECTIVE,
-        records=[item.record for item in done if item.record],
+        records=[record for item in done for record in item.records],
         artifacts=[file for item in done for file in item.artifacts],
     )

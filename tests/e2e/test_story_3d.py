@@ -117,7 +117,8 @@ def test_a_prop_is_rewound_to_refine(api: Api, validator: Validator, tmp_path: P
     assert abs(step_of(after, "retopo")["outputs"]["poly_count"] - 300) <= 6
     seeds = after["effective_inputs"]["seeds"]
     assert seeds["text_to_image"] == 7
-    assert seeds["refine"] == seeds["export"] != 7
+    assert seeds["refine"] == seeds["retopo"] != 7  # what was gone back to, and what was rejected
+    assert seeds["image_to_3d"] == seeds["export"] == 7
     history = {(step["name"], step["revision"]): step for step in after["steps"]}
     superseded = {("refine", 0): "done", ("image_to_3d", 0): "done", ("retopo", 0): "rejected"}
     assert {key: history[key]["status"] for key in superseded} == superseded
