@@ -24,6 +24,7 @@ STATUSES = {
     "forbidden": 403,
     "not_found": 404,
     "method_not_allowed": 405,
+    "request_timeout": 408,
     "conflict": 409,
     "illegal_transition": 409,
     "stale_fence": 409,

@@ -11,7 +11,7 @@ import pytest
 from live_api import Live, running
 from traces import descriptors
 
-from maquette.api import connection
+from maquette.api import body, connection
 
 HOST = b"host: maquette.test\r\n"
 
@@ -139,15 +139,37 @@ async def test_a_head_in_two_pieces_is_read(address: Any) -> None:
 
 async def test_a_body_that_stops_holds_nothing_else_up(live: Live, address: Any, unchanged: Any) -> None:
     """A client that announces a body, sends half and leaves: nothing is written, no connection stays lent."""
-    body = json.dumps({"project_id": live.project_id, "asset_type": "2D", "prompt": "a fox"}).encode()
+    content = json.dumps({"project_id": live.project_id, "asset_type": "2D", "prompt": "a fox"}).encode()
     head = b"POST /jobs HTTP/1.1\r\nauthorization: Bearer " + live.tokens["user"].encode() + b"\r\n" + HOST
-    head += b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    head += b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(content)
     async with unchanged():
-        for cut in (0, 1, len(body) - 1):
+        for cut in (0, 1, len(content) - 1):
             _, writer = await asyncio.open_connection(*address)
-            writer.write(head + body[:cut])
+            writer.write(head + content[:cut])
             await writer.drain()
             writer.close()
             await writer.wait_closed()
         assert (await live.user.get("/healthz")).status_code == 200
         await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("path", [b"/jobs", b"/batches?project_id=x", b"/worker/claims"])
+async def test_a_body_that_never_comes_is_not_waited_for(
+    live: Live, address: Any, monkeypatch: pytest.MonkeyPatch, path: bytes
+) -> None:
+    """Half a body and then silence: 408 after a while, and the connection is closed."""
+    monkeypatch.setattr(body, "_SILENCE_SECONDS_MAX", 0.3)
+    role = "worker" if path.startswith(b"/worker") else "operator"
+    head = (
+        b"POST " + path + b" HTTP/1.1\r\nauthorization: Bearer " + live.tokens[role].encode() + b"\r\n" + HOST
+    )
+    head += b"content-type: application/json\r\ncontent-length: 100\r\n\r\n"
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(head + b'{"project_id": ')
+    told = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    if path.startswith(b"/batches"):  # its project is looked up before its body is read
+        assert statuses(told) == [404]
+    else:
+        assert statuses(told) == [408]
+        assert b'"code":"request_timeout"' in told

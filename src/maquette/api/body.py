@@ -7,7 +7,7 @@ import math
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from maquette.api import json_guard
-from maquette.api.problems import UnsupportedMediaType, respond
+from maquette.api.problems import RequestTimeout, UnsupportedMediaType, respond
 from maquette.domain.errors import MaquetteError, TooLarge
 
 #: Outcomes come in batches with skeletons inside; their senders hold a token that is checked before reading.
@@ -17,6 +17,7 @@ BATCH_BODY_BYTES_MAX = 16 * 1024 * 1024
 #: What is still read of a body that was refused, so that the sender gets to see why.
 _DRAIN_BYTES_MAX = 8 * 1024 * 1024
 _DRAIN_SECONDS_MAX = 1.0
+_SILENCE_SECONDS_MAX = 30.0
 _READING_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -85,8 +86,15 @@ class _Body:
         self._drained_bytes_max = 0 if b"expect" in names else _DRAIN_BYTES_MAX
 
     async def receive(self) -> Message:
-        """Give the next message; ``TooLarge`` when more than the limit has arrived."""
-        message = await self._receive()
+        """Give the next message; ``TooLarge`` when more than the limit has arrived, ``RequestTimeout`` after silence."""
+        try:
+            # Only while something is to come: who has sent all may wait for the answer as long as that takes.
+            async with asyncio.timeout(_SILENCE_SECONDS_MAX if self._unread else None):
+                message = await self._receive()
+        except TimeoutError:
+            raise RequestTimeout(
+                f"Nothing more of the body has arrived for {_SILENCE_SECONDS_MAX:g} s."
+            ) from None
         self._bytes += len(message.get("body", b""))
         self._unread = message["type"] == "http.request" and message.get("more_body", False)
         if self._bytes > self._bytes_max:
@@ -103,7 +111,7 @@ class _Body:
             return True
         self._bytes_max = math.inf
         stop = self._bytes + self._drained_bytes_max
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, RequestTimeout):
             async with asyncio.timeout(_DRAIN_SECONDS_MAX):
                 while self._unread and self._bytes < stop:
                     await self.receive()

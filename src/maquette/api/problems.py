@@ -53,6 +53,13 @@ class UnsupportedMediaType(MaquetteError):
     code = "unsupported_media_type"
 
 
+class RequestTimeout(MaquetteError):
+    """The body did not arrive in time."""
+
+    code = "request_timeout"
+    retryable = True
+
+
 class HeadersTooLarge(TooLarge):
     """The address and headers are longer than any request needs."""
 
@@ -80,6 +87,7 @@ STATUSES: Mapping[type[MaquetteError], HTTPStatus] = {
     Expired: HTTPStatus.GONE,
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
     Conflict: HTTPStatus.CONFLICT,
+    RequestTimeout: HTTPStatus.REQUEST_TIMEOUT,
     HeadersTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
