@@ -157,6 +157,19 @@ async def test_concurrent_equal_requests_make_one_job(live: Any) -> None:
     assert sum("idempotency-replayed" not in answer.headers for answer in answers) == 1
 
 
+async def test_a_replay_is_no_new_request(live: Any) -> None:
+    """What was accepted once is answered again, though the same brief would be refused by now."""
+    body = {"project_id": live.project_id, "asset_type": "2D", "prompt": "a red fox"}
+    headers = {"idempotency-key": "order 8"}
+    first = await live.user.post("/jobs", json=body, headers=headers)
+    style = {"keywords": ["bestiality"]}
+    assert (await live.user.put(f"/projects/{live.project_id}/style", json=style)).status_code == 200
+    assert (await live.user.post("/jobs", json=body)).json()["code"] == "content_policy_violation"
+    again = await live.user.post("/jobs", json=body, headers=headers)
+    assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+    assert again.headers["idempotency-replayed"] == "true"
+
+
 async def test_an_unusable_idempotency_key_is_refused(live: Any) -> None:
     """A key that cannot be printed or is too long is told, not ignored."""
     body = {"project_id": live.project_id, "asset_type": "2D", "prompt": "a red fox"}

@@ -22,7 +22,7 @@ from maquette.services.orders import NewJob, Replayed
 from maquette.services.provided import parse_from_asset, rows, uploaded
 from maquette.services.uploads import require_usable
 from maquette.services.webhooks import check_url
-from maquette.store import projects, sources
+from maquette.store import jobs, projects, sources
 from maquette.store.database import Connection
 from maquette.store.jobs import BatchLine, BriefRow, RequestKey
 from maquette.store.projects import Upload
@@ -46,9 +46,19 @@ async def record(
     correlation_id: str | None = None,
     batch: BatchLine | None = None,
 ) -> Recorded:
-    """Admit one brief and record its job durably; a request that came before gives the job it made then."""
+    """Admit one brief and record its job durably; a request that came before gives the job it made then.
+
+    It does so whatever has changed since: a new style, a stricter policy, an upload that is gone.
+    """
     principal.require("user", "operator")
     project_id = principal.require_project(typeid.decode("prj", wish["project_id"]))
+    request = (
+        RequestKey(project_id, idempotency_key, request_digest({"by": principal.subject, "body": wish}))
+        if idempotency_key
+        else None
+    )
+    if request is not None and (earlier := await _made_before(deps, request)):
+        return Recorded(earlier, replayed=True)
     webhook_url = wish.get("webhook_url")
     if webhook_url is not None:
         check_url(deps.outbound, webhook_url, ("webhook_url",))
@@ -72,11 +82,6 @@ async def record(
     )
     for (loc, _), key in zip(places, ids, strict=True):
         await require_usable(deps, uploads[key], loc)
-    request = (
-        RequestKey(project_id, idempotency_key, request_digest({"by": principal.subject, "body": wish}))
-        if idempotency_key
-        else None
-    )
     job = _new_job(admitted, correlation_id)
     records, files = rows(job, admitted.provided, principal.subject)
     references = [uploads[key] for key in admitted.brief.reference_uploads]
@@ -88,6 +93,17 @@ async def record(
         if isinstance(made, Replayed)
         else Recorded(made.id, replayed=False)
     )
+
+
+async def _made_before(deps: Deps, request: RequestKey) -> UUID | None:
+    """Return the job that the same request made, for whoever comes later; who comes at once is told by the batch.
+
+    Another body under the same key is left to the batch, too.
+    """
+    async with deps.database.connection() as connection:
+        known = await jobs.remembered_requests(connection, [request])
+    job_id, digest = known.get((request.project_id, request.key), (None, b""))
+    return job_id if digest == request.digest else None
 
 
 async def _source(connection: Connection, project: UUID, wanted: str | None) -> Source | None:
