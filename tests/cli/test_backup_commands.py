@@ -1,7 +1,9 @@
 """Backup, restore and integrity as commands, on a database of one's own, without any process beside them."""
 
 import asyncio
+import io
 import json
+import tarfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -266,6 +268,37 @@ def test_a_backup_is_one_file_when_asked(
     alone = maquette("backup", "c", "--no-files", "--json").json
     assert (alone["listing"], alone["objects"], alone["secrets"]) == (None, 0, [])
     assert not (tmp_path / "c" / "objects").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("../evil", tarfile.REGTYPE),
+        ("/tmp/evil", tarfile.REGTYPE),
+        ("b/link", tarfile.SYMTYPE),
+        ("", tarfile.REGTYPE),
+    ],
+)
+def test_an_archive_that_reaches_outside_is_refused(
+    maquette: Command,
+    at: Callable[[str, str], Path],
+    empty_database_url: str,
+    tmp_path: Path,
+    name: str,
+    kind: bytes,
+) -> None:
+    """Whoever packed it, a FILE.tar writes nothing but plain files below its own folder, and links nothing."""
+    at("new", empty_database_url)
+    before = sorted(tmp_path.rglob("*"))
+    member = tarfile.TarInfo(name)
+    member.type, member.size, member.linkname = kind, 4 if kind == tarfile.REGTYPE else 0, "/etc/passwd"
+    with tarfile.open(tmp_path / "evil.tar", "w") as archive:
+        archive.addfile(member, io.BytesIO(b"evil"))
+    refused = maquette("restore", "evil.tar")
+    assert (refused.status, "is no backup" in refused.err) == (1, True)
+    (tmp_path / "evil.tar").unlink()
+    assert sorted(tmp_path.rglob("*")) == before
+    assert not (tmp_path.parent / "evil").exists()
 
 
 def test_an_interrupted_backup_leaves_the_one_before(
