@@ -111,14 +111,19 @@ async def test_who_never_finishes_is_not_waited_for(live: Live, monkeypatch: pyt
                 writer.write(bytes([byte]))
                 await asyncio.sleep(0.01)
             writer.close()
-            return await reading
+            try:
+                return await reading
+            except ConnectionResetError:  # a byte arrived behind the answer, and the network took both back
+                return b""
 
         slow = [asyncio.create_task(trickle()) for _ in range(20)]
         silent = asyncio.create_task(talk(address))
         await asyncio.sleep(0.1)
         good = b"GET /healthz HTTP/1.1\r\n" + HOST + b"connection: close\r\n\r\n"
         assert statuses(await talk(address, good)) == [200]
-        assert [statuses(answer) for answer in await asyncio.gather(*slow, silent)] == [[408]] * 21
+        assert statuses(await silent) == [408]
+        told = [statuses(answer) for answer in await asyncio.gather(*slow)]
+        assert all(answer in ([408], []) for answer in told), told
         for _ in range(100):
             if descriptors() <= before:
                 break
