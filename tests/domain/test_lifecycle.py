@@ -47,6 +47,7 @@ def test_walks_keep_every_promise(walk: tuple) -> None:
         assert (after.status in TERMINAL) == (after.finished_at is not None)
         assert (after.status is JobStatus.FAILED) == (after.error is not None)
         assert after.gate_open <= (after.step_status is StepStatus.PAUSED)
+        assert (after.status is JobStatus.PAUSED) == bool(after.holds)
         assert (after.status is JobStatus.AWAITING_REVIEW) == (
             after.gate_open and after.status is not JobStatus.PAUSED
         )

@@ -9,7 +9,8 @@ from uuid import UUID
 from maquette.domain import typeid
 from maquette.domain.commands import Replacement
 from maquette.domain.events import Event, EventType
-from maquette.domain.job import Artifact, AttemptRecord, Job, JobStatus, StepRecord, StepStatus
+from maquette.domain.holds import NONE, hold
+from maquette.domain.job import Artifact, AttemptRecord, Hold, Job, JobStatus, StepRecord, StepStatus
 from maquette.domain.review import UserDecision
 
 PAUSE_BEFORE = "system:pause_before"
@@ -101,16 +102,13 @@ def advance(job: Job, now: datetime) -> tuple[Job, tuple[Event, ...]]:
     position = job.next_position()
     if position is not None:
         after = replace(job, position=position, step_status=StepStatus.PENDING, gate_open=False, attempt=0)
-        held, reached = job.status is JobStatus.PAUSED, position == job.hold_at
-        if not held and not reached:
+        reached = position == job.hold_at
+        if not job.holds and not reached:
             return after, ()
-        after = replace(
-            after,
-            status=JobStatus.PAUSED,
-            step_status=StepStatus.PAUSED,
-            hold_at=None if reached else job.hold_at,
-        )
-        if held:
+        if not reached:
+            return replace(after, step_status=StepStatus.PAUSED), ()
+        after = replace(hold(after, Hold.DECISION), hold_at=None)
+        if job.holds:
             return after, ()
         after = replace(after, sequence=job.sequence + 1)
         told = {"by": PAUSE_BEFORE, "before": after.spec.name, "steps": [current_facts(after)]}
@@ -118,6 +116,7 @@ def advance(job: Job, now: datetime) -> tuple[Job, tuple[Event, ...]]:
     after = replace(
         job,
         status=JobStatus.SUCCEEDED,
+        holds=NONE,
         gate_open=False,
         finished_at=now,
         sequence=job.sequence + 2,

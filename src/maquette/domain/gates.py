@@ -17,22 +17,21 @@ from maquette.domain.decision import (
 )
 from maquette.domain.errors import IllegalTransition, Invalid, StaleReview
 from maquette.domain.events import Event, EventType, timestamp
-from maquette.domain.job import Job, JobStatus, StepStatus
+from maquette.domain.holds import NONE, hold, let_go
+from maquette.domain.job import Hold, Job, JobStatus, StepStatus
 from maquette.domain.review import GATE_TIMEOUT, REVISION_MAX, Then, UserDecision, Verdict, rewound
 
 
 def pause(job: Job, command: c.Pause, now: datetime) -> Decision:
     """Hold the job, now or before a step further on: what runs finishes and is recorded, nothing more starts."""
+    if Hold.DECISION in job.holds:
+        raise IllegalTransition(
+            "A job that is paused cannot take 'pause': it is held already; resume lets it go on.",
+            extra={"job_status": str(job.status), "command": "pause"},
+        )
     if command.before is not None:
         return _pause_before(job, command, command.before, now)
-    waiting = job.step_status is StepStatus.PENDING
-    after = replace(
-        job,
-        status=JobStatus.PAUSED,
-        step_status=StepStatus.PAUSED if waiting else job.step_status,
-        retry_at=None,
-        sequence=job.sequence + 1,
-    )
+    after = replace(hold(job, Hold.DECISION), sequence=job.sequence + 1)
     event = make_event(
         after, after.sequence, EventType.JOB_PAUSED, now, by=command.by, steps=[current_facts(after)]
     )
@@ -73,13 +72,13 @@ def withdraw(job: Job, command: c.Resume, now: datetime) -> Decision:
 
 
 def resume(job: Job, command: c.Resume, now: datetime) -> Decision:
-    """Let a held job go on where it stood."""
-    if job.gate_open:
-        status, step = JobStatus.AWAITING_REVIEW, StepStatus.PAUSED
-    else:
-        status = JobStatus.RUNNING if job.started_at else JobStatus.QUEUED
-        step = StepStatus.PENDING if job.lease is None else StepStatus.RUNNING
-    after = replace(job, status=status, step_status=step, sequence=job.sequence + 1)
+    """Let a held job go on where it stood, unless something else holds it, too."""
+    if Hold.DECISION not in job.holds:
+        raise IllegalTransition(
+            f"A job that is paused cannot take 'resume': nobody paused it, it waits for {job.pause_reason}.",
+            extra={"job_status": str(job.status), "command": "resume"},
+        )
+    after = replace(let_go(job, Hold.DECISION), sequence=job.sequence + 1)
     event = make_event(
         after, after.sequence, EventType.JOB_RESUMED, now, by=command.by, steps=[current_facts(after)]
     )
@@ -130,6 +129,7 @@ def _approve(
     approved = replace(
         job,
         status=JobStatus.RUNNING,
+        holds=NONE,
         step_status=StepStatus.APPROVED,
         gate_open=False,
         sequence=job.sequence + 1,
@@ -177,6 +177,7 @@ def _reject(
     after = replace(
         job,
         status=JobStatus.RUNNING,
+        holds=NONE,
         position=first,
         step_status=StepStatus.PENDING,
         gate_open=False,
@@ -205,9 +206,9 @@ def _reject(
 def _hold(
     job: Job, _command: c.Review, decision: UserDecision, told: dict[str, Any], now: datetime
 ) -> Decision:
-    if job.status is JobStatus.PAUSED:
+    if Hold.DECISION in job.holds:
         raise StaleReview("The gate is held already; approve, reject or resume.")
-    after = replace(job, status=JobStatus.PAUSED, sequence=job.sequence + 1)
+    after = replace(hold(job, Hold.DECISION), sequence=job.sequence + 1)
     told = {**told, "step_name": job.spec.name}
     return Decision(
         after, (_reviewed(after, after.sequence, told, now, [current_facts(after)]),), user_decision=decision

@@ -49,6 +49,34 @@ class PauseReason(StrEnum):
 
     REVIEW = "review"
     DECISION = "decision"
+    SAFETY = "safety"
+    QUOTA = "quota"
+
+
+class Hold(StrEnum):
+    """What keeps a job from going on besides its own work and an open gate.
+
+    Several can be there at once; the job goes on when none is left. They are kept as bits in this order: new ones go
+    to the end.
+    """
+
+    DECISION = "decision"
+    """A person paused it."""
+    PROMPT = "prompt"
+    """Nobody has said yet whether what it asks for may be made: nothing is dispatched."""
+    RESULT = "result"
+    """The current step's work is finished and nobody has said yet whether it may be seen."""
+    QUOTA = "quota"
+    """What comes next costs more than there is left."""
+
+
+#: How a hold is shown, the first that applies: who resumes a job should see what would hold it all the same.
+_SHOWN: Mapping[Hold, PauseReason] = {
+    Hold.RESULT: PauseReason.SAFETY,
+    Hold.PROMPT: PauseReason.SAFETY,
+    Hold.QUOTA: PauseReason.QUOTA,
+    Hold.DECISION: PauseReason.DECISION,
+}
 
 
 class Place(StrEnum):
@@ -107,6 +135,8 @@ class Job:
     asset_id: UUID | None = None
     provided: frozenset[int] = frozenset()
     """Steps whose work came with the brief: done from the start, without an attempt and without a gate."""
+    holds: frozenset[Hold] = frozenset()
+    """Its status is ``paused`` as long as there is one; ``domain/holds.py`` adds and removes them."""
     hold_at: int | None = None
     """A step further on before which a person holds the job."""
     gate_policies: Mapping[int, GatePolicy] = field(default_factory=dict)
@@ -136,7 +166,7 @@ class Job:
         """Why the current step is paused; None when it is not."""
         if self.step_status is not StepStatus.PAUSED:
             return None
-        return PauseReason.DECISION if self.status is JobStatus.PAUSED else PauseReason.REVIEW
+        return next((shown for hold, shown in _SHOWN.items() if hold in self.holds), PauseReason.REVIEW)
 
     @property
     def place(self) -> Place:

@@ -38,7 +38,6 @@ _INSTEAD: Mapping[tuple[type[c.Command], JobStatus], str] = {
     (c.Review, S.QUEUED): _NO_GATE,
     (c.Review, S.RUNNING): _NO_GATE,
     (c.Resume, S.AWAITING_REVIEW): "it waits for a review, not for a resume",
-    (c.Pause, S.PAUSED): "it is held already; resume lets it go on",
 }
 
 
@@ -111,8 +110,9 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Fail: Rule(t.fail, (S.PAUSED, S.FAILED), "hold the retry, or dead letter"),
         c.Acknowledge: STALE,
         c.Expire: Rule(t.expire, (S.PAUSED, S.FAILED), "hold the retry, or dead letter"),
-        c.RetryDue: IGNORE, c.Review: _REVIEW, c.GateTimeout: IGNORE, c.Pause: REFUSE,
-        c.Resume: Rule(g.resume, (S.QUEUED, S.RUNNING, S.AWAITING_REVIEW), "go on"),
+        c.RetryDue: IGNORE, c.Review: _REVIEW, c.GateTimeout: IGNORE,
+        c.Pause: Rule(g.pause, (S.PAUSED,), "hold as well, else refused"),
+        c.Resume: Rule(g.resume, (S.QUEUED, S.RUNNING, S.AWAITING_REVIEW, S.PAUSED), "go on, unless held otherwise"),
         c.Cancel: _CANCEL,
     },
     S.SUCCEEDED: dict.fromkeys(c.COMMANDS, REFUSE)

@@ -19,6 +19,7 @@ from maquette.domain.decision import (
 )
 from maquette.domain.errors import StaleFence
 from maquette.domain.events import Event, EventType, timestamp
+from maquette.domain.holds import NONE
 from maquette.domain.idempotency import step_key
 from maquette.domain.job import (
     Artifact,
@@ -151,10 +152,9 @@ def complete(job: Job, command: c.Complete, now: datetime) -> Decision:
     lease = _held(job, command.fence)
     gated = job.position in job.gates
     status = StepStatus.PAUSED if gated else StepStatus.DONE
-    held = job.status is JobStatus.PAUSED
     after = replace(
         job,
-        status=JobStatus.PAUSED if held else JobStatus.AWAITING_REVIEW if gated else JobStatus.RUNNING,
+        status=JobStatus.PAUSED if job.holds else JobStatus.AWAITING_REVIEW if gated else JobStatus.RUNNING,
         step_status=status,
         gate_open=gated,
         lease=None,
@@ -211,7 +211,7 @@ def fail(job: Job, command: c.Fail, now: datetime) -> Decision:
     )
     if delay is None:
         return _give_up(job, lease, error, now, reported=command.reported)
-    held = job.status is JobStatus.PAUSED
+    held = bool(job.holds)
     retry_at = now + timedelta(seconds=delay) if delay > 0 and not held else None
     after = replace(
         job,
@@ -275,6 +275,7 @@ def _give_up(job: Job, lease: Lease, error: Mapping[str, Any], now: datetime, *,
     after = replace(
         job,
         status=JobStatus.FAILED,
+        holds=NONE,
         step_status=StepStatus.FAILED,
         lease=None,
         finished_at=now,
@@ -333,6 +334,7 @@ def cancel(job: Job, command: c.Cancel, now: datetime) -> Decision:
     after = replace(
         job,
         status=JobStatus.CANCELED,
+        holds=NONE,
         step_status=StepStatus.CANCELED,
         gate_open=False,
         retry_at=None,

@@ -14,7 +14,8 @@ from maquette.domain.commands import Create
 from maquette.domain.decision import Decision
 from maquette.domain.errors import IdempotencyMismatch, NotFound, QuotaExceeded
 from maquette.domain.events import Event, EventType
-from maquette.domain.job import Job
+from maquette.domain.holds import NONE
+from maquette.domain.job import Hold, Job
 from maquette.domain.typeid import encode as typeid
 from maquette.services import facts
 from maquette.services.dispatch import serve
@@ -159,5 +160,7 @@ async def _write_state(connection: Connection, batch: Batch) -> None:
         await steps.insert_events(connection, events)
 
 
-def _holds(job: Job | None) -> tuple[int | None, datetime | None, datetime | None]:
-    return (None, None, None) if job is None else (job.hold_at, job.gate_since, job.gate_due_at)
+def _holds(job: Job | None) -> tuple[frozenset[Hold], int | None, datetime | None, datetime | None]:
+    return (
+        (NONE, None, None, None) if job is None else (job.holds, job.hold_at, job.gate_since, job.gate_due_at)
+    )

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from maquette.domain.job import Job, JobStatus, Lease, StepStatus
+from maquette.domain.holds import NONE
+from maquette.domain.job import Hold, Job, JobStatus, Lease, StepStatus
 from maquette.domain.review import GatePolicy, Then
 from maquette.store.database import Connection, decode, encode, statements
 
@@ -82,6 +83,7 @@ def job_from(row: Mapping[str, Any], lease: Lease | None = None) -> Job:
         asset_id=row["asset_id"],
         lease=lease,
         provided=positions(row["provided"]),
+        holds=_holds(row["status"], row["holds"]),
         hold_at=row["hold_at"],
         gate_policies=NO_POLICIES if row["gate_policies"] is None else _policies(row["gate_policies"]),
         gate_since=row["gate_since"],
@@ -89,6 +91,18 @@ def job_from(row: Mapping[str, Any], lease: Lease | None = None) -> Job:
     )
 
 
+_ALL_HOLDS = tuple(Hold)
+
+
+@lru_cache(maxsize=256)
+def _holds(status: str, bits: int) -> frozenset[Hold]:
+    """Return what holds a job. A process of an older version pauses and resumes without a word about it."""
+    if status != JobStatus.PAUSED:
+        return NONE
+    return frozenset(hold for place, hold in enumerate(_ALL_HOLDS) if bits >> place & 1) or _PAUSED
+
+
+_PAUSED = frozenset({Hold.DECISION})
 NO_POLICIES: Mapping[int, GatePolicy] = {}
 
 
@@ -183,10 +197,11 @@ def _policies_kept(job: Job) -> bytes | None:
 
 
 async def update_holds(connection: Connection, jobs: Sequence[Job]) -> None:
-    """Write where jobs are to be held, and the clocks of their gates: most transitions have nothing to do with it."""
+    """Write what holds jobs, now or further on, and the clocks of their gates: most transitions change none of it."""
     await connection.execute(
         _SQL["update_holds"],
         [job.id for job in jobs],
+        [mask(map(_ALL_HOLDS.index, job.holds)) for job in jobs],
         [job.hold_at for job in jobs],
         [job.gate_since for job in jobs],
         [job.gate_due_at for job in jobs],

@@ -100,7 +100,7 @@ class Step(Shape):
     position: int
     revision: int
     status: StepStatus
-    pause_reason: Literal["review", "decision"] | None
+    pause_reason: Literal["review", "decision", "safety", "quota"] | None
     attempt: int = Field(description="Attempts made at this revision.")
     service: str | None
     requested_service: str | None
