@@ -98,7 +98,7 @@ async def _record(database: Database, lane: _Lane) -> None:
     async with database.transaction() as connection:
         await jobs.insert(connection, [(job, brief) for job in lane.created])
         fresh = {job.id: job for job in lane.created}
-        await tasks.move(connection, dict.fromkeys(fresh), fresh, lane.created[0].created_at)
+        await tasks.move(connection, dict.fromkeys(fresh), fresh, lane.created[0].created_at, {})
 
 
 async def _run(database: Database, lane: _Lane) -> None:
@@ -136,7 +136,7 @@ async def _apply(connection: Connection, service: str, batch: _Batch) -> None:
             await steps.upstream_artifacts(connection, [batch.after[key] for key in batch.started])
             await steps.briefs(connection, batch.started)
         await jobs.update(connection, [job for _, job in sorted(batch.after.items())])
-        await tasks.move(connection, batch.before, batch.after, decisions[0].events[0].time)
+        await tasks.move(connection, batch.before, batch.after, decisions[0].events[0].time, {})
         await steps.insert_events(connection, [event for item in decisions for event in item.events])
 
 

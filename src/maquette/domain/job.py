@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from maquette.domain import typeid
+from maquette.domain.fair import FIRST, Share
 from maquette.domain.pipeline import Pipeline, StepSpec, pinned
 from maquette.domain.review import GatePolicy
 
@@ -101,6 +102,8 @@ class Lease:
     deadline_at: datetime
     inputs_digest: bytes = b""
     canceling: bool = False
+    share: Share = FIRST
+    """When it was this task's turn, in virtual time."""
 
 
 @dataclass(frozen=True, slots=True)

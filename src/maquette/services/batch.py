@@ -14,6 +14,7 @@ from maquette.domain.commands import Create
 from maquette.domain.decision import Decision
 from maquette.domain.errors import IdempotencyMismatch, NotFound, QuotaExceeded
 from maquette.domain.events import Event, EventType
+from maquette.domain.fair import Clocks
 from maquette.domain.holds import NONE
 from maquette.domain.job import Hold, Job
 from maquette.domain.typeid import encode as typeid
@@ -27,7 +28,12 @@ from maquette.store.jobs import RequestKey
 
 
 async def run(
-    connection: Connection, slots: Sequence[Slot], parked: Sequence[Slot], fences: Fences, floor: datetime
+    connection: Connection,
+    slots: Sequence[Slot],
+    parked: Sequence[Slot],
+    fences: Fences,
+    floor: datetime,
+    clocks: Clocks,
 ) -> Batch:
     """Do everything a batch asks for. ``parked`` wishes may be served, too; ``floor`` keeps time from going back."""
     orders = [(slot, slot.order) for slot in slots if slot.order is not None]
@@ -47,9 +53,9 @@ async def run(
     await _create(connection, batch, [(slot, order, order.new) for slot, order in orders if order.new])
     await facts.write(connection, batch.decisions[told:])
     told = len(batch.decisions)
-    await serve(connection, batch, wishes, parked, fences)
+    await serve(connection, batch, wishes, parked, fences, clocks)
     await _file_assets(connection, batch, batch.decisions[told:])
-    await _write_state(connection, batch)
+    await _write_state(connection, batch, clocks)
     return batch
 
 
@@ -144,7 +150,7 @@ def _announce(events: Sequence[Event], item: AssetDraft, asset_id: UUID, version
             event.data.update(asset_id=typeid("ast", asset_id), version=version)
 
 
-async def _write_state(connection: Connection, batch: Batch) -> None:
+async def _write_state(connection: Connection, batch: Batch, clocks: Clocks) -> None:
     """Write what is true now: job rows, the tables by temperature, and the events, in order."""
     changed = batch.changed
     updates = [job for key, job in sorted(changed.items()) if key not in batch.new or job.lease is not None]
@@ -154,7 +160,7 @@ async def _write_state(connection: Connection, batch: Batch) -> None:
     if held:
         await jobs.update_holds(connection, held)
     if changed:
-        await tasks.move(connection, batch.before, changed, batch.now)
+        await tasks.move(connection, batch.before, changed, batch.now, clocks)
     events = [event for decision in batch.decisions for event in decision.events]
     if events:
         await steps.insert_events(connection, events)

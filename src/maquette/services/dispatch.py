@@ -1,10 +1,11 @@
 """Leasing tasks to workers inside a batch, and looking up what each leased step reads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from maquette.domain.commands import Fail, Start
+from maquette.domain.fair import Clocks, Head, Share, may_keep
 from maquette.domain.idempotency import inputs_digest
 from maquette.domain.job import Job, Lease
 from maquette.domain.pipeline import choose_inputs
@@ -15,22 +16,27 @@ from maquette.store.database import Connection
 
 
 async def serve(
-    connection: Connection, batch: Batch, wishes: Sequence[Slot], parked: Sequence[Slot], fences: Fences
+    connection: Connection,
+    batch: Batch,
+    wishes: Sequence[Slot],
+    parked: Sequence[Slot],
+    fences: Fences,
+    clocks: Clocks,
 ) -> None:
     """Lease tasks to wishes.
 
-    First a job's next step goes to the worker that brought its last one (affinity: at most a pipeline's length
-    in a row, so nobody waits behind it for longer). Then the queue, in its order. What is still left of this
-    batch's new tasks goes straight to those still hungry, the parked ones included.
+    First a job's next step goes to the worker that brought its last one, as long as that keeps nobody else waiting
+    for more than a step. Then the queue, in its order. What is still left of this batch's new tasks goes straight to
+    those still hungry, the parked ones included.
     """
     if not wishes and not parked:
         return
     given: dict[Slot, list[Job]] = {slot: [] for slot in (*wishes, *parked)}
     _replay(batch, wishes, given)
     fresh = {job.id: job for job in batch.newly_ready}
-    for slot in wishes:
-        own = {id_ for other, id_ in _orders_of(batch, slot.group) if other is not slot}
-        _give(slot, [job for key, job in fresh.items() if key in own], given, fresh)
+    shares = {key: _next(batch, job, clocks) for key, job in fresh.items()}
+    for slot, kept in (await _kept(connection, batch, wishes, fresh, shares)).items():
+        _give(slot, kept, given, fresh)
     gone = batch.no_longer_ready
     for pairs in sorted({slot.wish.pairs for slot in wishes if slot.wish and _hungry(slot, given)}):
         group = [slot for slot in wishes if slot.wish and slot.wish.pairs == pairs]
@@ -38,6 +44,7 @@ async def serve(
         # Jobs that others wrote since this batch read the clock: time must not go back in their streams.
         batch.now = max(batch.now, claimed.now)
         queue = {job.id: job for job in claimed.jobs if job.id not in gone}
+        shares |= claimed.shares
         for job in queue.values():
             batch.before.setdefault(job.id, job)
             batch.after.setdefault(job.id, job)
@@ -45,7 +52,41 @@ async def serve(
             _give(slot, list(queue.values()), given, queue)
     for slot in (*wishes, *parked):
         _give(slot, list(fresh.values()), given, fresh)
-    await _start(connection, batch, given, fences)
+    await _start(connection, batch, given, fences, shares)
+
+
+def _next(batch: Batch, job: Job, clocks: Clocks) -> Share:
+    """Return the place in virtual time of a task that has not been in line."""
+    clock, before = clocks.get((job.service, job.priority), 0), batch.before[job.id]
+    return Share(clock) if before is None or before.lease is None else before.lease.share.next(clock)
+
+
+async def _kept(
+    connection: Connection,
+    batch: Batch,
+    wishes: Sequence[Slot],
+    fresh: Mapping[UUID, Job],
+    shares: Mapping[UUID, Share],
+) -> dict[Slot, list[Job]]:
+    """Return the jobs whose next step the worker may go on with that brought the last one."""
+    kept: dict[Slot, list[Job]] = {}
+    for slot in wishes:
+        own = {id_ for other, id_ in _orders_of(batch, slot.group) if other is not slot}
+        if found := [job for key, job in fresh.items() if key in own]:
+            kept[slot] = found
+    if not kept:
+        return {}
+    pairs = sorted({pair for slot in kept if slot.wish for pair in slot.wish.pairs})
+    line = await tasks.heads(connection, pairs)
+    return {
+        slot: [job for job in found if _may_keep(slot, job, shares[job.id], line)]
+        for slot, found in kept.items()
+    }
+
+
+def _may_keep(slot: Slot, job: Job, share: Share, line: Mapping[tuple[str, str], Head]) -> bool:
+    heads = (line.get(pair) for pair in (slot.wish.pairs if slot.wish else ()))
+    return all(may_keep(share, job.priority, job.project_id, head) for head in heads)
 
 
 def _orders_of(batch: Batch, group: int) -> list[tuple[Slot, UUID]]:
@@ -77,7 +118,13 @@ def _replay(batch: Batch, wishes: Sequence[Slot], given: dict[Slot, list[Job]]) 
             ]
 
 
-async def _start(connection: Connection, batch: Batch, given: dict[Slot, list[Job]], fences: Fences) -> None:
+async def _start(
+    connection: Connection,
+    batch: Batch,
+    given: dict[Slot, list[Job]],
+    fences: Fences,
+    shares: Mapping[UUID, Share],
+) -> None:
     """Lease the jobs to the wishes they were given to, and look up what each step reads: its digest is pinned.
 
     A job whose inputs lack its step (another version made them) fails here, with a dead letter: left in the queue,
@@ -108,7 +155,7 @@ async def _start(connection: Connection, batch: Batch, given: dict[Slot, list[Jo
                 seed=seed,
                 upstream=[item.sha256 for item in inputs],
             )
-            lease = _lease(batch, wish, job, next(numbers), digest)
+            lease = _lease(batch, wish, job, next(numbers), digest, shares[job.id])
             if not batch.fold(slot, job.id, Start(lease)):
                 continue
             if not readable:
@@ -123,7 +170,7 @@ def _unreadable(lease: Lease, step: str) -> Fail:
     return Fail(lease.fence, "invalid", "unreadable_inputs", message, jitter=0.0, reported=False)
 
 
-def _lease(batch: Batch, wish: Wish, job: Job, fence: int, digest: bytes) -> Lease:
+def _lease(batch: Batch, wish: Wish, job: Job, fence: int, digest: bytes, share: Share) -> Lease:
     seconds = min(job.spec.deadline_seconds, wish.deadline_seconds_max)
     return Lease(
         fence=fence,
@@ -134,4 +181,5 @@ def _lease(batch: Batch, wish: Wish, job: Job, fence: int, digest: bytes) -> Lea
         leased_at=batch.now,
         deadline_at=batch.now + timedelta(seconds=seconds),
         inputs_digest=digest,
+        share=share,
     )

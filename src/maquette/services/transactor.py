@@ -86,6 +86,7 @@ class Transactor:
         self._listeners: list[Listener] = []
         self._groups = 0
         self._commits = 0
+        self._clocks: dict[tuple[str, int], int] = {}
         self._made: dict[tuple[str, str], int] = {}
         """By (service, step), the last commit that left a task ready: who looked before it looks again."""
         self.counters = Counters()
@@ -231,6 +232,7 @@ class Transactor:
                         parked=[slot for _, slot in volunteers],
                         fences=lane.fences,
                         floor=lane.floor,
+                        clocks=self._clocks,
                     )
                 )
             except BaseException as error:
@@ -271,6 +273,9 @@ class Transactor:
         for slot in slots:
             slot.verdict = result.verdicts.get(slot)
             slot.handouts = result.handouts.get(slot, [])
+        for job, lease in ((item.job, item.lease) for slot in slots for item in slot.handouts):
+            key = job.service, job.priority
+            self._clocks[key] = max(self._clocks.get(key, lease.share.tag), lease.share.tag)
         self._tell([(job.service, job.spec.name) for job in result.newly_ready])
         changed = list(result.changed.values())
         for listener in self._listeners:
@@ -294,11 +299,19 @@ class Transactor:
                 del self._parked[work]
                 self._finish(work)
             try:
+                await self._exchange_clocks()
                 await self._wake_parked()
             except MaquetteError:
                 continue
             except Exception:  # noqa: BLE001 - the loop must outlive one bad poll
                 _LOG.exception("Looking for work for waiting workers failed.")
+
+    async def _exchange_clocks(self) -> None:
+        """Let virtual time go on in all processes: one that only takes submissions in starts no task itself."""
+        async with self._database.connection() as connection:
+            known = await tasks.exchange_clocks(connection, self._clocks)
+        for key, tag in known.items():
+            self._clocks[key] = max(self._clocks.get(key, tag), tag)
 
     async def _wake_parked(self) -> None:
         groups: dict[tuple[tuple[str, str], ...], list[_Work]] = {}

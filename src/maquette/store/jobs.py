@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from maquette.domain.fair import Share
 from maquette.domain.holds import NONE
 from maquette.domain.job import Hold, Job, JobStatus, Lease, StepStatus
 from maquette.domain.review import GatePolicy, Then
@@ -137,6 +138,7 @@ def lease_from(row: Mapping[str, Any]) -> Lease:
         deadline_at=row["deadline_at"],
         inputs_digest=row["inputs_digest"],
         canceling=row["canceling"],
+        share=Share(row["tag"], row["stride"]),
     )
 
 

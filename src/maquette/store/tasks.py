@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from maquette.domain.fair import STRIDE, Clocks, Head, Share
 from maquette.domain.job import Job, Place
 from maquette.domain.pipeline import pinned
 from maquette.store.database import Connection, statements
@@ -22,6 +23,7 @@ class Claimed:
 
     jobs: list[Job]
     now: datetime
+    shares: Mapping[UUID, Share]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,29 @@ async def claim(connection: Connection, pairs: Sequence[tuple[str, str]], limit:
         _SQL["claim"], [service for service, _ in pairs], [step for _, step in pairs], limit
     )
     now = max((row["now"] for row in rows), default=_LONG_AGO)
-    return Claimed([job_from(row) for row in rows], now)
+    shares = {row["id"]: Share(row["tag"], row["stride"]) for row in rows}
+    return Claimed([job_from(row) for row in rows], now, shares)
+
+
+async def heads(connection: Connection, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Head]:
+    """Return who is first in line for each (service, step) that has a line."""
+    rows = await connection.fetch(
+        _SQL["heads"], [service for service, _ in pairs], [step for _, step in pairs]
+    )
+    return {
+        (row["service"], row["step"]): Head(row["project_id"], row["priority"], row["tag"]) for row in rows
+    }
+
+
+async def exchange_clocks(connection: Connection, seen: Clocks) -> dict[tuple[str, int], int]:
+    """Tell the others how far virtual time has come here, and return how far it has anywhere."""
+    rows = await connection.fetch(
+        _SQL["exchange_clocks"],
+        [service for service, _ in seen],
+        [priority for _, priority in seen],
+        list(seen.values()),
+    )
+    return {(row["service"], row["priority"]): row["tag"] for row in rows}
 
 
 async def waiting(connection: Connection, pairs: Sequence[tuple[str, str]], limit: int) -> int:
@@ -66,7 +90,11 @@ async def next_fences(connection: Connection, count: int) -> list[int]:
 
 
 async def move(
-    connection: Connection, before: Mapping[UUID, Job | None], after: Mapping[UUID, Job], now: datetime
+    connection: Connection,
+    before: Mapping[UUID, Job | None],
+    after: Mapping[UUID, Job],
+    now: datetime,
+    clocks: Clocks,
 ) -> None:
     """Bring the three tables in line with what became of the jobs: a delete here, an insert there.
 
@@ -86,7 +114,7 @@ async def move(
         if left[place]:
             await connection.execute(statement, left[place])
     if come[Place.READY]:
-        await _insert_ready(connection, come[Place.READY], now)
+        await _insert_ready(connection, before, come[Place.READY], now, clocks)
     if jobs := come[Place.DELAYED]:
         await connection.execute(
             _SQL["insert_delayed"],
@@ -132,8 +160,16 @@ def _entry(job: Job | None, place: Place) -> object:
     return job.retry_at if place is Place.DELAYED else job.lease
 
 
-async def _insert_ready(connection: Connection, jobs: Sequence[Job], now: datetime) -> None:
-    tag = int(now.timestamp() * 1_000_000)
+async def _insert_ready(
+    connection: Connection,
+    before: Mapping[UUID, Job | None],
+    jobs: Sequence[Job],
+    now: datetime,
+    clocks: Clocks,
+) -> None:
+    # Where nothing has started yet, virtual time begins at the real one: earlier versions had that as their tags.
+    beginning = int(now.timestamp() * 1_000_000)
+    leases = [old.lease if (old := before[job.id]) is not None else None for job in jobs]
     await connection.execute(
         _SQL["insert_ready"],
         [job.id for job in jobs],
@@ -141,7 +177,9 @@ async def _insert_ready(connection: Connection, jobs: Sequence[Job], now: dateti
         [job.service for job in jobs],
         [job.spec.name for job in jobs],
         [job.priority for job in jobs],
-        [tag] * len(jobs),
+        [clocks.get((job.service, job.priority), beginning) for job in jobs],
+        [lease.share.tag if lease is not None else None for lease in leases],
+        STRIDE,
     )
 
 
@@ -160,6 +198,8 @@ async def _put_leases(connection: Connection, jobs: Sequence[Job]) -> None:
         [lease.deadline_at for _, lease in leases],
         [lease.inputs_digest for _, lease in leases],
         [lease.canceling for _, lease in leases],
+        [lease.share.tag for _, lease in leases],
+        [lease.share.stride for _, lease in leases],
     )
 
 

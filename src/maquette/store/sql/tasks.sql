@@ -4,11 +4,11 @@
 select clock_timestamp() as now, j.id, j.project_id, j.asset_type, j.pipeline_version, j.correlation_id, j.skipped,
        j.gates, j.priority, j.service, j.status, j.position, j.step_status, j.gate_open, j.revisions, j.attempt,
        j.retry_at, j.sequence, j.created_at, j.started_at, j.finished_at, j.error, j.asset_id, j.provided,
-       j.holds, j.hold_at, j.gate_policies, j.gate_since, j.gate_due_at
+       j.holds, j.hold_at, j.gate_policies, j.gate_since, j.gate_due_at, head.tag, head.stride
 from (
     select q.* from unnest($1::text[], $2::text[]) as wanted(service, step)
     cross join lateral (
-        select r.job_id, r.priority, r.tag from ready r
+        select r.job_id, r.priority, r.tag, r.stride from ready r
         where r.service = wanted.service and r.step = wanted.step
         order by r.priority desc, r.tag, r.job_id
         limit $3
@@ -35,9 +35,45 @@ select count(*) from (
     limit $3
 ) counted
 
+-- name: heads
+-- Who is first in line for each pair.
+select wanted.service, wanted.step, head.project_id, head.priority, head.tag
+from unnest($1::text[], $2::text[]) as wanted(service, step)
+cross join lateral (
+    select r.project_id, r.priority, r.tag from ready r
+    where r.service = wanted.service and r.step = wanted.step
+    order by r.priority desc, r.tag, r.job_id
+    limit 1
+) head
+
 -- name: insert_ready
-insert into ready (job_id, project_id, service, step, priority, tag)
-select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::bigint[])
+-- Start tags: $6 is V, $7 the tag of the job's own task before this one where it has just ended. What the project has in
+-- line already is one probe of an index, not a counter: nothing to lock, nothing that a crash could leave wrong. Two
+-- transactions at once may give two tasks one tag; the next one goes on from there.
+insert into ready (job_id, project_id, service, step, priority, tag, stride)
+select x.job_id, x.project_id, x.service, x.step, x.priority,
+       greatest(x.clock, max(x.own + x.stride) over line, x.last + x.stride)
+           + x.stride * (row_number() over line - 1),
+       x.stride
+from (
+    select t.*, $8::bigint / p.weight as stride,
+           (select max(r.tag) from ready r
+            where r.project_id = t.project_id and r.service = t.service and r.priority = t.priority) as last
+    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::bigint[], $7::bigint[])
+        with ordinality as t(job_id, project_id, service, step, priority, clock, own, nth)
+    join projects p on p.id = t.project_id
+) x
+window line as (partition by x.project_id, x.service, x.priority order by x.nth)
+
+-- name: exchange_clocks
+-- What this process saw goes in, what all saw comes out.
+with seen as (
+    insert into clocks (service, priority, tag)
+    select * from unnest($1::text[], $2::smallint[], $3::bigint[])
+    order by 1, 2
+    on conflict (service, priority) do update set tag = excluded.tag where excluded.tag > clocks.tag
+)
+select service, priority, tag from clocks
 
 -- name: delete_ready
 delete from ready where job_id = any($1::uuid[])
@@ -55,13 +91,14 @@ delete from leases where job_id = any($1::uuid[])
 -- name: put_leases
 -- Under the jobs' locks. A job that goes on to its next step keeps the row: a HOT update.
 insert into leases (job_id, project_id, fence, worker_epoch, claim_id, worker, service, leased_at, deadline_at,
-                    inputs_digest, canceling)
+                    inputs_digest, canceling, tag, stride)
 select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
-                     $8::timestamptz[], $9::timestamptz[], $10::bytea[], $11::boolean[])
+                     $8::timestamptz[], $9::timestamptz[], $10::bytea[], $11::boolean[], $12::bigint[], $13::bigint[])
 on conflict (job_id, project_id) do update
 set fence = excluded.fence, worker_epoch = excluded.worker_epoch, claim_id = excluded.claim_id,
     worker = excluded.worker, service = excluded.service, leased_at = excluded.leased_at,
-    deadline_at = excluded.deadline_at, inputs_digest = excluded.inputs_digest, canceling = excluded.canceling
+    deadline_at = excluded.deadline_at, inputs_digest = excluded.inputs_digest, canceling = excluded.canceling,
+    tag = excluded.tag, stride = excluded.stride
 
 -- name: next_fences
 select nextval('fences') as fence from generate_series(1, $1)
