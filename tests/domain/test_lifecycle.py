@@ -33,8 +33,8 @@ def test_every_status_and_command_stands_in_the_table() -> None:
 @settings(max_examples=400, deadline=None)
 def test_walks_keep_every_promise(walk: tuple) -> None:
     """Whatever is asked in whatever order, the job stays consistent and its events tell all of it."""
-    asset_type, skip, gates, provide, policy, actions = walk
-    it = begin(asset_type, skip, gates, provide=provide, policy=policy)
+    asset_type, skip, gates, provide, policy, objected, actions = walk
+    it = begin(asset_type, skip, gates, provide=provide, policy=policy, objected=objected)
     for action in actions:
         before = it.job
         done = it.do(action)
@@ -69,6 +69,8 @@ def test_walks_keep_every_promise(walk: tuple) -> None:
 
 
 def _command(action: str) -> type[c.Command]:
+    if action == "judged":
+        return c.Complete
     return {name(command): command for command in c.COMMANDS}[action]
 
 
@@ -88,6 +90,8 @@ def _reads_like(walk: Walk) -> None:
     assert all(reader.steps[name]["status"] == "done" for name in reader.provided)
     current = reader.steps[job.spec.name]
     assert (current["status"], current["attempt"]) == (job.step_status, job.attempt)
+    if job.step_status is StepStatus.PAUSED and not job.gate_open:
+        assert current["pause_reason"] is not None
 
 
 @pytest.mark.parametrize("status", sorted(TERMINAL))

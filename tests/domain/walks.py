@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from maquette.domain import commands as c
 from maquette.domain.errors import MaquetteError
 from maquette.domain.events import Event
-from maquette.domain.job import Job, JobStatus, Lease, StepRecord, StepStatus
+from maquette.domain.job import Hold, Job, JobStatus, Lease, StepRecord, StepStatus
 from maquette.domain.lifecycle import decide
 from maquette.domain.pipeline import (
     PIPELINES,
@@ -21,6 +21,7 @@ from maquette.domain.pipeline import (
     unneeded,
 )
 from maquette.domain.review import GatePolicy, Then, Verdict
+from maquette.domain.ruling import Ruling, Stage
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOBODY = uuid.UUID(int=0)
@@ -86,6 +87,13 @@ def lease(fence: int, at: datetime) -> Lease:
     return Lease(fence, NOBODY, NOBODY, "walker", "studio", at, at + timedelta(minutes=10))
 
 
+def ruling(verdict: str, stage: Stage = Stage.OUTPUT) -> Ruling:
+    """Return what a moderator said."""
+    return Ruling(
+        NOBODY, NOBODY, stage, verdict, ("gore",), {"floor": 1}, ({"name": "rules"},), (), "usr", b""
+    )
+
+
 @dataclass
 class Reader:
     """A reducer over events: knows nothing of the domain but their data."""
@@ -138,12 +146,12 @@ class Walk:
                 return self.take(c.Start(lease(self.fences, self.now)))
             case "complete":
                 return self.take(c.Complete(self.fence() - choice, (), {}, {}, "m", "1"))
+            case "judged" | "safety_decided":
+                return self._rule(name, choice)
             case "fail":
                 return self.take(c.Fail(self.fence(), choice, "code", "message", 0.5))
             case "expire":
                 return self.take(c.Expire(self.fence(), choice, 0.5))
-            case "acknowledge":
-                return self.take(c.Acknowledge(self.fence()))
             case "retry_due":
                 self.now += timedelta(seconds=choice)
                 return self.take(c.RetryDue())
@@ -158,23 +166,40 @@ class Walk:
             case "pause":
                 return self.take(c.Pause("usr", choice))
             case "review":
-                verdict, rewind_to = choice
-                return self.take(
-                    c.Review(self.job.spec.name, self.job.revision, verdict, "usr", rewind_to=rewind_to)
-                )
+                verdict, rewind_to, *objected = choice
+                at = (self.job.spec.name, self.job.revision)
+                said = ruling("hold", Stage.PROMPT) if any(objected) and self.job.next_position() else None
+                return self.take(c.Review(*at, verdict, "usr", rewind_to=rewind_to, ruling=said))
+            case "acknowledge":
+                return self.take(c.Acknowledge(self.fence()))
             case _:
                 return self.take({"resume": c.Resume, "cancel": c.Cancel}[name]("usr"))
 
+    def _rule(self, name: str, choice: Any) -> bool:
+        if name == "judged":
+            said = None if choice == "unjudged" else ruling(choice)
+            command = c.Complete(self.fence(), (), {}, {}, "m", "1", ruling=said, unjudged=said is None)
+            return self.take(command)
+        hold, allowed = choice
+        at = (self.job.position, self.job.revision)
+        return self.take(c.SafetyDecided(hold, *at, allowed, NOBODY, ("gore",), "usr"))
 
-def begin(asset_type: str, skip: tuple[str, ...], gates: tuple[str, ...], **more: Any) -> Walk:
-    """Return the walk of a job that was just created."""
+
+def begin(
+    asset_type: str, skip: tuple[str, ...], gates: tuple[str, ...], *, objected: bool = False, **more: Any
+) -> Walk:
+    """Return the walk of a job that was just created, held when a moderator objected."""
     job = new_job(asset_type, skip, gates, **more)
     records = tuple(record(job, place, StepStatus.DONE, service="") for place in sorted(job.provided))
-    decision = decide(None, c.Create(job, records), START)
+    said = ruling("hold", Stage.PROMPT) if objected else None
+    decision = decide(None, c.Create(job, records, ruling=said), START)
     return Walk(decision.job, events=list(decision.events))
 
 
-_REVIEWS = st.tuples(st.sampled_from(Verdict), st.none() | st.sampled_from(STEP_NAMES))
+_REVIEWS = st.tuples(
+    st.sampled_from(Verdict), st.none() | st.sampled_from(STEP_NAMES), st.sampled_from((False, False, True))
+)
+_RULED = st.tuples(st.sampled_from((Hold.PROMPT, Hold.RESULT)), st.sampled_from((True, True, False)))
 ACTIONS = st.one_of(
     st.tuples(st.just("start"), st.none()),
     st.tuples(st.just("start"), st.none()),
@@ -186,6 +211,9 @@ ACTIONS = st.one_of(
     st.tuples(st.just("retry_due"), st.sampled_from((0, 400))),
     st.tuples(st.just("review"), _REVIEWS),
     st.tuples(st.just("review"), st.just((Verdict.APPROVED, None))),
+    st.tuples(st.just("judged"), st.sampled_from(("unjudged", "hold", "hold", "block"))),
+    st.tuples(st.just("safety_decided"), _RULED),
+    st.tuples(st.just("safety_decided"), _RULED),
     st.tuples(
         st.just("reuse_resolved"),
         st.tuples(st.booleans(), st.sampled_from((StepStatus.DONE, StepStatus.APPROVED))),
@@ -201,5 +229,6 @@ WALKS = st.tuples(
     st.sampled_from(((), ("text_to_image", "before_export"), ("export",), STEP_NAMES)),
     st.sampled_from(((), (), ("text_to_image",), ("refine",))),
     st.none() | st.builds(GatePolicy, st.just(100), st.sampled_from(Then), st.none() | st.just(60)),
+    st.sampled_from((False, False, True)),
     st.lists(ACTIONS, max_size=60),
 )

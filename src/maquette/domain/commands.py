@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from maquette.domain.job import Artifact, Job, Lease, StepRecord
+from maquette.domain.job import Artifact, Hold, Job, Lease, StepRecord
 from maquette.domain.review import Verdict
+from maquette.domain.ruling import Override, Ruling
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Create:
     """Steps that are done from the start."""
     artifacts: tuple[Artifact, ...] = ()
     """Their files, and references."""
+    ruling: Ruling | None = None
+    """Why it is held before it begins; None when nothing was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,12 @@ class Complete:
     metrics: Mapping[str, Any]
     model: str
     model_version: str
+    safety: str = ""
+    """Versions of the policies that allowed it, ``floor.platform.project``; empty when it is not allowed yet."""
+    ruling: Ruling | None = None
+    """What was decided about it other than to allow it."""
+    unjudged: bool = False
+    """A moderator outside has yet to see its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,8 @@ class Review:
     effective: bytes | None = None
     """Effective inputs of the steps to be redone, composed and judged again."""
     replacements: tuple[Replacement, ...] = ()
+    ruling: Ruling | None = None
+    """Why the job is held before it goes on with what was changed; None when nothing was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +153,29 @@ class Cancel:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class SafetyDecided:
+    """It is known now whether what a job is held for may be: a moderator answered, or a person decided.
+
+    ``position`` and ``revision`` are of the step that is held: a word on an earlier hold comes too late.
+    """
+
+    hold: Hold
+    """``Hold.PROMPT`` or ``Hold.RESULT``."""
+    position: int
+    revision: int
+    allowed: bool
+    ruling_id: UUID
+    categories: tuple[str, ...]
+    by: str
+    safety: str = ""
+    """As in ``Complete``."""
+    ruling: Ruling | None = None
+    """When it is new: what the moderator said."""
+    override: Override | None = None
+    """When a person decided."""
+
+
 Command = (
     Create
     | Start
@@ -156,6 +190,7 @@ Command = (
     | Pause
     | Resume
     | Cancel
+    | SafetyDecided
 )
 COMMANDS: tuple[type[Command], ...] = (
     Create,
@@ -171,4 +206,5 @@ COMMANDS: tuple[type[Command], ...] = (
     Pause,
     Resume,
     Cancel,
+    SafetyDecided,
 )

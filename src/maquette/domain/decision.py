@@ -12,6 +12,7 @@ from maquette.domain.events import Event, EventType
 from maquette.domain.holds import NONE, hold
 from maquette.domain.job import Artifact, AttemptRecord, Hold, Job, JobStatus, StepRecord, StepStatus
 from maquette.domain.review import UserDecision
+from maquette.domain.ruling import Override, Reach, Ruling, Unjudged
 
 PAUSE_BEFORE = "system:pause_before"
 """Who holds a job at the step before which a person asked for it."""
@@ -25,6 +26,10 @@ class StepChange:
     position: int
     revision: int
     status: StepStatus
+    error: Mapping[str, Any] | None = None
+    """Why it failed after all."""
+    safety: str = ""
+    """Versions of the policies that allowed it, when that became known later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,10 @@ class Decision:
     replacements: tuple[Replacement, ...] = ()
     effective: bytes | None = None
     dead_letter: DeadLetter | None = None
+    ruling: Ruling | None = None
+    override: Override | None = None
+    unjudged: Unjudged | None = None
+    reach: Reach | None = None
     index: bool = False
     """File the job's artifacts as a new version in the library; the last two events wait for its number."""
 
@@ -123,3 +132,29 @@ def advance(job: Job, now: datetime) -> tuple[Job, tuple[Event, ...]]:
     )
     indexed = make_event(after, after.sequence - 1, EventType.ASSET_INDEXED, now)
     return after, (indexed, make_event(after, after.sequence, EventType.JOB_SUCCEEDED, now, steps=[]))
+
+
+def give_up(job: Job, error: Mapping[str, Any], now: datetime) -> Decision:
+    """End a step and its job for good, with a dead letter; the step's record is the caller's to write."""
+    letter_id = typeid.derive("dead_letter", job.id, job.position, job.revision, job.attempt)
+    full = {**error, "step": job.spec.name, "dead_letter_id": typeid.encode("dlq", letter_id)}
+    after = replace(
+        job,
+        status=JobStatus.FAILED,
+        holds=NONE,
+        step_status=StepStatus.FAILED,
+        gate_open=False,
+        finished_at=now,
+        error=full,
+        sequence=job.sequence + 3,
+    )
+    named = {"step_name": job.spec.name, "error_code": error["code"], "error_message": error["message"]}
+    letter = {"dead_letter_id": full["dead_letter_id"]}
+    events = (
+        make_event(
+            after, after.sequence - 2, EventType.STEP_FAILED, now, **named, steps=[current_facts(after)]
+        ),
+        make_event(after, after.sequence - 1, EventType.TASK_DEAD_LETTERED, now, **named, **letter),
+        make_event(after, after.sequence, EventType.JOB_FAILED, now, **named, **letter, steps=[]),
+    )
+    return Decision(after, events, dead_letter=DeadLetter(letter_id, after, full))

@@ -25,6 +25,7 @@ class EventType(StrEnum):
     PAUSE_REQUESTED = "PauseRequested"
     JOB_PAUSED = "JobPaused"
     JOB_RESUMED = "JobResumed"
+    SAFETY_DECIDED = "SafetyDecided"
     JOB_SUCCEEDED = "JobSucceeded"
     JOB_FAILED = "JobFailed"
     JOB_CANCELED = "JobCanceled"
@@ -32,6 +33,7 @@ class EventType(StrEnum):
     ASSET_INDEXED = "AssetIndexed"
     WEBHOOK_DISABLED = "WebhookDisabled"
     WEBHOOK_TEST = "WebhookTest"
+    SAFETY_OVERRIDDEN = "SafetyOverridden"
 
 
 TERMINAL_EVENTS = frozenset({EventType.JOB_SUCCEEDED, EventType.JOB_FAILED, EventType.JOB_CANCELED})
@@ -47,10 +49,12 @@ class StreamKind(NamedTuple):
 
 JOB_STREAM = StreamKind("jobs", "job", "job_id")
 _WEBHOOK = StreamKind("webhooks", "whk", "webhook_id")
+_RULING = StreamKind("safety/decisions", "sdc", "decision_id")
 #: Which stream a type belongs to; what is not listed happens to jobs.
 _STREAMS: Mapping[EventType, StreamKind] = {
     EventType.WEBHOOK_DISABLED: _WEBHOOK,
     EventType.WEBHOOK_TEST: _WEBHOOK,
+    EventType.SAFETY_OVERRIDDEN: _RULING,
 }
 
 

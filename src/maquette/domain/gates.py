@@ -20,6 +20,7 @@ from maquette.domain.events import Event, EventType, timestamp
 from maquette.domain.holds import NONE, hold, let_go
 from maquette.domain.job import Hold, Job, JobStatus, StepStatus
 from maquette.domain.review import GATE_TIMEOUT, REVISION_MAX, Then, UserDecision, Verdict, rewound
+from maquette.domain.verdicts import about, safety_facts
 
 
 def pause(job: Job, command: c.Pause, now: datetime) -> Decision:
@@ -136,9 +137,11 @@ def _approve(
     )
     facts = [current_facts(approved)]
     after, more = advance(approved, now)
+    if command.ruling is not None:
+        after = hold(after, Hold.PROMPT)
     if after.position != job.position:
         facts.append(current_facts(after))
-    told = {**told, "step_name": job.spec.name}
+    told = {**told, "step_name": job.spec.name, **safety_facts(command.ruling)}
     if command.selection:
         told["selection"] = [typeid.encode("art", item) for item in command.selection]
     if command.replacements:
@@ -152,6 +155,7 @@ def _approve(
         user_decision=decision,
         replacements=command.replacements,
         effective=command.effective,
+        ruling=about(after, command.ruling, now),
         index=after.status is JobStatus.SUCCEEDED,
     )
 
@@ -185,21 +189,27 @@ def _reject(
         revisions=rewound(job.revisions, first, job.position, job.provided),
         sequence=job.sequence + 1,
     )
+    if command.ruling is not None:
+        after = hold(after, Hold.PROMPT)
     told_steps = [
         step_facts(job, job.position, StepStatus.REJECTED, attempt=job.attempt, pause_reason=None),
     ]
     told_steps += [
         step_facts(after, position, StepStatus.PENDING, attempt=0, pause_reason=None)
+        if position != first
+        else current_facts(after)
         for position in range(first, job.position + 1)
         if position not in job.skipped and position not in job.provided
     ]
     told = {**told, "step_name": job.spec.name, "revision": job.revision, "rewind_to": after.spec.name}
+    told |= safety_facts(command.ruling)
     return Decision(
         after,
         (_reviewed(after, after.sequence, told, now, told_steps),),
         step_change=StepChange(job.id, job.position, job.revision, StepStatus.REJECTED),
         user_decision=decision,
         effective=command.effective,
+        ruling=about(after, command.ruling, now),
     )
 
 

@@ -12,6 +12,7 @@ from maquette.domain import typeid
 from maquette.domain.fair import FIRST, Share
 from maquette.domain.pipeline import Pipeline, StepSpec, pinned
 from maquette.domain.review import GatePolicy
+from maquette.domain.ruling import Withheld
 
 #: What a file may be called: nothing that could leave its folder, hide, or mean something to a shell.
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
@@ -211,6 +212,8 @@ class Artifact:
     """Its file is gone by the project's retention; what is known of it stays."""
     replaced_by: UUID | None = None
     """The artifact that took this one's place at a review; this one is history then."""
+    withheld: Withheld | None = None
+    """Why nobody can read its file; None when it may be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +239,8 @@ class StepRecord:
     error: Mapping[str, Any] | None = None
     reused_from: UUID | None = None
     """The step revision that did this work, when it was not done again."""
+    safety: str = ""
+    """Versions of the policies that allowed it, ``floor.platform.project``."""
 
 
 def step_id(job_id: UUID, position: int, revision: int) -> UUID:

@@ -12,6 +12,7 @@ from itertools import product
 from typing import Any
 
 from maquette.domain import commands as c
+from maquette.domain import completion, verdicts
 from maquette.domain import gates as g
 from maquette.domain import transitions as t
 from maquette.domain.decision import Decision
@@ -64,7 +65,11 @@ IGNORE = Rule(_ignore, (), "nothing")
 _AFTER_WORK = (S.RUNNING, S.AWAITING_REVIEW, S.PAUSED, S.SUCCEEDED)
 _START = Rule(t.start, (S.RUNNING,), "lease, count the attempt")
 _REUSE = Rule(t.reuse_resolved, _AFTER_WORK, "take over equal work")
-_COMPLETE = Rule(t.complete, _AFTER_WORK, "record; next step, gate or end")
+_COMPLETE = Rule(
+    completion.complete,
+    (*_AFTER_WORK, S.FAILED),
+    "record; next step, gate or end; hold or fail what may not be seen",
+)
 _FAIL = Rule(t.fail, (S.RUNNING, S.FAILED), "retry later, or dead letter")
 _EXPIRE = Rule(t.expire, (S.RUNNING, S.FAILED), "retry, or dead letter")
 _RETRY = Rule(t.retry_due, (S.RUNNING,), "queue the next attempt")
@@ -77,6 +82,11 @@ _TIMEOUT = Rule(
 _HOLD = "hold, now or before a later step"
 _WITHDRAW = "take a hold further on back, else refused"
 _CANCEL = Rule(t.cancel, (S.CANCELED,), "give up")
+_RULED = Rule(
+    verdicts.safety_decided,
+    (S.QUEUED, S.RUNNING, S.AWAITING_REVIEW, S.PAUSED, S.SUCCEEDED, S.FAILED),
+    "go on, unless held otherwise; or fail what may not be",
+)
 _RELEASE = Rule(t.release, (S.CANCELED,), "release the lease")
 
 _OF_WORKERS = (c.Start, c.ReuseResolved, c.Complete, c.Fail, c.Acknowledge, c.Expire)
@@ -88,32 +98,32 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Acknowledge: STALE, c.Expire: STALE, c.RetryDue: IGNORE, c.Review: REFUSE, c.GateTimeout: IGNORE,
         c.Pause: Rule(g.pause, (S.PAUSED, S.QUEUED), _HOLD),
         c.Resume: Rule(g.withdraw, (S.QUEUED,), _WITHDRAW),
-        c.Cancel: _CANCEL,
+        c.Cancel: _CANCEL, c.SafetyDecided: REFUSE,
     },
     S.RUNNING: {
         c.Create: REFUSE, c.Start: _START, c.ReuseResolved: _REUSE, c.Complete: _COMPLETE, c.Fail: _FAIL,
         c.Acknowledge: STALE, c.Expire: _EXPIRE, c.RetryDue: _RETRY, c.Review: REFUSE, c.GateTimeout: IGNORE,
         c.Pause: Rule(g.pause, (S.PAUSED, S.RUNNING), _HOLD),
         c.Resume: Rule(g.withdraw, (S.RUNNING,), _WITHDRAW),
-        c.Cancel: _CANCEL,
+        c.Cancel: _CANCEL, c.SafetyDecided: REFUSE,
     },
     S.AWAITING_REVIEW: {
         c.Create: REFUSE, c.Start: STALE, c.ReuseResolved: STALE, c.Complete: STALE, c.Fail: STALE,
         c.Acknowledge: STALE, c.Expire: STALE, c.RetryDue: IGNORE, c.Review: _REVIEW, c.GateTimeout: _TIMEOUT,
         c.Pause: Rule(g.pause, (S.PAUSED, S.AWAITING_REVIEW), _HOLD),
         c.Resume: Rule(g.withdraw, (S.AWAITING_REVIEW,), _WITHDRAW),
-        c.Cancel: _CANCEL,
+        c.Cancel: _CANCEL, c.SafetyDecided: REFUSE,
     },
     S.PAUSED: {
         c.Create: REFUSE, c.Start: STALE, c.ReuseResolved: STALE,
-        c.Complete: Rule(t.complete, (S.PAUSED, S.SUCCEEDED), "record; hold what comes next"),
+        c.Complete: Rule(completion.complete, (S.PAUSED, S.SUCCEEDED, S.FAILED), "record; hold what comes next"),
         c.Fail: Rule(t.fail, (S.PAUSED, S.FAILED), "hold the retry, or dead letter"),
         c.Acknowledge: STALE,
         c.Expire: Rule(t.expire, (S.PAUSED, S.FAILED), "hold the retry, or dead letter"),
         c.RetryDue: IGNORE, c.Review: _REVIEW, c.GateTimeout: IGNORE,
         c.Pause: Rule(g.pause, (S.PAUSED,), "hold as well, else refused"),
         c.Resume: Rule(g.resume, (S.QUEUED, S.RUNNING, S.AWAITING_REVIEW, S.PAUSED), "go on, unless held otherwise"),
-        c.Cancel: _CANCEL,
+        c.Cancel: _CANCEL, c.SafetyDecided: _RULED,
     },
     S.SUCCEEDED: dict.fromkeys(c.COMMANDS, REFUSE)
     | dict.fromkeys(_OF_WORKERS, STALE)
@@ -124,7 +134,7 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
     S.CANCELED: {
         c.Create: REFUSE, c.Start: STALE, c.ReuseResolved: STALE, c.Complete: _RELEASE, c.Fail: _RELEASE,
         c.Acknowledge: _RELEASE, c.Expire: _RELEASE, c.RetryDue: IGNORE, c.Review: REFUSE, c.GateTimeout: IGNORE,
-        c.Pause: REFUSE, c.Resume: REFUSE, c.Cancel: REFUSE,
+        c.Pause: REFUSE, c.Resume: REFUSE, c.Cancel: REFUSE, c.SafetyDecided: REFUSE,
     },
 }  # fmt: skip
 

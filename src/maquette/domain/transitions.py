@@ -8,22 +8,22 @@ from typing import Any
 from maquette.domain import commands as c
 from maquette.domain import typeid
 from maquette.domain.decision import (
-    DeadLetter,
     Decision,
     StepChange,
     advance,
     artifact_facts,
     current_facts,
+    give_up,
     make_event,
     step_facts,
 )
 from maquette.domain.errors import StaleFence
 from maquette.domain.events import Event, EventType, timestamp
-from maquette.domain.holds import NONE
-from maquette.domain.idempotency import step_key
+from maquette.domain.holds import NONE, hold
 from maquette.domain.job import (
     Artifact,
     AttemptRecord,
+    Hold,
     Job,
     JobStatus,
     Lease,
@@ -33,6 +33,7 @@ from maquette.domain.job import (
     step_id,
 )
 from maquette.domain.retry import retry_delay
+from maquette.domain.verdicts import about, safety_facts
 
 #: What work costs that nobody did here.
 NO_WORK: Mapping[str, Any] = {"duration": 0, "gpu_type": "none", "cost_estimate": 0}
@@ -41,19 +42,30 @@ NO_WORK: Mapping[str, Any] = {"duration": 0, "gpu_type": "none", "cost_estimate"
 def create(command: c.Create, now: datetime) -> Decision:
     """Record a job with the work that came with its brief, and queue the first step that is to run."""
     job = command.job
+    if command.ruling is not None:
+        job = hold(job, Hold.PROMPT)
     job = replace(job, created_at=now, sequence=1 + len(command.records))
     steps = [
         step_facts(job, position, StepStatus.PENDING, attempt=0, pause_reason=None)
+        if position != job.position
+        else current_facts(job)
         for position in range(len(job.revisions))
         if position not in job.skipped
     ]
-    events = [make_event(job, 1, EventType.JOB_CREATED, now, asset_type=job.asset_type, steps=steps)]
+    told = safety_facts(command.ruling)
+    events = [make_event(job, 1, EventType.JOB_CREATED, now, asset_type=job.asset_type, **told, steps=steps)]
     for number, record in enumerate(command.records, 2):
         facts = step_facts(job, record.position, StepStatus.DONE, attempt=0, pause_reason=None, provided=True)
         files = [item for item in command.artifacts if item.position == record.position]
         events.append(_unworked(job, number, record, files, now, provided=True, steps=[facts]))
     records = tuple(replace(record, finished_at=now) for record in command.records)
-    return Decision(job, tuple(events), records=records, artifacts=command.artifacts)
+    return Decision(
+        job,
+        tuple(events),
+        records=records,
+        artifacts=command.artifacts,
+        ruling=about(job, command.ruling, now),
+    )
 
 
 def _unworked(
@@ -141,67 +153,16 @@ def start(job: Job, command: c.Start, now: datetime) -> Decision:
     return Decision(after, (event,))
 
 
-def _held(job: Job, fence: int) -> Lease:
+def held(job: Job, fence: int) -> Lease:
+    """Return the lease under a fence; ``StaleFence`` when it is not the live one."""
     if job.lease is None or job.lease.fence != fence:
         raise StaleFence("The lease of this attempt has ended.")
     return job.lease
 
 
-def complete(job: Job, command: c.Complete, now: datetime) -> Decision:
-    """Record a step's work; open its gate, go on to the next step, or end the job."""
-    lease = _held(job, command.fence)
-    gated = job.position in job.gates
-    status = StepStatus.PAUSED if gated else StepStatus.DONE
-    after = replace(
-        job,
-        status=JobStatus.PAUSED if job.holds else JobStatus.AWAITING_REVIEW if gated else JobStatus.RUNNING,
-        step_status=status,
-        gate_open=gated,
-        lease=None,
-        sequence=job.sequence + 1,
-    )
-    facts = [current_facts(after)]
-    record = StepRecord(
-        job_id=job.id,
-        position=job.position,
-        revision=job.revision,
-        step=job.spec.name,
-        status=status,
-        attempt=job.attempt,
-        fence=command.fence,
-        service=lease.service,
-        worker=lease.worker,
-        started_at=lease.leased_at,
-        finished_at=now,
-        idempotency_key=step_key(lease.inputs_digest, command.model_version),
-        outputs=command.outputs,
-        metrics=command.metrics,
-        model=command.model,
-        model_version=command.model_version,
-    )
-    more: tuple[Event, ...] = ()
-    sequence = after.sequence
-    if not gated:
-        after, more = advance(after, now)
-        if after.position != job.position:
-            facts.append(current_facts(after))
-    event = make_event(
-        after,
-        sequence,
-        EventType.STEP_COMPLETED,
-        now,
-        step_name=job.spec.name,
-        artifacts=[artifact_facts(item) for item in command.artifacts],
-        metrics=dict(command.metrics),
-        steps=facts,
-    )
-    ended = after.status is JobStatus.SUCCEEDED
-    return Decision(after, (event, *more), records=(record,), artifacts=command.artifacts, index=ended)
-
-
 def fail(job: Job, command: c.Fail, now: datetime) -> Decision:
     """Try again later, or give the step and the job up with a dead letter."""
-    lease = _held(job, command.fence)
+    lease = held(job, command.fence)
     error = {"code": command.code, "message": command.message, "class": command.error_class}
     delay = retry_delay(
         command.error_class,
@@ -211,11 +172,11 @@ def fail(job: Job, command: c.Fail, now: datetime) -> Decision:
     )
     if delay is None:
         return _give_up(job, lease, error, now, reported=command.reported)
-    held = bool(job.holds)
-    retry_at = now + timedelta(seconds=delay) if delay > 0 and not held else None
+    paused = bool(job.holds)
+    retry_at = now + timedelta(seconds=delay) if delay > 0 and not paused else None
     after = replace(
         job,
-        step_status=StepStatus.PAUSED if held else StepStatus.PENDING,
+        step_status=StepStatus.PAUSED if paused else StepStatus.PENDING,
         lease=None,
         retry_at=retry_at,
         sequence=job.sequence + 1,
@@ -270,27 +231,7 @@ def _lost(
 
 
 def _give_up(job: Job, lease: Lease, error: Mapping[str, Any], now: datetime, *, reported: bool) -> Decision:
-    letter_id = typeid.derive("dead_letter", job.id, job.position, job.revision, job.attempt)
-    full = {**error, "step": job.spec.name, "dead_letter_id": typeid.encode("dlq", letter_id)}
-    after = replace(
-        job,
-        status=JobStatus.FAILED,
-        holds=NONE,
-        step_status=StepStatus.FAILED,
-        lease=None,
-        finished_at=now,
-        error=full,
-        sequence=job.sequence + 3,
-    )
-    named = {"step_name": job.spec.name, "error_code": error["code"], "error_message": error["message"]}
-    letter = {"dead_letter_id": full["dead_letter_id"]}
-    events = (
-        make_event(
-            after, after.sequence - 2, EventType.STEP_FAILED, now, **named, steps=[current_facts(after)]
-        ),
-        make_event(after, after.sequence - 1, EventType.TASK_DEAD_LETTERED, now, **named, **letter),
-        make_event(after, after.sequence, EventType.JOB_FAILED, now, **named, **letter, steps=[]),
-    )
+    ended = give_up(replace(job, lease=None), error, now)
     record = StepRecord(
         job_id=job.id,
         position=job.position,
@@ -306,9 +247,9 @@ def _give_up(job: Job, lease: Lease, error: Mapping[str, Any], now: datetime, *,
         idempotency_key=None,
         outputs={},
         metrics={},
-        error=full,
+        error=ended.job.error,
     )
-    return Decision(after, events, records=(record,), dead_letter=DeadLetter(letter_id, after, full))
+    return replace(ended, records=(record,))
 
 
 def release(job: Job, command: c.Complete | c.Fail | c.Acknowledge | c.Expire, now: datetime) -> Decision:
@@ -316,7 +257,7 @@ def release(job: Job, command: c.Complete | c.Fail | c.Acknowledge | c.Expire, n
 
     Only the worker's word that it stopped is taken as such: a result that came too late was dropped.
     """
-    lease = _held(job, command.fence)
+    lease = held(job, command.fence)
     error = {"code": "canceled", "message": "The job was canceled.", "class": "canceled"}
     reported = isinstance(command, c.Acknowledge)
     return Decision(replace(job, lease=None), lost_attempt=_lost(job, lease, error, now, reported=reported))
@@ -345,5 +286,6 @@ def cancel(job: Job, command: c.Cancel, now: datetime) -> Decision:
     event = make_event(
         after, after.sequence, EventType.JOB_CANCELED, now, by=command.by, steps=[current_facts(after)]
     )
-    change = StepChange(job.id, job.position, job.revision, StepStatus.CANCELED) if job.gate_open else None
+    recorded = job.gate_open or Hold.RESULT in job.holds
+    change = StepChange(job.id, job.position, job.revision, StepStatus.CANCELED) if recorded else None
     return Decision(after, (event,), step_change=change)
