@@ -9,6 +9,7 @@ from uuid import UUID
 from maquette.domain import typeid
 from maquette.domain.events import timestamp
 from maquette.domain.job import Artifact, Job, StepRecord
+from maquette.domain.ruling import Withheld
 
 #: Artifact kind → role of the file in the library; other kinds keep their name.
 _ROLES: Mapping[str, str] = {
@@ -32,6 +33,8 @@ class AssetFile:
     bytes: int
     sha256: str
     key: str
+    withheld: Withheld | None = None
+    """Why nobody can read it; None when it may be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,9 @@ def _files(artifacts: Sequence[Artifact]) -> tuple[AssetFile, ...]:
             name = f"{len(taken)}-{name}"
         taken.add(name)
         role = _ROLES.get(item.kind, item.kind)
-        files.append(AssetFile(name, role, item.id, item.media_type, item.bytes, item.sha256, item.key))
+        files.append(
+            AssetFile(name, role, item.id, item.media_type, item.bytes, item.sha256, item.key, item.withheld)
+        )
     return tuple(files)
 
 

@@ -115,6 +115,8 @@ class Review:
     rewind_to: str | None = None
     effective: bytes | None = None
     """Effective inputs of the steps to be redone, composed and judged again."""
+    safety: str = ""
+    """Versions of the policies that allowed them, as in ``Complete``."""
     replacements: tuple[Replacement, ...] = ()
     ruling: Ruling | None = None
     """Why the job is held before it goes on with what was changed; None when nothing was found."""

@@ -54,6 +54,8 @@ class Decision:
     user_decision: UserDecision | None = None
     replacements: tuple[Replacement, ...] = ()
     effective: bytes | None = None
+    safety: str = ""
+    """Versions of the policies that allowed ``effective``."""
     dead_letter: DeadLetter | None = None
     ruling: Ruling | None = None
     override: Override | None = None

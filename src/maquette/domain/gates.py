@@ -155,6 +155,7 @@ def _approve(
         user_decision=decision,
         replacements=command.replacements,
         effective=command.effective,
+        safety=command.safety,
         ruling=about(after, command.ruling, now),
         index=after.status is JobStatus.SUCCEEDED,
     )
@@ -209,6 +210,7 @@ def _reject(
         step_change=StepChange(job.id, job.position, job.revision, StepStatus.REJECTED),
         user_decision=decision,
         effective=command.effective,
+        safety=command.safety,
         ruling=about(after, command.ruling, now),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from maquette.domain.decision import Decision
-from maquette.store import jobs, steps
+from maquette.store import jobs, safety, steps
 from maquette.store.database import Connection
 
 
@@ -28,9 +28,27 @@ async def write(connection: Connection, decisions: Sequence[Decision]) -> None:
             await steps.insert_decision(
                 connection, item.job.project_id, item.user_decision, item.replacements
             )
-    effective = {item.job.id: item.effective for item in decisions if item.effective is not None}
+    effective = {
+        item.job.id: (item.effective, item.safety) for item in decisions if item.effective is not None
+    }
     if effective:
         await jobs.update_effective(connection, effective)
     letters = [item.dead_letter for item in decisions if item.dead_letter]
     if letters:
         await steps.insert_dead_letters(connection, letters)
+    await _safety(connection, decisions)
+
+
+async def _safety(connection: Connection, decisions: Sequence[Decision]) -> None:
+    """Write rulings, what people said of them, and whose files may be read: nothing at all in most batches."""
+    for item in decisions:
+        if item.ruling:
+            await safety.insert_ruling(connection, item.ruling)
+        if item.override:
+            await safety.insert_override(connection, item.override)
+    unjudged = [item.unjudged for item in decisions if item.unjudged]
+    if unjudged:
+        await safety.insert_unjudged(connection, unjudged)
+    reach = [item.reach for item in decisions if item.reach]
+    if reach:
+        await safety.withhold_revisions(connection, reach)

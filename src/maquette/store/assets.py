@@ -76,6 +76,7 @@ async def _insert_versions(
         [file.bytes for _, _, file in files],
         [file.sha256 for _, _, file in files],
         [file.key for _, _, file in files],
+        [file.withheld for _, _, file in files],
     )
 
 
@@ -117,6 +118,7 @@ async def _with_files(connection: Connection, rows: Sequence[Mapping[str, Any]])
                 row["bytes"],
                 row["sha256"],
                 row["key"],
+                row["withheld"],
             )
         )
     return [

@@ -44,6 +44,8 @@ class BriefRow:
     inputs: bytes
     effective: bytes
     batch: BatchLine | None = None
+    safety: str = ""
+    """Versions of the policies that allowed the prompt, ``floor.platform.project``."""
 
 
 def mask(positions: Iterable[int]) -> int:
@@ -189,6 +191,7 @@ async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) ->
         [brief.effective for brief in briefs],
         [brief.batch.batch_id if brief.batch else None for brief in briefs],
         [brief.batch.line if brief.batch else None for brief in briefs],
+        [brief.safety for brief in briefs],
     )
 
 
@@ -230,9 +233,14 @@ async def update(connection: Connection, jobs: Sequence[Job]) -> None:
     )
 
 
-async def update_effective(connection: Connection, changed: Mapping[UUID, bytes]) -> None:
-    """Replace the effective inputs of jobs whose reviewer changed them."""
-    await connection.execute(_SQL["update_effective"], list(changed), list(changed.values()))
+async def update_effective(connection: Connection, changed: Mapping[UUID, tuple[bytes, str]]) -> None:
+    """Replace the effective inputs of jobs whose reviewer changed them, and what allowed them."""
+    await connection.execute(
+        _SQL["update_effective"],
+        list(changed),
+        [effective for effective, _ in changed.values()],
+        [safety for _, safety in changed.values()],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class JobRow:
     inputs: Mapping[str, Any]
     effective: Mapping[str, Any]
     batch: BatchLine | None
+    safety: str
+    """Versions of the policies that allowed the prompt, ``floor.platform.project``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def _job_row(row: Mapping[str, Any]) -> JobRow:
         decode(row["inputs"]),
         decode(row["effective"]),
         None if row["batch_id"] is None else BatchLine(row["batch_id"], row["batch_line"]),
+        row["safety"],
     )
 
 

@@ -55,17 +55,20 @@ async def insert_records(connection: Connection, rows: Sequence[tuple[UUID, Step
         [encode(item.metrics) for item in records],
         [encode(item.error) if item.error is not None else None for item in records],
         [item.reused_from for item in records],
+        [item.safety for item in records],
     )
 
 
 async def change(connection: Connection, changes: Sequence[StepChange]) -> None:
-    """Set the status of step revisions whose rows exist."""
+    """Set the status of step revisions whose rows exist, with why they failed or what allowed them."""
     await connection.execute(
         _SQL["change"],
         [item.job_id for item in changes],
         [item.position for item in changes],
         [item.revision for item in changes],
         [item.status for item in changes],
+        [None if item.error is None else encode(item.error) for item in changes],
+        [item.safety for item in changes],
     )
 
 
@@ -110,6 +113,7 @@ async def insert_artifacts(connection: Connection, rows: Sequence[tuple[UUID, in
         [item.key for item in items],
         [encode(item.attributes) for item in items],
         [item.selected for item in items],
+        [item.withheld for item in items],
     )
 
 
@@ -197,6 +201,7 @@ def artifact_from(row: Mapping[str, Any]) -> Artifact:
         selected=row["selected"],
         replaced_by=row["replaced_by"],
         expired=row.get("expired_at") is not None,
+        withheld=row["withheld"],
     )
 
 
@@ -221,6 +226,7 @@ def record_from(row: Mapping[str, Any]) -> StepRecord:
         model_version=row["model_version"],
         error=decode(row["error"]) if row["error"] is not None else None,
         reused_from=row["reused_from"],
+        safety=row["safety"],
     )
 
 

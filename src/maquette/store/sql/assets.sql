@@ -16,9 +16,9 @@ select * from unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::text
 
 -- name: insert_files
 insert into asset_files (asset_id, version, ordinal, project_id, artifact_id, name, role, media_type, bytes, sha256,
-                         key)
+                         key, withheld)
 select * from unnest($1::uuid[], $2::integer[], $3::smallint[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
-                     $8::text[], $9::bigint[], $10::text[], $11::text[])
+                     $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[])
 
 -- name: page
 -- Newest first; $2 is the last id of the page before. Filters that are null do not apply. The page is cut before
@@ -48,7 +48,7 @@ join asset_versions v on v.asset_id = a.id and v.version = coalesce($3, a.latest
 where a.id = $1 and ($2::uuid[] is null or a.project_id = any($2))
 
 -- name: files
-select f.asset_id, f.version, f.artifact_id, f.name, f.role, f.media_type, f.bytes, f.sha256, f.key
+select f.asset_id, f.version, f.artifact_id, f.name, f.role, f.media_type, f.bytes, f.sha256, f.key, f.withheld
 from unnest($1::uuid[], $2::integer[]) as x(asset_id, version)
 join asset_files f using (asset_id, version)
 order by f.asset_id, f.version, f.ordinal

@@ -26,9 +26,9 @@ select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::tex
 
 -- name: insert_briefs
 insert into briefs (job_id, project_id, created_by, library_path, prompt, style_version, inputs, effective, batch_id,
-                    batch_line)
+                    batch_line, safety)
 select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::bytea[],
-                     $8::bytea[], $9::uuid[], $10::integer[])
+                     $8::bytea[], $9::uuid[], $10::integer[], $11::text[])
 
 -- name: update
 update jobs
@@ -48,8 +48,8 @@ from unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::timestamptz[], $5::t
 where jobs.id = x.id
 
 -- name: update_effective
-update briefs set effective = x.effective
-from unnest($1::uuid[], $2::bytea[]) as x(job_id, effective)
+update briefs set effective = x.effective, safety = x.safety
+from unnest($1::uuid[], $2::bytea[], $3::text[]) as x(job_id, effective, safety)
 where briefs.job_id = x.job_id
 
 -- name: remembered_requests

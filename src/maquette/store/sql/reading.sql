@@ -1,6 +1,6 @@
 -- name: job
 -- $2 null: any project (operators).
-select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line
+select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety
 from jobs j
 join briefs b on b.job_id = j.id
 where j.id = $1 and ($2::uuid[] is null or j.project_id = any($2))
@@ -21,7 +21,7 @@ with page as materialized (
     order by j.id desc
     limit $5
 )
-select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line
+select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety
 from page j
 join briefs b on b.job_id = j.id
 order by j.id desc
@@ -36,14 +36,14 @@ with page as materialized (
     order by j.id desc
     limit $4
 )
-select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line
+select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety
 from page j
 join briefs b on b.job_id = j.id
 order by j.id desc
 
 -- name: batch_jobs
 -- The same over one batch: at most a thousand jobs.
-select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line
+select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety
 from briefs b
 join jobs j on j.id = b.job_id
 where b.batch_id = $2 and ($1::uuid[] is null or j.project_id = any($1))
@@ -58,7 +58,7 @@ select s.* from steps s where s.job_id = any($1::uuid[]) order by s.job_id, s.po
 
 -- name: artifacts
 select a.id, a.job_id, a.position, a.revision, a.attempt, a.step, a.kind, a.name, a.media_type, a.bytes, a.sha256,
-       a.key, a.attributes, a.selected, a.replaced_by, a.expired_at
+       a.key, a.attributes, a.selected, a.replaced_by, a.expired_at, a.withheld
 from artifacts a where a.job_id = any($1::uuid[]) and a.position >= 0
 order by a.job_id, a.position, a.revision, a.ordinal
 
@@ -94,7 +94,7 @@ select count(*) + 1 from (
 
 -- name: artifact
 select a.id, a.job_id, a.position, a.revision, a.attempt, a.step, a.kind, a.name, a.media_type, a.bytes, a.sha256,
-       a.key, a.attributes, a.selected, a.replaced_by, a.expired_at
+       a.key, a.attributes, a.selected, a.replaced_by, a.expired_at, a.withheld
 from artifacts a
 where a.id = $1 and ($2::uuid[] is null or a.project_id = any($2))
 

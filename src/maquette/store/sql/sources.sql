@@ -1,7 +1,7 @@
 -- name: artifacts
 -- What an asset version shows, as its job's steps made it.
 select a.id, a.job_id, a.position, a.revision, a.attempt, a.step, a.kind, a.name, a.media_type, a.bytes, a.sha256,
-       a.key, a.attributes, a.selected, a.replaced_by
+       a.key, a.attributes, a.selected, a.replaced_by, a.withheld
 from asset_files f
 join artifacts a on a.id = f.artifact_id
 where f.asset_id = $1 and f.version = $2

@@ -1,14 +1,18 @@
 -- name: insert
 insert into steps (job_id, position, revision, project_id, step, status, attempt, fence, service, worker,
                    started_at, finished_at, idempotency_key, model, model_version, outputs, metrics, error,
-                   reused_from)
+                   reused_from, safety)
 select * from unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::uuid[], $5::text[], $6::text[], $7::smallint[],
                      $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::text[],
-                     $14::text[], $15::text[], $16::bytea[], $17::bytea[], $18::bytea[], $19::uuid[])
+                     $14::text[], $15::text[], $16::bytea[], $17::bytea[], $18::bytea[], $19::uuid[],
+                     $20::text[])
 
 -- name: change
-update steps set status = x.status
-from unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[]) as x(job_id, position, revision, status)
+-- Why it failed after all, and what allowed it, stay as they are where nothing is said of them.
+update steps
+set status = x.status, error = coalesce(x.error, steps.error), safety = coalesce(nullif(x.safety, ''), steps.safety)
+from unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[], $5::bytea[], $6::text[])
+     as x(job_id, position, revision, status, error, safety)
 where steps.job_id = x.job_id and steps.position = x.position and steps.revision = x.revision
 
 -- name: insert_attempts
@@ -19,10 +23,10 @@ select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::smallint[], $5::s
 
 -- name: insert_artifacts
 insert into artifacts (id, project_id, job_id, position, revision, attempt, ordinal, step, kind, name, media_type,
-                       bytes, sha256, key, attributes, selected)
+                       bytes, sha256, key, attributes, selected, withheld)
 select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::smallint[], $6::smallint[],
                      $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[],
-                     $14::text[], $15::bytea[], $16::boolean[])
+                     $14::text[], $15::bytea[], $16::boolean[], $17::text[])
 
 -- name: select_artifacts
 update artifacts a set selected = (a.id = any($4::uuid[]))
@@ -57,7 +61,7 @@ select * from unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::uuid[], $5::t
 -- Artifacts of a job's current revisions, in order; revisions are one byte a step, uploads stand before the first.
 -- What a reviewer replaced is history.
 select a.id, a.job_id, a.position, a.revision, a.attempt, a.step, a.kind, a.name, a.media_type, a.bytes, a.sha256,
-       a.key, a.attributes, a.selected, a.replaced_by
+       a.key, a.attributes, a.selected, a.replaced_by, a.withheld
 from unnest($1::uuid[], $2::bytea[], $3::smallint[]) as x(job_id, revisions, before)
 join artifacts a on a.job_id = x.job_id and a.position < x.before
     and (a.position < 0 or a.revision = get_byte(x.revisions, a.position)) and a.replaced_by is null
@@ -79,7 +83,7 @@ order by s.job_id, s.revision desc
 
 -- name: revision_artifacts
 select a.id, a.job_id, a.position, a.revision, a.attempt, a.step, a.kind, a.name, a.media_type, a.bytes, a.sha256,
-       a.key, a.attributes, a.selected, a.replaced_by
+       a.key, a.attributes, a.selected, a.replaced_by, a.withheld
 from unnest($1::uuid[], $2::smallint[], $3::smallint[]) as x(job_id, position, revision)
 join artifacts a on a.job_id = x.job_id and a.position = x.position and a.revision = x.revision
 where a.replaced_by is null
