@@ -42,6 +42,7 @@ test: lint types contracts ## Every check; ends with pytest's closing line
 docs: setup ## Write the pages that are made from code
 	$(BIN)/python -c 'from maquette.domain.lifecycle_page import render; print(render(), end="")' > docs/lifecycle.md
 	$(BIN)/python -c 'from maquette.domain.parameters_page import render; print(render(), end="")' > docs/parameters.md
+	$(BIN)/python -c 'from maquette.domain.permissions_page import render; print(render(), end="")' > docs/permissions.md
 	$(BIN)/maquette settings --markdown > docs/settings.md
 	$(BIN)/python -c 'from maquette.cli.reference import render; print(render(), end="")' > docs/cli.md
 

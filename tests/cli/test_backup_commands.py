@@ -14,6 +14,7 @@ import pytest
 from house import House, furnish
 
 from maquette.bootstrap import open_deps, provision
+from maquette.domain.permissions import Role
 from maquette.domain.principal import Principal
 from maquette.domain.typeid import decode
 from maquette.services import projects, webhooks
@@ -89,7 +90,7 @@ def test_a_restored_database_forgets_the_old_server(
         made = await provision(settings)
         async with open_deps(settings) as deps, deps.database.connection() as connection:
             project = await connection.fetchval("select project_id from jobs where id = $1", gate)
-            house = House(deps, Principal("user", "usr_test", project), "")
+            house = House(deps, Principal("user", "usr_test", {project: Role.OWNER}), "")
             await connection.execute("update leases set leased_at = leased_at - interval '1 hour'")
             await house.sweeper().run_once()
             await house.sweeper().run_once()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maquette import wire
+from maquette.domain.permissions import Role
 from maquette.domain.principal import Principal
 from maquette.domain.typeid import encode
 from maquette.maintenance.sweeper import Sweeper
@@ -134,4 +135,4 @@ async def furnish(deps: Deps) -> House:
     project = new_id()
     async with deps.database.transaction() as connection:
         await projects.insert(connection, project, "test", "usr_test", 1000)
-    return House(deps, Principal("user", "usr_test", project), encode("prj", project))
+    return House(deps, Principal("user", "usr_test", {project: Role.OWNER}), encode("prj", project))

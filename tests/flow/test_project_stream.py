@@ -15,6 +15,7 @@ from house import House
 from maquette.domain import typeid
 from maquette.domain.errors import Forbidden, Invalid, NotFound
 from maquette.domain.events import Event, EventType
+from maquette.domain.permissions import Role
 from maquette.domain.principal import Principal
 from maquette.maintenance.relay import Relay
 from maquette.services import feed, projects
@@ -241,7 +242,7 @@ async def test_only_those_of_the_project_may_follow_it(house: House) -> None:
     """A stranger, a worker and a project that does not exist are refused before the stream begins."""
     project = typeid.decode("prj", house.project)
     for principal, key, error in (
-        (Principal("user", "usr_other", new_id()), project, NotFound),
+        (Principal("user", "usr_other", {new_id(): Role.OWNER}), project, NotFound),
         (Principal("worker", "workers"), project, Forbidden),
         (Principal("operator", "usr_op"), new_id(), NotFound),
     ):

@@ -10,6 +10,7 @@ from post import Post
 
 from maquette.adapters.bus_webhook import WebhookBus
 from maquette.bootstrap import open_deps
+from maquette.domain.permissions import Role
 from maquette.domain.principal import Principal
 from maquette.maintenance.webhooks import WebhookLoop
 from maquette.outbound import Outbound
@@ -80,4 +81,4 @@ async def post(tmp_path: Path, database_url: str) -> AsyncIterator[Post]:
             await projects.insert(connection, project, "test", "usr_test", 1000)
         loop = WebhookLoop(deps.database, outbound, deps.webhook_key)
         sink = WebhookBus(deps.database, new_id, loop.nudge)
-        yield Post(deps, loop, sink, Principal("user", "usr_test", project), project, outbound)
+        yield Post(deps, loop, sink, Principal("user", "usr_test", {project: Role.OWNER}), project, outbound)

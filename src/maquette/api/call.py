@@ -30,11 +30,15 @@ class Call:
 
 
 async def authenticated(request: Request) -> Call:
-    """Return the call that a request's bearer token stands for; ``Unauthenticated`` when it stands for none."""
+    """Return the call that a request's bearer token stands for, bound to the permission rule of its operation.
+
+    Errors: ``Unauthenticated`` when it stands for nobody; ``Forbidden`` when the operation is not for him, or has no rule.
+    """
     deps: Deps = request.app.state.deps
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    principal = await deps.keys.authenticate(token.strip() if scheme.lower() == "bearer" else None)
+    known = await deps.keys.authenticate(token.strip() if scheme.lower() == "bearer" else None)
     scope = request.scope
+    principal = known.under(scope["route"].operation_id)
     return Call(deps, principal, scope["state"]["correlation_id"], scope.get("root_path", ""))
 
 

@@ -23,6 +23,7 @@ from maquette.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from maquette.domain.permissions import RULES
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -216,7 +217,8 @@ def _document(app: FastAPI, root_path: str) -> dict[str, Any]:
     components["examples"] = {name: {"value": example} for name, example in EXAMPLES.items()}
     for item in found["paths"].values():
         for operation in item.values():
-            if operation["tags"][0] not in {"files", "health"}:
+            rule = RULES.get(operation["operationId"])
+            if rule is None or rule.kinds:
                 operation["security"] = [{"key": []}]
             responses = operation["responses"]
             responses["500"] = problems(500)[500]

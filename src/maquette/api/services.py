@@ -22,7 +22,7 @@ router = APIRouter(prefix="/services", tags=["services"])
 )
 async def list_services(call: Caller) -> Response:
     """For users and operators alike: a step that tasks wait for and no worker does stands out here."""
-    found = await services.list_services(call.deps, call.principal)
+    found = await services.list_services(call.deps)
     return answer({"items": [_shown(item) for item in found], "next_cursor": None})
 
 

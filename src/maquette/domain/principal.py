@@ -1,36 +1,88 @@
 """Who is calling, and what that allows."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from maquette.domain.errors import Forbidden, NotFound
-
-Kind = Literal["user", "worker", "operator"]
+from maquette.domain.permissions import RULES, Kind, Role
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A user with one project, a worker, or an operator with all of them."""
+    """A user with a role in each of his projects, a worker, or an operator, who has every project."""
 
     kind: Kind
     subject: str
-    project_id: UUID | None = None
+    """Whom the record names: ``usr_…`` for people and their programs."""
+    roles: Mapping[UUID, Role] = field(default_factory=dict)
+    scopes: frozenset[str] | None = None
+    """What a narrowed key may do of what its role allows; None: all of it."""
+    services: frozenset[str] | None = None
+    """The services that a worker's token is for; None: all of them."""
+    needs: Role = Role.OWNER
+    """What the operation under way demands in the project it concerns; the most until an operation is named."""
+
+    def under(self, operation: str) -> "Principal":
+        """Return the principal bound to an operation's rule, or raise ``Forbidden`` when it is not for him at all.
+
+        Whether he may act in a project is for ``require_project``, once it is known which one is concerned.
+        """
+        rule = RULES.get(operation)
+        if rule is None:
+            raise Forbidden("Nobody may do this: the operation has no rule.")
+        if self.kind not in rule.kinds:
+            raise Forbidden(f"This is for {' or '.join(sorted(rule.kinds))}; this key is of a {self.kind}.")
+        if self.scopes is not None and rule.scope is not None and rule.scope not in self.scopes:
+            raise Forbidden(f"This needs the scope {rule.scope}; this key is narrowed to others.")
+        if rule.role is None:
+            return self
+        if self.roles and not any(role.covers(rule.role) for role in self.roles.values()):
+            raise Forbidden(self._too_small(rule.role, max(self.roles.values(), key=list(Role).index)))
+        return replace(self, needs=rule.role)
 
     @property
     def projects(self) -> list[UUID] | None:
-        """Projects this caller sees; None means all."""
-        return None if self.kind == "operator" else [self.project_id] if self.project_id else []
+        """Projects in which this caller may do what is under way; None means all. For lists."""
+        if self.kind == "operator":
+            return None
+        return [project for project, role in self.roles.items() if role.covers(self.needs)]
+
+    @property
+    def memberships(self) -> list[UUID] | None:
+        """Projects that this caller knows of; None means all. For reads by id, which end in ``require_project``."""
+        return None if self.kind == "operator" else list(self.roles)
 
     def require_project(self, project: UUID) -> UUID:
-        """Return the project, or raise as if it did not exist: a foreign id looks like a missing one."""
+        """Return the project when the caller may do there what is under way.
+
+        Errors: ``NotFound`` for who is no member, as if it did not exist; ``Forbidden`` for one whose role is too small.
+        """
         if self.kind == "worker":
-            raise Forbidden("A worker's key is for /worker only.")
-        if self.kind != "operator" and project != self.project_id:
-            raise NotFound("There is no such project.")
+            raise Forbidden("A worker's token is for /worker only.")
+        if self.kind != "operator":
+            role = self.roles.get(project)
+            if role is None:
+                raise NotFound("There is no such project.")
+            if not role.covers(self.needs):
+                raise Forbidden(self._too_small(self.needs, role))
         return project
 
-    def require(self, *kinds: Kind) -> None:
-        """Raise ``Forbidden`` unless the caller is of one of the kinds."""
-        if self.kind not in kinds:
-            raise Forbidden(f"This needs the key of {' or '.join(kinds)}; this one is of a {self.kind}.")
+    def require_operator(self, what: str) -> None:
+        """Raise ``Forbidden`` unless the caller is an operator: for parts of an operation that others may call."""
+        if self.kind != "operator":
+            raise Forbidden(f"{what} is for operators to set.")
+
+    def serves(self, service: str) -> bool:
+        """Whether a worker's token is for a service."""
+        return self.services is None or service in self.services
+
+    def require_services(self, services: Iterable[str]) -> None:
+        """Raise ``Forbidden`` that names the first service which a worker's token is not for."""
+        for service in services:
+            if not self.serves(service):
+                raise Forbidden(f"This worker's token is not for the service {service!r}.")
+
+    @staticmethod
+    def _too_small(needed: Role, role: Role) -> str:
+        return f"This needs the role {needed} in the project; yours is {role}."

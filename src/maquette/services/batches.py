@@ -69,7 +69,6 @@ async def submit(
     With an Idempotency-Key each line has a key of its own, so that a request that was cut off half-way goes on
     where it stopped when it is sent again.
     """
-    principal.require("user", "operator")
     principal.require_project(project)
     if not lines:
         raise Invalid.field(("body",), "holds no line")
@@ -116,11 +115,11 @@ def _fingerprint(line: Line) -> Mapping[str, Any]:
 
 async def get(deps: Deps, principal: Principal, batch_id: UUID) -> BatchView:
     """Return a batch and how its jobs stand; ``NotFound`` when it is missing or another project's."""
-    principal.require("user", "operator")
     async with deps.database.connection() as connection:
-        batch = await batches.one(connection, batch_id, principal.projects)
+        batch = await batches.one(connection, batch_id, principal.memberships)
         if batch is None:
             raise NotFound("There is no such batch.")
+        principal.require_project(batch.project_id)
         counted = await batches.counts(connection, [batch_id])
     return BatchView(batch, counted[batch_id])
 
@@ -129,7 +128,6 @@ async def list_batches(
     deps: Deps, principal: Principal, project: UUID, *, before: UUID | None, limit: int
 ) -> list[BatchView]:
     """Return a project's batches, newest first, older than ``before``."""
-    principal.require("user", "operator")
     principal.require_project(project)
     async with deps.database.connection() as connection:
         found = await batches.page(connection, [project], before, limit)

@@ -26,13 +26,14 @@ HELD_MAX = 2000
 WAIT_SECONDS_MAX = 30.0
 #: The job that no task belongs to: ids have a time in them and are never this one.
 _NOBODYS = UUID(int=0)
+#: The fence that no lease has: their sequence begins at 1.
+_NOBODYS_FENCE = 0
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 async def claim(deps: Deps, principal: Principal, request: wire.Claim) -> wire.ClaimAnswer:
     """Lease ready tasks; with none, wait for one as long as the request allows."""
-    principal.require("worker")
-    wish = _wish(deps, request)
+    wish = _wish(deps, principal, request)
     wait = max(0.0, min(request.wait_seconds, WAIT_SECONDS_MAX))
     _, handouts = await deps.transactor.exchange([], wish, wait)
     return _answer(deps, request.claim_id, handouts)
@@ -40,16 +41,18 @@ async def claim(deps: Deps, principal: Principal, request: wire.Claim) -> wire.C
 
 async def outcomes(deps: Deps, principal: Principal, request: wire.OutcomesRequest) -> wire.OutcomesAnswer:
     """Apply outcomes and, in the same transaction, lease more work."""
-    principal.require("worker")
     if len(request.outcomes) > CAPACITY_MAX:
         raise Invalid.field(("outcomes",), f"must have at most {CAPACITY_MAX} entries")
     ids = [_job_id(item.task_id) for item in request.outcomes]
     live = await deps.database.shared(tasks.live, ids) if ids else {}
     prepared = await asyncio.gather(
-        *(_command(deps, item, live.get(key)) for key, item in zip(ids, request.outcomes, strict=True))
+        *(
+            _command(deps, item, live.get(key), _fence(principal, item.fence, live.get(key)))
+            for key, item in zip(ids, request.outcomes, strict=True)
+        )
     )
     orders = [Order(key, command) for key, (command, _) in zip(ids, prepared, strict=True)]
-    wish = _wish(deps, request.claim) if request.claim is not None else None
+    wish = _wish(deps, principal, request.claim) if request.claim is not None else None
     verdicts, handouts = await deps.transactor.exchange(orders, wish)
     applied = await _applied_before(deps, request.outcomes, ids, verdicts)
     return wire.OutcomesAnswer(
@@ -61,9 +64,20 @@ async def outcomes(deps: Deps, principal: Principal, request: wire.OutcomesReque
     )
 
 
-async def _command(deps: Deps, outcome: wire.Outcome, job: Job | None) -> tuple[Command, str]:
+def _fence(principal: Principal, fence: int, job: Job | None) -> int:
+    """Return the fence under which a worker is heard: one of a service that its token is not for is nobody's.
+
+    Fences are numbers in a row, so they can be guessed; a token for one service must not end another's attempt.
+    """
+    if principal.services is None:
+        return fence
+    lease = job.lease if job is not None else None
+    own = lease is not None and lease.fence == fence and principal.serves(lease.service)
+    return fence if own else _NOBODYS_FENCE
+
+
+async def _command(deps: Deps, outcome: wire.Outcome, job: Job | None, fence: int) -> tuple[Command, str]:
     """Return the command an outcome means, and what is wrong with it when it has to count as a failure."""
-    fence = outcome.fence
     if outcome.status == "canceled":
         return Acknowledge(fence), ""
     if outcome.status == "failed":
@@ -145,11 +159,11 @@ def _verdict(item: wire.Outcome, verdict: Verdict, problem: str, applied: set[in
 
 async def heartbeat(deps: Deps, principal: Principal, beat: wire.Heartbeat) -> wire.HeartbeatAnswer:
     """Record that a worker lives and how far it is; tell it which leases it still holds."""
-    principal.require("worker")
     if len(beat.held) > HELD_MAX:
         raise Invalid.field(("held",), f"must have at most {HELD_MAX} entries")
     epoch = _uuid(beat.worker_epoch, "worker_epoch")
     _check_work(beat.services, beat.steps)
+    principal.require_services(beat.services)
     ids = [_job_id(item.task_id) for item in beat.held]
     progress = [
         [item.fence, min(max(item.value, 0.0), 1.0), _printable(item.message, 200)] for item in beat.held
@@ -168,13 +182,16 @@ async def heartbeat(deps: Deps, principal: Principal, beat: wire.Heartbeat) -> w
         )
         live = await tasks.live(connection, ids)
     return wire.HeartbeatAnswer(
-        verdicts=[_held(item, live.get(key)) for key, item in zip(ids, beat.held, strict=True)],
+        verdicts=[
+            _held(item, live.get(key), _fence(principal, item.fence, live.get(key)))
+            for key, item in zip(ids, beat.held, strict=True)
+        ],
         heartbeat_seconds=deps.limits.heartbeat_seconds,
     )
 
 
-def _held(item: wire.Progress, job: Job | None) -> wire.HeartbeatVerdict:
-    if job is None or job.lease is None or job.lease.fence != item.fence:
+def _held(item: wire.Progress, job: Job | None, fence: int) -> wire.HeartbeatVerdict:
+    if job is None or job.lease is None or job.lease.fence != fence:
         return wire.HeartbeatVerdict(task_id=item.task_id, fence=item.fence, verdict="stale")
     return wire.HeartbeatVerdict(
         task_id=item.task_id, fence=item.fence, verdict="cancel" if job.lease.canceling else "held"
@@ -183,18 +200,20 @@ def _held(item: wire.Progress, job: Job | None) -> wire.HeartbeatVerdict:
 
 async def uploads(deps: Deps, principal: Principal, request: wire.UploadsRequest) -> wire.UploadsAnswer:
     """Grant presigned PUTs below the attempt's own folder."""
-    principal.require("worker")
     if len(request.uploads) > CAPACITY_MAX:
         raise Invalid.field(("uploads",), f"must have at most {CAPACITY_MAX} entries")
     ids = [_job_id(item.task_id) for item in request.uploads]
     live = await deps.database.shared(tasks.live, ids)
     return wire.UploadsAnswer(
-        grants=[_grant(deps, item, live.get(key)) for key, item in zip(ids, request.uploads, strict=True)]
+        grants=[
+            _grant(deps, item, live.get(key), _fence(principal, item.fence, live.get(key)))
+            for key, item in zip(ids, request.uploads, strict=True)
+        ]
     )
 
 
-def _grant(deps: Deps, item: wire.UploadRequest, job: Job | None) -> wire.UploadGrant:
-    if job is None or job.lease is None or job.lease.fence != item.fence or job.lease.canceling:
+def _grant(deps: Deps, item: wire.UploadRequest, job: Job | None, fence: int) -> wire.UploadGrant:
+    if job is None or job.lease is None or job.lease.fence != fence or job.lease.canceling:
         return wire.UploadGrant(task_id=item.task_id, name=item.name, verdict="stale")
     problem = None
     if not FILE_NAME.fullmatch(item.name):
@@ -218,12 +237,13 @@ def _grant(deps: Deps, item: wire.UploadRequest, job: Job | None) -> wire.Upload
     )
 
 
-def _wish(deps: Deps, request: wire.Claim) -> Wish:
+def _wish(deps: Deps, principal: Principal, request: wire.Claim) -> Wish:
     if not 1 <= request.capacity <= CAPACITY_MAX:
         raise Invalid.field(("capacity",), f"must be from 1 to {CAPACITY_MAX}")
     if not request.services:
         raise Invalid.field(("services",), "must name one at least")
     _check_work(request.services, request.steps)
+    principal.require_services(request.services)
     epoch = _uuid(request.worker_epoch, "worker_epoch")
     worker = _printable(request.worker, 200)
     return Wish(

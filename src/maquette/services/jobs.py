@@ -63,11 +63,11 @@ async def get(deps: Deps, principal: Principal, job_id: UUID) -> JobView:
 
     Read one after the other, a job could still run a step whose files are there already.
     """
-    principal.require("user", "operator")
     async with deps.database.snapshot() as connection:
-        row = await reading.job(connection, job_id, principal.projects)
+        row = await reading.job(connection, job_id, principal.memberships)
         if row is None:
             raise NotFound("There is no such job.")
+        principal.require_project(row.job.project_id)
         found = await reading.attached(connection, [job_id])
         queued = row.job.place is Place.READY and job_id not in found.leases
         position = await reading.queue_position(connection, job_id) if queued else None
@@ -100,7 +100,6 @@ async def list_jobs(
     limit: int,
 ) -> list[JobView]:
     """Return up to ``limit`` jobs, newest first, older than ``before``."""
-    principal.require("user", "operator")
     scope = principal.projects if project is None else [principal.require_project(project)]
     async with deps.database.snapshot() as connection:
         rows = await reading.jobs(

