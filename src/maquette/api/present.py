@@ -13,6 +13,7 @@ from maquette.ports import ObjectStore
 from maquette.services.jobs import JobView
 from maquette.services.reviews import decision_fields
 
+_POLICIES = ("floor", "platform", "project")
 _FINISHED = frozenset({StepStatus.DONE, StepStatus.APPROVED})
 Fields = dict[str, Any]
 
@@ -23,10 +24,10 @@ def moment(value: datetime | None) -> str | None:
 
 
 def artifact(item: Artifact, objects: ObjectStore, ttl_seconds: int) -> Fields:
-    """Return a file of a step with a link to read it; without one when retention has taken the file."""
+    """Return a file of a step with a link to read it; without one when it is gone, or nobody may see it."""
     signed = (
         None
-        if item.expired
+        if item.expired or item.withheld is not None
         else objects.sign_get(
             item.key, media_type=item.media_type, filename=item.name, ttl_seconds=ttl_seconds
         )
@@ -41,6 +42,7 @@ def artifact(item: Artifact, objects: ObjectStore, ttl_seconds: int) -> Fields:
         "url": signed and signed.url,
         "url_expires_at": signed and at_seconds(signed.expires_at),
         "expired": item.expired,
+        "withheld": item.withheld,
         "selected": item.selected,
         "replaced_by": None if item.replaced_by is None else typeid.encode("art", item.replaced_by),
         "attributes": item.attributes,
@@ -78,6 +80,7 @@ def job(
         "correlation_id": state.correlation_id,
         "inputs": row.inputs,
         "effective_inputs": row.effective,
+        "safety": policies(row.safety),
         "pipeline": {"name": state.pipeline.name, "version": state.pipeline_version},
         "progress": _progress(view, steps),
         "queue_position": view.queue_position,
@@ -138,6 +141,7 @@ def _current_step(
 
 
 def _step(job_id: UUID, record: StepRecord, files: Mapping[tuple[int, int], list[Fields]]) -> Fields:
+    made = files.get((record.position, record.revision), [])
     return {
         **_empty_step(job_id, record.step, record.position, record.revision),
         "status": record.status,
@@ -147,14 +151,15 @@ def _step(job_id: UUID, record: StepRecord, files: Mapping[tuple[int, int], list
         "worker": record.worker or None,
         "started_at": moment(record.started_at),
         "finished_at": moment(record.finished_at),
-        "artifacts": files.get((record.position, record.revision), []),
-        "outputs": record.outputs,
+        "artifacts": made,
+        "outputs": {} if any(file["withheld"] for file in made) else record.outputs,
         "metrics": record.metrics,
         "model": record.model,
         "model_version": record.model_version,
         "idempotency_key": record.idempotency_key,
         "provided": record.service == "",
         "reused_from": None if record.reused_from is None else typeid.encode("step", record.reused_from),
+        "safety": policies(record.safety),
         "error": record.error,
     }
 
@@ -183,8 +188,14 @@ def _empty_step(job_id: UUID, name: str, position: int, revision: int) -> Fields
         "provided": False,
         "reused_from": None,
         "gate_due_at": None,
+        "safety": None,
         "error": None,
     }
+
+
+def policies(versions: str) -> Fields | None:
+    """Return the versions of the policies that allowed something, by name; None when none did yet."""
+    return dict(zip(_POLICIES, map(int, versions.split(".")), strict=True)) if versions else None
 
 
 def _progress(view: JobView, steps: Sequence[Fields]) -> Fields:
@@ -227,8 +238,12 @@ def asset(item: Asset, objects: ObjectStore, ttl_seconds: int) -> Fields:
 
 
 def _asset_file(file: AssetFile, objects: ObjectStore, ttl_seconds: int) -> Fields:
-    signed = objects.sign_get(
-        file.key, media_type=file.media_type, filename=file.name, ttl_seconds=ttl_seconds
+    signed = (
+        None
+        if file.withheld is not None
+        else objects.sign_get(
+            file.key, media_type=file.media_type, filename=file.name, ttl_seconds=ttl_seconds
+        )
     )
     return {
         "artifact_id": typeid.encode("art", file.artifact_id),
@@ -237,9 +252,10 @@ def _asset_file(file: AssetFile, objects: ObjectStore, ttl_seconds: int) -> Fiel
         "media_type": file.media_type,
         "bytes": file.bytes,
         "sha256": file.sha256,
-        "url": signed.url,
-        "cdn_url": signed.url,
-        "url_expires_at": at_seconds(signed.expires_at),
+        "url": signed and signed.url,
+        "cdn_url": signed and signed.url,
+        "url_expires_at": signed and at_seconds(signed.expires_at),
+        "withheld": file.withheld,
     }
 
 

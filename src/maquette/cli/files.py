@@ -19,6 +19,11 @@ _MEDIA_TYPES = {
     ".webp": "image/webp",
     ".fbx": "application/octet-stream",
 }
+_WHY = {
+    "awaiting": "Nobody has said yet that it may be seen; try again later.",
+    "blocked": "The content policy took it away; see maquette safety decisions.",
+    None: "The project's retention has taken it.",
+}
 
 
 def save_files(
@@ -41,6 +46,8 @@ def save_files(
             raise CommandError(f"The library has a file with the unusable name {name!r}.")
         path = directory / name
         kept = path.with_name(f".{name}.{item['sha256'][:12]}.part") if resume else None
+        if item["url"] is None:
+            raise CommandError(f"{name} cannot be read.", _WHY[item.get("withheld")])
         if not (resume and _is(path, item["sha256"])):
             client.download(item["url"], path, item["sha256"], kept=kept)
         saved(path)

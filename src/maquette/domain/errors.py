@@ -7,12 +7,15 @@ MaquetteError
 │   └── IdempotencyMismatch the key was used with another body
 ├── Unauthenticated
 ├── Forbidden
+│   └── ContentBlocked      a safety decision took it away
 ├── NotFound                missing, or another tenant's
 ├── Expired                 it was there; retention has taken it
 ├── Conflict                legal in itself, but not now
 │   ├── IllegalTransition   this command in this status
 │   ├── StaleFence          the lease this came under has ended
 │   ├── StaleReview         somebody else decided first
+│   ├── StaleRuling         what holds of a safety decision is not what the caller saw
+│   ├── AwaitingVerdict     nobody has said yet that it may be seen
 │   └── ObjectConflict      other bytes are stored under that key
 ├── QuotaExceeded
 ├── TooLarge
@@ -95,6 +98,12 @@ class Forbidden(MaquetteError):
     code = "forbidden"
 
 
+class ContentBlocked(Forbidden):
+    """The content policy took it away."""
+
+    code = "content_blocked"
+
+
 class NotFound(MaquetteError):
     """It does not exist, or not for this caller."""
 
@@ -129,6 +138,19 @@ class StaleReview(Conflict):
     """Another decision won; ``extra["decision"]`` holds it."""
 
     code = "stale_review"
+
+
+class StaleRuling(Conflict):
+    """What holds of this safety decision is not what the caller saw; ``extra["decision"]`` tells."""
+
+    code = "stale_safety_decision"
+
+
+class AwaitingVerdict(Conflict):
+    """Nobody has said yet that it may be seen."""
+
+    code = "awaiting_safety_verdict"
+    retryable = True
 
 
 class ObjectConflict(Conflict):

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from maquette.domain.errors import Expired, NotFound
+from maquette.domain.errors import AwaitingVerdict, ContentBlocked, Expired, NotFound
 from maquette.domain.job import Artifact
 from maquette.domain.principal import Principal
 from maquette.ports import SignedRequest
@@ -20,6 +20,12 @@ async def location(deps: Deps, principal: Principal, artifact_id: UUID) -> Signe
         raise Expired(
             "The file of this artifact was deleted, as the project's retention policy has it.",
             extra={"retention": "artifacts_days"},
+        )
+    if found.withheld == "blocked":
+        raise ContentBlocked("The content policy took this file away.")
+    if found.withheld is not None:
+        raise AwaitingVerdict(
+            "Nobody has said yet that this file may be seen: its safety verdict is awaited."
         )
     return sign(deps, found)
 

@@ -9,6 +9,7 @@ from maquette.domain.fair import Clocks, Head, Share, may_keep
 from maquette.domain.idempotency import inputs_digest
 from maquette.domain.job import Job, Lease
 from maquette.domain.pipeline import choose_inputs
+from maquette.domain.ruling import BLOCKED
 from maquette.services import facts, reuse
 from maquette.services.orders import Batch, Fences, Handout, Slot, Wish
 from maquette.store import steps, tasks
@@ -127,8 +128,8 @@ async def _start(
 ) -> None:
     """Lease the jobs to the wishes they were given to, and look up what each step reads: its digest is pinned.
 
-    A job whose inputs lack its step (another version made them) fails here, with a dead letter: left in the queue,
-    it would fail every claim for good.
+    A job whose inputs lack its step (another version made them), or were taken away since, fails here, with a dead
+    letter: left in the queue, it would fail every claim for good.
     """
     await reuse.resolve(connection, batch, given)
     told = len(batch.decisions)
@@ -145,6 +146,7 @@ async def _start(
         inputs = tuple(choose_inputs(step, upstream[job.id]))
         params, seed = effective["params"].get(step.name), effective["seeds"].get(step.name)
         readable = params is not None and seed is not None
+        withheld = any(item.withheld for item in inputs)
         lease = job.lease
         if lease is None:
             digest = inputs_digest(
@@ -160,7 +162,9 @@ async def _start(
                 continue
             if not readable:
                 batch.fold(slot, job.id, _unreadable(lease, step.name))
-        if readable:
+            elif withheld:
+                batch.fold(slot, job.id, _taken_away(lease))
+        if readable and not withheld:
             batch.handouts[slot].append(Handout(batch.after[job.id], lease, inputs, params, seed))
     await facts.write(connection, batch.decisions[told:])
 
@@ -168,6 +172,11 @@ async def _start(
 def _unreadable(lease: Lease, step: str) -> Fail:
     message = f"The job's effective inputs say nothing of {step!r}: another version made them."
     return Fail(lease.fence, "invalid", "unreadable_inputs", message, jitter=0.0, reported=False)
+
+
+def _taken_away(lease: Lease) -> Fail:
+    message = "The content policy took away a file that the step reads."
+    return Fail(lease.fence, "policy", BLOCKED, message, jitter=0.0, reported=False)
 
 
 def _lease(batch: Batch, wish: Wish, job: Job, fence: int, digest: bytes, share: Share) -> Lease:

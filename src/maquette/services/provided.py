@@ -61,6 +61,10 @@ def choose(
     source: Source | None,
 ) -> Provided:
     """Decide what is brought and what is left to do; every refusal names its field."""
+    if source is not None and any(item.withheld for item in source.artifacts):
+        raise Invalid.field(
+            ("from_asset",), "the content policy took away files of this version", "content_blocked"
+        )
     given = {
         name: _uploads(pipeline, name, ids, uploads) for name, ids in (wish.get("provide") or {}).items()
     }

@@ -1,6 +1,6 @@
 """The library as it is shown."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -16,9 +16,12 @@ class AssetFile(Shape):
     media_type: str
     bytes: int
     sha256: str
-    url: str
-    cdn_url: str
-    url_expires_at: Timestamp
+    url: str | None
+    cdn_url: str | None
+    url_expires_at: Timestamp | None
+    withheld: Literal["awaiting", "blocked"] | None = Field(
+        description="Why there is no URL: the content policy took the file away."
+    )
 
 
 class Asset(Shape):

@@ -29,6 +29,7 @@ SUBMISSION_LINES = (
     '{"asset_type": "3D", "prompt": "a rusty robot courier"}\n'
     '{"asset_type": "2D", "prompt": "a brass lantern", "variants": 4}\n'
 )
+POLICIES: Example = {"floor": 1, "platform": 0, "project": 3}
 ARTIFACT: Example = {
     "id": IDS["art"],
     "kind": "image",
@@ -39,6 +40,7 @@ ARTIFACT: Example = {
     "url": "/files/projects/…/concept-1.png?kid=…&expires=…&signature=…",
     "url_expires_at": TIME,
     "expired": False,
+    "withheld": None,
     "selected": None,
     "replaced_by": None,
     "attributes": {"width": 1024, "height": 1024},
@@ -66,6 +68,7 @@ STEP: Example = {
     "provided": False,
     "reused_from": None,
     "gate_due_at": None,
+    "safety": POLICIES,
     "error": None,
 }
 JOB: Example = {
@@ -82,6 +85,7 @@ JOB: Example = {
     "correlation_id": "order-7",
     "inputs": SUBMISSION,
     "effective_inputs": {"params": {}, "seeds": {}},
+    "safety": POLICIES,
     "pipeline": {"name": "3D", "version": 2},
     "progress": {"value": 0.14, "steps_done": 1, "steps_total": 7, "message": ""},
     "queue_position": None,
@@ -130,6 +134,7 @@ ASSET: Example = {
             "url": "/files/projects/…/courier.glb?kid=…&expires=…&signature=…",
             "cdn_url": "/files/projects/…/courier.glb?kid=…&expires=…&signature=…",
             "url_expires_at": TIME,
+            "withheld": None,
         }
     ],
     "metadata": {"poly_count": 4000, "topology": "triangle"},

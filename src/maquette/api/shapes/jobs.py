@@ -85,11 +85,22 @@ class Artifact(Shape):
     url: str | None
     url_expires_at: Timestamp | None
     expired: bool = Field(description="Retention has taken the file: there is no URL any more.")
+    withheld: Literal["awaiting", "blocked"] | None = Field(
+        description="Why there is no URL: no safety verdict yet, or one against it."
+    )
     selected: bool | None = Field(description="A reviewer's choice; null where nobody chose.")
     replaced_by: str | None = Field(
         description="The hand-fixed artifact that took this one's place at a review."
     )
     attributes: dict[str, Any]
+
+
+class PolicyVersions(Shape):
+    """Versions of the safety policies that judged something; 0: there was none."""
+
+    floor: int
+    platform: int
+    project: int
 
 
 class Step(Shape):
@@ -119,6 +130,7 @@ class Step(Shape):
         description="The step revision that did this work, when it was not done again."
     )
     gate_due_at: Timestamp | None = Field(description="When the open gate's time-out acts next.")
+    safety: PolicyVersions | None = Field(description="The policies that allowed what it made.")
     error: dict[str, Any] | None
 
 
@@ -196,6 +208,7 @@ class Job(Shape):
     correlation_id: str
     inputs: dict[str, Any]
     effective_inputs: dict[str, Any]
+    safety: PolicyVersions | None = Field(description="The policies that allowed what workers are told.")
     pipeline: PipelineRef
     progress: Progress
     queue_position: int | None = Field(description="From 1, while the current step waits for a worker.")
