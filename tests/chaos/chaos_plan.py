@@ -1,0 +1,82 @@
+"""What goes wrong and when, and what people do meanwhile: drawn from a seed alone."""
+
+import random
+from dataclasses import dataclass
+
+SECONDS = 6.0
+"""For how long things go wrong."""
+FAULTS = 14
+APIS, LOOPS, WORKERS = ("api 1", "api 2"), ("maintenance 1", "maintenance 2"), ("worker 1", "worker 2")
+#: What can go wrong, and how often in comparison.
+KINDS = {
+    "kill": 5,
+    "freeze": 3,
+    "terminate backends": 4,
+    "reset the database's connections": 3,
+    "silence the database": 2,
+    "reset a worker's connections": 3,
+    "swallow answers to a worker": 3,
+    "silence a worker": 2,
+    "restart PostgreSQL": 1,
+    "kill PostgreSQL": 1,
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong, ``at`` seconds from the beginning, for ``seconds``."""
+
+    at: float
+    kind: str
+    victim: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One job and what its person does: by chance of ``gate`` at each gate."""
+
+    number: int
+    asset_type: str
+    project: int
+    at: float
+    reject_at: str | None
+    pauses: bool
+    cancels_at: float | None
+
+
+def faults(seed: str) -> list[Fault]:
+    """Return what goes wrong, in order."""
+    rng = random.Random(f"{seed} faults")
+    kinds = rng.choices(list(KINDS), weights=list(KINDS.values()), k=FAULTS)
+    return sorted((_fault(rng, kind) for kind in kinds), key=lambda fault: fault.at)
+
+
+def _fault(rng: random.Random, kind: str) -> Fault:
+    victims = {
+        "kill": APIS + LOOPS + WORKERS,
+        "freeze": APIS + LOOPS + WORKERS,
+        "reset a worker's connections": WORKERS,
+        "swallow answers to a worker": WORKERS,
+        "silence a worker": WORKERS,
+    }
+    victim = rng.choice(victims.get(kind, ("PostgreSQL",)))
+    # A freeze may outlast the lease (3 s): then a ghost wakes up.
+    return Fault(rng.uniform(0, SECONDS), kind, victim, rng.uniform(0.2, 4.5 if kind == "freeze" else 1.5))
+
+
+def wishes(seed: str, count: int) -> list[Wish]:
+    """Return the jobs."""
+    rng = random.Random(f"{seed} wishes")
+    return [
+        Wish(
+            number=number,
+            asset_type=rng.choice(("2D", "2D", "3D")),
+            project=rng.randrange(2),
+            at=rng.uniform(0, SECONDS * 0.7),
+            reject_at=rng.choice((None, None, None, "text_to_image", "refine")),
+            pauses=rng.random() < 0.15,
+            cancels_at=rng.uniform(0, SECONDS) if rng.random() < 0.1 else None,
+        )
+        for number in range(count)
+    ]
