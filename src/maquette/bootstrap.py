@@ -18,6 +18,7 @@ from typing import Any, cast
 import uvicorn
 
 from maquette.adapters.bus_webhook import WebhookBus
+from maquette.adapters.moderator_rules import RulesModerator
 from maquette.adapters.objects_local import LocalObjects
 from maquette.adapters.signing import SigningKey
 from maquette.api.app import build_app
@@ -39,6 +40,7 @@ from maquette.ports import EventBus, ObjectStore
 from maquette.services.deps import Deps, Limits
 from maquette.services.follow import Hub
 from maquette.services.ids import new_id
+from maquette.services.moderation import Moderation
 from maquette.services.principals import KeyCache, make_key
 from maquette.services.transactor import Transactor
 from maquette.settings import Settings
@@ -84,6 +86,7 @@ async def open_deps(settings: Settings, objects: ObjectStore | None = None) -> A
         objects=objects or local_objects(settings),
         hub=hub,
         keys=KeyCache(database, settings.worker_token),
+        moderation=Moderation(database, RulesModerator()),
         outbound=OutboundPolicy.parse(settings.outbound_allow),
         webhook_key=settings.webhook_key.encode(),
         limits=Limits(

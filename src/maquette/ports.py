@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from maquette.domain.events import Event
+from maquette.domain.moderation import InForce, Objection, Subject
 
 #: Whether a link shows its file in the browser or saves it; bound by the signature.
 Disposition = Literal["inline", "attachment"]
@@ -86,6 +87,30 @@ class ObjectStore(Protocol):
         self, key: str, *, media_type: str, bytes_: int, sha256: str, ttl_seconds: int
     ) -> SignedRequest:
         """Grant storing exactly these bytes under one key, create-only."""
+        ...
+
+
+class ModeratorAway(Exception):  # noqa: N818 - no error of ours: what follows is for the policy to say
+    """A moderator did not answer, or nothing that could be understood; ``kind`` says how, for programs."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Moderator(Protocol):
+    """Somebody who judges contents: texts and images.
+
+    Errors: ``ModeratorAway`` when nothing is known for all of the subjects; it never stands for an objection.
+    """
+
+    @property
+    def name(self) -> str:
+        """Short and stable: decisions carry it."""
+        ...
+
+    async def judge(self, subjects: Sequence[Subject], policy: InForce) -> Sequence[Sequence[Objection]]:
+        """Return what there is to object to in each subject by the policy, in their order; nothing to most."""
         ...
 
 

@@ -37,7 +37,9 @@ def admit(
     *,
     seed: int,
 ) -> Admitted:
-    """Normalise, validate, compose and judge a submission; every refusal names its field.
+    """Normalise, validate and compose a submission; every refusal names its field.
+
+    What it comes to has still to be judged: ``services/moderation.py``.
 
     ``source`` is the asset version to begin from: without words of its own, the brief has that one's.
     """
@@ -72,7 +74,6 @@ def admit(
         provide={name: tuple(item.id for item in items) for name, items in provided.uploads.items()},
         from_asset=provided.from_asset,
     )
-    judge(brief, project.style)
     skipped |= provided.idle
     gates = gates_at(pipeline, project.gates, skipped | provided.positions)
     # A gate that is named twice, as its step and as before_export, follows what is said of the step.

@@ -6,6 +6,7 @@ from maquette.domain.retention import Policy
 from maquette.outbound import Policy as OutboundPolicy
 from maquette.ports import ObjectStore
 from maquette.services.follow import Hub
+from maquette.services.moderation import Moderation
 from maquette.services.principals import KeyCache
 from maquette.services.transactor import Transactor
 from maquette.store import migrate
@@ -35,6 +36,7 @@ class Deps:
     objects: ObjectStore
     hub: Hub
     keys: KeyCache
+    moderation: Moderation
     limits: Limits
     outbound: OutboundPolicy
     """Where requests may go that somebody else chose the address of."""

@@ -96,14 +96,15 @@ async def _command(deps: Deps, outcome: wire.Outcome, job: Job | None, fence: in
         code, message = found
         return Fail(fence=fence, error_class="invalid", code=code, message=message, jitter=0.0), message
     prefix = object_prefix(job)
-    return Complete(
+    said = Complete(
         fence=fence,
         artifacts=tuple(_artifact(job, prefix, item) for item in outcome.artifacts),
         outputs=outcome.outputs,
         metrics=outcome.metrics,
         model=_printable(outcome.model, 200),
         model_version=_printable(outcome.model_version, 200),
-    ), ""
+    )
+    return await deps.moderation.seen(job, said), ""
 
 
 def _printable(text: str, length_max: int) -> str:

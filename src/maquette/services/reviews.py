@@ -12,16 +12,19 @@ from maquette.domain.brief import SEED_MAX, Brief, changed, clean_text, compose
 from maquette.domain.errors import Detail, IllegalTransition, Invalid, StaleReview
 from maquette.domain.events import timestamp
 from maquette.domain.idempotency import canonical
+from maquette.domain.moderation import words
 from maquette.domain.parameters import complete_params
 from maquette.domain.principal import Principal
 from maquette.domain.review import UserDecision, Verdict
+from maquette.domain.ruling import Ruling, Stage
 from maquette.domain.style import Style
-from maquette.services.admission import judge
 from maquette.services.deps import Deps
 from maquette.services.jobs import JobView, get
+from maquette.services.moderation import refuse
 from maquette.services.provided import uploaded
 from maquette.services.uploads import require_usable
 from maquette.store import projects, reading
+from maquette.store.database import decode
 
 NOTES_MAX = 10_000
 _CHANGEABLE = ("prompt", "negative_prompt", "seed", "variants", "params")
@@ -36,6 +39,8 @@ async def decide(deps: Deps, principal: Principal, job_id: UUID, answer: Mapping
     rewind_to = answer.get("rewind_to")
     first = decided if rewind_to is None else pipeline.position(rewind_to, ("rewind_to",))
     changes = {name: value for name, value in (answer.get("changes") or {}).items() if value is not None}
+    effective = _effective(view, verdict, changes, first, decided)
+    ruling, safety = await _judged(deps, principal, view, effective)
     command = commands.Review(
         step=answer["step"],
         revision=answer["revision"],
@@ -45,7 +50,9 @@ async def decide(deps: Deps, principal: Principal, job_id: UUID, answer: Mapping
         selection=_selection(view, answer),
         changes=changes,
         rewind_to=rewind_to,
-        effective=_effective(view, verdict, changes, first, decided),
+        effective=effective,
+        safety=safety,
+        ruling=ruling,
         replacements=await _replacements(deps, view, answer),
     )
     try:
@@ -60,6 +67,24 @@ async def decide(deps: Deps, principal: Principal, job_id: UUID, answer: Mapping
             extra={"decision": decision_fields(winner)},
         ) from error
     return await get(deps, principal, job_id)
+
+
+async def _judged(
+    deps: Deps, principal: Principal, view: JobView, effective: bytes | None
+) -> tuple[Ruling | None, str]:
+    """Judge what workers will be told from now on; return what holds the job then, or the policies that allowed it."""
+    if effective is None:
+        return None, ""
+    job = view.job
+    judged = await deps.moderation.judge(
+        job.project_id, Stage.PROMPT, words(job.asset_type, decode(effective))
+    )
+    if judged.verdict == "allow":
+        return None, judged.policy.name
+    ruling = judged.ruling(job.project_id, principal.subject, correlation_id=job.correlation_id)
+    if judged.verdict == "block":
+        raise await refuse(deps.database, replace(ruling, job_id=job.id), ("changes",))
+    return ruling, ""
 
 
 def decision_fields(item: UserDecision) -> dict[str, Any]:
@@ -143,7 +168,7 @@ def _effective(
 ) -> bytes | None:
     """Return the effective inputs after the decision, or None when they stay as they are.
 
-    Whatever changes a prompt is cleaned, validated, composed and judged again. A rejection that names no seed
+    Whatever changes a prompt is cleaned, validated and composed again; the caller has it judged. A rejection that names no seed
     draws a new one for the rejected step, so that its result cannot come back, and for the step it goes back to; the
     steps between keep theirs, so that those whose inputs come out equal need not be done again.
     """
@@ -167,7 +192,6 @@ def _effective(
         tuple(pinned["negative_keywords"]),
         tuple(pinned["palette"]),
     )
-    judge(brief, style)
     after = compose(brief, style)
     params = {name: (after if name in redone else before)["params"][name] for name in before["params"]}
     seeds = dict(before["seeds"])

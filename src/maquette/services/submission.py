@@ -13,11 +13,14 @@ from maquette.domain.commands import Create
 from maquette.domain.errors import Invalid, NotFound
 from maquette.domain.idempotency import canonical, request_digest
 from maquette.domain.job import Artifact, Job, JobStatus, StepStatus
+from maquette.domain.moderation import words
 from maquette.domain.pipeline import REFERENCE, REFERENCE_POSITION, pipeline_for
 from maquette.domain.principal import Principal
+from maquette.domain.ruling import Stage
 from maquette.services.admission import Admitted, admit
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
+from maquette.services.moderation import refuse
 from maquette.services.orders import NewJob, Replayed
 from maquette.services.provided import parse_from_asset, rows, uploaded
 from maquette.services.uploads import require_usable
@@ -81,11 +84,19 @@ async def record(
     )
     for (loc, _), key in zip(places, ids, strict=True):
         await require_usable(deps, uploads[key], loc)
+    judged = await deps.moderation.judge(
+        project_id, Stage.PROMPT, words(admitted.brief.asset_type, admitted.effective)
+    )
     job = _new_job(admitted, correlation_id)
+    ruling = judged.ruling(project_id, principal.subject, correlation_id=job.correlation_id)
+    if judged.verdict == "block":
+        raise await refuse(deps.database, ruling, ("prompt",))
+    held = judged.verdict == "hold"
     records, files = rows(job, admitted.provided, principal.subject)
     references = [uploads[key] for key in admitted.brief.reference_uploads]
-    create = Create(job, records, (*_references(job, references), *files))
-    new = NewJob(_brief_row(admitted, principal, batch), request, webhook_url=webhook_url)
+    create = Create(job, records, (*_references(job, references), *files), ruling if held else None)
+    brief = _brief_row(admitted, principal, batch, "" if held else judged.policy.name)
+    new = NewJob(brief, request, webhook_url=webhook_url)
     made = await deps.transactor.create(job, create, new)
     return (
         Recorded(made.job_id, replayed=True)
@@ -139,7 +150,9 @@ def _new_job(admitted: Admitted, correlation_id: str | None) -> Job:
     )
 
 
-def _brief_row(admitted: Admitted, principal: Principal, batch: BatchLine | None) -> BriefRow:
+def _brief_row(
+    admitted: Admitted, principal: Principal, batch: BatchLine | None, safety: str
+) -> BriefRow:
     brief = admitted.brief
     return BriefRow(
         created_by=principal.subject,
@@ -149,6 +162,7 @@ def _brief_row(admitted: Admitted, principal: Principal, batch: BatchLine | None
         inputs=canonical(brief_fields(brief)),
         effective=canonical(admitted.effective),
         batch=batch,
+        safety=safety,
     )
 
 

@@ -1,0 +1,236 @@
+"""Moderation: asks whoever is to be asked, by the policies that hold now, and says what follows."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from maquette.domain import typeid
+from maquette.domain.commands import Complete
+from maquette.domain.errors import Detail, Unavailable, UnsafeContent
+from maquette.domain.job import Job
+from maquette.domain.moderation import (
+    EVIDENCE_MAX,
+    InForce,
+    Objection,
+    Subject,
+    digest,
+    in_force,
+    told,
+    worst,
+)
+from maquette.domain.ruling import Answer, Ruling, Stage
+from maquette.ports import Moderator, ModeratorAway
+from maquette.services.ids import new_id
+from maquette.store import safety
+from maquette.store.database import Connection, Database
+
+_LOG = logging.getLogger(__name__)
+#: How long policies are believed without asking again: the bound on a change's way to other replicas.
+BELIEVED_SECONDS = 2.0
+_ENTRIES_MAX = 10_000
+#: What a moderator outside can look at.
+IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What came out of asking the moderators about some subjects."""
+
+    stage: Stage
+    verdict: Answer
+    policy: InForce
+    objections: tuple[Objection, ...]
+    moderators: tuple[Mapping[str, Any], ...]
+    subjects: Sequence[Subject]
+
+    @property
+    def digest(self) -> bytes:
+        """What stands for the contents: an override holds for equal ones."""
+        return digest(self.subjects)
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Categories of what was objected, in order of name."""
+        return tuple(sorted({item.category for item in self.objections}))
+
+    def ruling(self, project: UUID, subject: str, **more: Any) -> Ruling:
+        """Return the record of it; ``subject`` is whose request it was."""
+        return Ruling(
+            id=new_id(),
+            project_id=project,
+            stage=self.stage,
+            verdict=self.verdict,
+            categories=self.categories,
+            policy=self.policy.versions,
+            moderators=self.moderators,
+            evidence=tuple(item.evidence() for item in self.objections[:EVIDENCE_MAX]),
+            subject=subject,
+            digest=self.digest,
+            **more,
+        )
+
+
+@dataclass(slots=True)
+class Counts:
+    """What /metrics shows of this process's moderation."""
+
+    decisions: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By (stage, verdict)."""
+    outside: dict[str, int] = field(default_factory=dict)
+    """What became of asking the moderator outside, by outcome."""
+    outside_seconds: float = 0.0
+
+    def decided(self, stage: Stage, verdict: Answer) -> None:
+        """Count a judgement."""
+        self.decisions[stage, verdict] = self.decisions.get((stage, verdict), 0) + 1
+
+
+class Moderation:
+    """The moderators of this process and the policies they judge by, which change without a restart."""
+
+    def __init__(self, database: Database, rules: Moderator, outside: Moderator | None = None) -> None:
+        self._database = database
+        self.rules = rules
+        self.outside = outside
+        self.counts = Counts()
+        self._policies: dict[UUID, tuple[float, InForce]] = {}
+
+    async def policy(self, project: UUID) -> InForce:
+        """Return what holds in a project now: the floor, the platform's policy over it, the project's over both."""
+        believed_until, known = self._policies.get(project, (0.0, None))
+        if known is not None and time.monotonic() < believed_until:
+            return known
+        async with self._database.connection() as connection:
+            versions = await safety.versions(connection, [project])
+            wanted = (versions[None], versions[project])
+            if known is None or (known.versions["platform"], known.versions["project"]) != wanted:
+                known = await self._read(connection, project)
+        self._keep(project, known)
+        return known
+
+    async def _read(self, connection: Connection, project: UUID) -> InForce:
+        platform = await safety.platform_policy(connection)
+        own = await safety.project_policy(connection, project)
+        return in_force(
+            None if platform is None else (platform.version, platform.body),
+            None if own is None else (own.version, own.body),
+        )
+
+    def _keep(self, project: UUID, policy: InForce) -> None:
+        if len(self._policies) >= _ENTRIES_MAX:
+            self._policies.clear()
+        self._policies[project] = (time.monotonic() + BELIEVED_SECONDS, policy)
+
+    def forget(self, project: UUID | None = None) -> None:
+        """Ask again before the next judgement: a policy has just changed here."""
+        if project is None:
+            self._policies.clear()
+        else:
+            self._policies.pop(project, None)
+
+    async def judge(
+        self, project: UUID, stage: Stage, subjects: Sequence[Subject], *, ask_outside: bool = True
+    ) -> Judgement:
+        """Judge subjects by the project's policies; what a person said of equal contents goes before.
+
+        Errors: ``Unavailable`` when a moderator outside is silent and the policy has requests refused then.
+        """
+        policy = await self.policy(project)
+        found = [item for items in await self.rules.judge(subjects, policy) for item in items]
+        moderators: list[Mapping[str, Any]] = [{"name": self.rules.name, "outcome": "judged"}]
+        verdict = worst(item.answer for item in found)
+        if ask_outside and self.outside is not None and verdict != "block" and stage in policy.outside.stages:
+            more, outcome, followed = await self._ask(self.outside, policy, subjects)
+            found += more
+            moderators.append(outcome)
+            verdict = worst([verdict, followed, *(item.answer for item in more)])
+        judged = Judgement(stage, verdict, policy, tuple(_graver(found)), tuple(moderators), subjects)
+        if verdict != "allow":
+            judged = await self._excused(project, judged)
+        self.counts.decided(stage, judged.verdict)
+        return judged
+
+    async def seen(self, job: Job, said: Complete) -> Complete:
+        """Return what a worker reports with what follows from it: the texts are judged now, by the rules.
+
+        Images are left to the loop that asks a moderator outside, so that no worker waits for it.
+        """
+        texts = told(said.outputs, [(item.name, item.attributes) for item in said.artifacts])
+        judged = await self.judge(job.project_id, Stage.OUTPUT, texts, ask_outside=False)
+        if judged.verdict != "allow":
+            ruling = judged.ruling(
+                job.project_id, f"service:{job.service}", correlation_id=job.correlation_id
+            )
+            return replace(said, ruling=ruling)
+        asked = self.outside is not None and Stage.OUTPUT in judged.policy.outside.stages
+        if asked and any(item.media_type in IMAGE_TYPES for item in said.artifacts):
+            return replace(said, unjudged=True)
+        return replace(said, safety=judged.policy.name)
+
+    async def _ask(
+        self, outside: Moderator, policy: InForce, subjects: Sequence[Subject]
+    ) -> tuple[list[Objection], Mapping[str, Any], Answer]:
+        """Ask the moderator outside; return its objections, what became of asking, and what follows from silence."""
+        began = time.monotonic()
+        try:
+            said = await outside.judge(subjects, policy)
+        except ModeratorAway as error:
+            self._asked(error.kind, began)
+            then = policy.outside.on_failure
+            _LOG.warning("The moderator outside did not answer: %s", error, extra={"then": then})
+            if then == "refuse":
+                raise Unavailable(
+                    "Content cannot be judged at the moment: the moderator does not answer.",
+                    retry_after_seconds=5,
+                ) from error
+            return [], {"name": outside.name, "outcome": error.kind, "then": then}, then
+        self._asked("judged", began)
+        return (
+            [item for items in said for item in items],
+            {"name": outside.name, "outcome": "judged"},
+            "allow",
+        )
+
+    def _asked(self, outcome: str, began: float) -> None:
+        self.counts.outside[outcome] = self.counts.outside.get(outcome, 0) + 1
+        self.counts.outside_seconds += time.monotonic() - began
+
+    async def _excused(self, project: UUID, judged: Judgement) -> Judgement:
+        """Let pass what a person has allowed before: the same contents in the same project."""
+        async with self._database.connection() as connection:
+            known = (await safety.exemptions(connection, project, [judged.digest])).get(judged.digest)
+        if known is None or known.verdict != "allow":
+            return judged
+        override = {"name": "override", "decision_id": typeid.encode("sdc", known.ruling_id)}
+        return replace(judged, verdict="allow", moderators=(*judged.moderators, override))
+
+
+def _graver(found: Sequence[Objection]) -> list[Objection]:
+    """Return the objections that something follows from, the gravest first."""
+    order: tuple[Answer, ...] = ("block", "hold")
+    return [item for answer in order for item in found if item.answer == answer]
+
+
+async def refuse(database: Database, ruling: Ruling, loc: tuple[str | int, ...]) -> UnsafeContent:
+    """Record a ruling that blocks a request, and return the error that tells of it."""
+    async with database.transaction() as connection:
+        await safety.insert_ruling(connection, ruling)
+    return blocked(ruling, loc)
+
+
+def blocked(ruling: Ruling, loc: tuple[str | int, ...]) -> UnsafeContent:
+    """Return the error of a request that a ruling blocks."""
+    named = ", ".join(ruling.categories)
+    return UnsafeContent(
+        f"Refused by the content policy ({named}).",
+        details=[Detail(loc, f"refused: {name}", "content_policy") for name in ruling.categories],
+        extra={
+            "stage": ruling.stage,
+            "categories": list(ruling.categories),
+            "policy_version": dict(ruling.policy),
+            "decision_id": typeid.encode("sdc", ruling.id),
+        },
+    )
