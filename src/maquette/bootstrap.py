@@ -41,9 +41,10 @@ from maquette.services.deps import Deps, Limits
 from maquette.services.follow import Hub
 from maquette.services.ids import new_id
 from maquette.services.moderation import Moderation
-from maquette.services.principals import KeyCache, make_key
+from maquette.services.principals import Authenticator, make_key
 from maquette.services.transactor import Transactor
 from maquette.settings import Settings
+from maquette.store import identity
 from maquette.store import projects as project_rows
 from maquette.store.database import Database
 
@@ -85,7 +86,7 @@ async def open_deps(settings: Settings, objects: ObjectStore | None = None) -> A
         transactor=transactor,
         objects=objects or local_objects(settings),
         hub=hub,
-        keys=KeyCache(database, settings.worker_token),
+        identity=Authenticator(database, settings.worker_token),
         moderation=Moderation(database, RulesModerator()),
         outbound=OutboundPolicy.parse(settings.outbound_allow),
         webhook_key=settings.webhook_key.encode(),
@@ -110,8 +111,10 @@ async def open_deps(settings: Settings, objects: ObjectStore | None = None) -> A
         transactor.listen(hub.committed)
         await transactor.start()
         await hub.start()
+        deps.identity.start()
         yield deps
     finally:
+        await deps.identity.stop()
         await hub.stop()
         await transactor.stop()
         await database.close()
@@ -235,7 +238,7 @@ async def provision(settings: Settings) -> Credentials:
                 await project_rows.insert(
                     connection, project, _DEFAULT_PROJECT, subject, settings.open_jobs_max
                 )
-            await project_rows.insert_key(
+            await identity.insert_key(
                 connection,
                 key.id,
                 project=None,
@@ -243,6 +246,7 @@ async def provision(settings: Settings) -> Credentials:
                 name="first key",
                 subject=subject,
                 secret_hash=key.secret_hash,
+                by=subject,
             )
         made = Credentials(key.text, typeid.encode("prj", project), settings.worker_token)
         _write_private(path, json.dumps({"api_key": made.api_key, "project_id": made.project_id}))
@@ -255,7 +259,9 @@ async def _valid(database: Database, settings: Settings, path: Path) -> Credenti
     """Return the kept credentials when this database knows them."""
     try:
         kept = dict(json.loads(path.read_bytes()))  # noqa: ASYNC240 - a start-up read of 100 bytes
-        principal: Principal = await KeyCache(database, settings.worker_token).authenticate(kept["api_key"])
+        principal: Principal = await Authenticator(database, settings.worker_token).authenticate(
+            kept["api_key"]
+        )
         principal.require_project(typeid.decode("prj", kept["project_id"]))
         async with database.connection() as connection:
             project = await project_rows.context(connection, typeid.decode("prj", kept["project_id"]))

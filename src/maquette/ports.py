@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from maquette.domain.events import Event
 from maquette.domain.moderation import InForce, Objection, Subject
+from maquette.domain.oidc import Identity
 
 #: Whether a link shows its file in the browser or saves it; bound by the signature.
 Disposition = Literal["inline", "attachment"]
@@ -90,7 +91,7 @@ class ObjectStore(Protocol):
         ...
 
 
-class ModeratorAway(Exception):  # noqa: N818 - no error of ours: what follows is for the policy to say
+class ModeratorAway(Exception):
     """A moderator did not answer, or nothing that could be understood; ``kind`` says how, for programs."""
 
     def __init__(self, kind: str, message: str) -> None:
@@ -131,4 +132,15 @@ class EventBus(Protocol):
         Events of one stream come in order; once one of a stream fails, the later ones of that stream must not be
         acknowledged. Raising means that nothing was acknowledged.
         """
+        ...
+
+
+class IdentityProvider(Protocol):
+    """Says whom tokens stand for that somebody else issued; API keys are ours and need none.
+
+    Errors: ``Unauthenticated`` for a token that is not believed, ``Unavailable`` when that cannot be found out now.
+    """
+
+    async def identify(self, token: str) -> Identity:
+        """Return whom a token stands for, and until when; its issuer need not be asked each time."""
         ...

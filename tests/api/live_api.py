@@ -21,7 +21,7 @@ from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.services.principals import make_key
 from maquette.settings import Settings
-from maquette.store import projects
+from maquette.store import identity
 
 EPOCH = str(uuid.uuid4())
 
@@ -107,7 +107,7 @@ async def open_live(database_url: str, data_dir: Path, **more: Any) -> AsyncIter
     async with open_deps(settings) as deps:
         key = make_key(new_id())
         async with deps.database.transaction() as connection:
-            await projects.insert_key(
+            await identity.insert_key(
                 connection,
                 key.id,
                 project=None,
@@ -115,12 +115,13 @@ async def open_live(database_url: str, data_dir: Path, **more: Any) -> AsyncIter
                 name="operator",
                 subject="usr_operator",
                 secret_hash=key.secret_hash,
+                by="usr_operator",
             )
         tokens = {"operator": key.text, "worker": settings.worker_token}
         app = build_app(deps, settings)
         operator = client_of(app, tokens["operator"])
         project_id = (await operator.post("/projects", json={"name": "Lighthouse"})).json()["id"]
-        made = await operator.post(f"/projects/{project_id}/keys", json={"name": "Ada"})
+        made = await operator.post(f"/projects/{project_id}/keys", json={"name": "Ada", "role": "owner"})
         tokens["user"] = made.json()["key"]
         user, worker, nobody = (client_of(app, tokens.get(kind)) for kind in ("user", "worker", "nobody"))
         yield Live(app, deps, operator, user, worker, nobody, project_id, tokens)

@@ -133,7 +133,9 @@ async def test_what_is_no_batch_is_refused_as_a_whole(live: Any) -> None:
     assert (await send(live, lines(brief()), project_id="prj_01kgh5s1d0f3c8m5y2w9x7v4tz")).status_code == 404
     batch = (await send(live, lines(brief()))).json()
     other = (await live.operator.post("/projects", json={"name": "Elsewhere"})).json()["id"]
-    key = (await live.operator.post(f"/projects/{other}/keys", json={"name": "Eve"})).json()["key"]
+    key = (await live.operator.post(f"/projects/{other}/keys", json={"name": "Eve", "role": "owner"})).json()[
+        "key"
+    ]
     stranger = httpx.AsyncClient(
         transport=httpx.ASGITransport(live.app),
         base_url="http://maquette.test",

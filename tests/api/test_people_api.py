@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from own_work import png
 
+from maquette.api.shapes import identity as identity_shapes
 from maquette.api.shapes import jobs as job_shapes
 from maquette.api.shapes import projects as project_shapes
 
@@ -302,11 +303,11 @@ async def test_keys_are_shown_once_and_end(live: Any) -> None:
     """A new key works, lists never show it, and after its revocation it is refused."""
     address = f"/projects/{live.project_id}/keys"
     made = await live.user.post(address, json={"name": "Bob", "expires_at": "2999-01-01T00:00:00+02:00"})
-    project_shapes.NewKey.model_validate_json(made.content)
+    identity_shapes.NewKey.model_validate_json(made.content)
     assert made.json()["expires_at"] == "2998-12-31T22:00:00.000000Z"
     listed = await live.user.get(address)
-    project_shapes.KeyPage.model_validate_json(listed.content)
-    assert [item["name"] for item in listed.json()["items"]] == ["Ada", "Bob"]
+    identity_shapes.KeyPage.model_validate_json(listed.content)
+    assert [item["name"] for item in listed.json()["items"]] == ["Bob", "Ada"]
     assert made.json()["key"] not in listed.text
     bob = httpx.AsyncClient(
         transport=httpx.ASGITransport(live.app),
@@ -316,7 +317,7 @@ async def test_keys_are_shown_once_and_end(live: Any) -> None:
     assert (await bob.get("/jobs")).status_code == 200
     gone = await live.user.delete(f"{address}/{made.json()['id']}")
     assert (gone.status_code, gone.content) == (204, b"")
-    live.deps.keys._known.clear()  # what is believed for two seconds more
+    live.deps.identity._known.clear()  # what is believed for two seconds more
     assert (await bob.get("/jobs")).status_code == 401
     assert (await live.user.delete(f"{address}/{made.json()['id']}")).status_code == 404
 

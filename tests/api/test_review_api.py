@@ -82,7 +82,9 @@ async def test_a_replaced_and_a_chosen_artifact_show_in_lists_too(live: Any) -> 
 async def test_another_projects_work_is_nobodys(live: Any) -> None:
     """An upload and an asset of another tenant do not exist for this one."""
     theirs = (await live.operator.post("/projects", json={"name": "Other"})).json()["id"]
-    token = (await live.operator.post(f"/projects/{theirs}/keys", json={"name": "Eve"})).json()["key"]
+    token = (
+        await live.operator.post(f"/projects/{theirs}/keys", json={"name": "Eve", "role": "owner"})
+    ).json()["key"]
     upload = await uploaded(live, png(4))
     job = await live.brief(library_path="props/secret")
     for _ in range(2):

@@ -111,7 +111,9 @@ async def _projects(site: Site, open_clients: Any) -> list[Project]:
         project = (await operator.post("/projects", json={"name": "a crowd"})).json()["id"]
         assert (await operator.put(f"/projects/{project}/gates", json={"gates": list(gates)})).is_success
         keys = [
-            (await operator.post(f"/projects/{project}/keys", json={"name": name})).json()["key"]
+            (await operator.post(f"/projects/{project}/keys", json={"name": name, "role": "owner"})).json()[
+                "key"
+            ]
             for name in ("Ada", "Bob")
         ]
         ada, bob = [await open_clients(_client(site, key)) for key in keys]

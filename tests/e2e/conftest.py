@@ -39,7 +39,7 @@ def new_project(operator: Api) -> Iterator[Callable[[str], Api]]:
 
     def make(name: str) -> Api:
         project = operator.ok("POST", "/projects", json={"name": name})["id"]
-        key = operator.ok("POST", f"/projects/{project}/keys", json={"name": name})["key"]
+        key = operator.ok("POST", f"/projects/{project}/keys", json={"name": name, "role": "owner"})["key"]
         made.append(Api(operator.where, key, project))
         return made[-1]
 

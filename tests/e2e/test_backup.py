@@ -91,7 +91,9 @@ def broken_png() -> bytes:
 def test_a_backup_of_what_runs_goes_on_elsewhere(old: Up, tmp_path: Path) -> None:
     """Jobs in every status, assets, files and keys come back equal; running and queued jobs finish; all is intact."""
     operator = Api(lambda: old.url, old.key, old.project_id)
-    user = operator.ok("POST", f"/projects/{old.project_id}/keys", json={"name": "Ada"})["key"]
+    user = operator.ok("POST", f"/projects/{old.project_id}/keys", json={"name": "Ada", "role": "owner"})[
+        "key"
+    ]
     operator.ok("PUT", f"/projects/{old.project_id}/retention", json={"jobs_days": 100})
     before = every_status(operator)
     backup = tmp_path / "backup"

@@ -12,10 +12,13 @@ from maquette.api import (
     files,
     health,
     jobs,
+    keys,
+    members,
     openapi,
     problems,
     projects,
     retention,
+    safety,
     services,
     uploads,
     webhooks,
@@ -50,7 +53,21 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
     app.state.deps = deps
     problems.install(app)
     openapi.install(app, settings.root_path)
-    nouns = (execution, jobs, batches, events, assets, projects, retention, uploads, services, webhooks)
+    nouns = (
+        execution,
+        jobs,
+        batches,
+        events,
+        assets,
+        projects,
+        retention,
+        safety,
+        uploads,
+        services,
+        webhooks,
+        keys,
+        members,
+    )
     routers = [noun.router for noun in nouns]
     routers.append(health.router(metrics, relay))
     if isinstance(deps.objects, files.SignedObjects):

@@ -36,7 +36,7 @@ async def authenticated(request: Request) -> Call:
     """
     deps: Deps = request.app.state.deps
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    known = await deps.keys.authenticate(token.strip() if scheme.lower() == "bearer" else None)
+    known = await deps.identity.authenticate(token.strip() if scheme.lower() == "bearer" else None)
     scope = request.scope
     principal = known.under(scope["route"].operation_id)
     return Call(deps, principal, scope["state"]["correlation_id"], scope.get("root_path", ""))

@@ -37,7 +37,9 @@ RFC 9457 problem document with a stable `code`."""
 TAGS = [
     {"name": "jobs", "description": "Submit a brief and follow it to the asset."},
     {"name": "assets", "description": "The versioned library."},
-    {"name": "projects", "description": "The tenant: style DNA, gates and keys."},
+    {"name": "projects", "description": "The tenant: style DNA and gates."},
+    {"name": "identity", "description": "Who may ask: keys, members, tokens of workers."},
+    {"name": "safety", "description": "Content policies, what was decided by them, and what people say of it."},
     {"name": "uploads", "description": "Reference images."},
     {"name": "services", "description": "Who does the steps, and what waits for them."},
     {"name": "webhooks", "description": "Addresses that a project's events are sent to."},

@@ -1,18 +1,18 @@
-"""Projects: the tenant, its style DNA, its gates, its keys."""
+"""Projects: the tenant, its style DNA, its gates."""
 
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 
 from maquette.api.call import Caller, Cursor, Limit, answer, cursor_id, page
-from maquette.api.openapi import nothing, problems, success
+from maquette.api.openapi import problems, success
 from maquette.api.present import Fields, moment
 from maquette.api.shapes import projects as shapes
 from maquette.domain import typeid
 from maquette.domain.style import Style
 from maquette.services import projects
 from maquette.store.jobs import policy_fields
-from maquette.store.projects import KeyRow, Project
+from maquette.store.projects import Project
 
 router = APIRouter(prefix="/projects", tags=["projects"])
 
@@ -44,18 +44,6 @@ def _shown(project: Project) -> Fields:
 def _gate(project: Project, gate: str) -> str | Fields:
     policy = project.gate_policies.get(gate)
     return gate if policy is None else {"step": gate, **policy_fields(policy)}
-
-
-def _shown_key(project_id: str, key: KeyRow) -> Fields:
-    return {
-        "id": typeid.encode("mq", key.id),
-        "project_id": project_id,
-        "name": key.name,
-        "subject": key.subject,
-        "created_at": moment(key.created_at),
-        "expires_at": moment(key.expires_at),
-        "revoked_at": moment(key.revoked_at),
-    }
 
 
 @router.post(
@@ -155,46 +143,3 @@ async def put_project_gates(project_id: str, body: shapes.GatesBody, call: Calle
         call.deps, call.principal, typeid.decode("prj", project_id), names, policies
     )
     return answer(_shown(changed))
-
-
-@router.post(
-    "/{project_id}/keys",
-    operation_id="create_key",
-    summary="Make an API key",
-    status_code=HTTPStatus.CREATED,
-    response_class=Response,
-    responses=success(shapes.NewKey, "The key, whose text is shown this once", status=201) | _WRITE,
-)
-async def create_key(project_id: str, body: shapes.KeyCreation, call: Caller) -> Response:
-    """For a new user of the project. Only a hash of the key is kept."""
-    project = typeid.decode("prj", project_id)
-    row, key = await projects.create_key(call.deps, call.principal, project, body.name, body.expires_at)
-    return answer({**_shown_key(project_id, row), "key": key.text}, HTTPStatus.CREATED)
-
-
-@router.get(
-    "/{project_id}/keys",
-    operation_id="list_keys",
-    summary="List API keys",
-    response_class=Response,
-    responses=success(shapes.KeyPage, "All keys of the project") | _READ,
-)
-async def list_keys(project_id: str, call: Caller) -> Response:
-    """Revoked ones included, none with its secret."""
-    rows = await projects.list_keys(call.deps, call.principal, typeid.decode("prj", project_id))
-    return answer({"items": [_shown_key(project_id, row) for row in rows], "next_cursor": None})
-
-
-@router.delete(
-    "/{project_id}/keys/{key_id}",
-    operation_id="revoke_key",
-    summary="Revoke an API key",
-    status_code=HTTPStatus.NO_CONTENT,
-    response_class=Response,
-    responses=nothing("Refused everywhere within two seconds") | _READ,
-)
-async def revoke_key(project_id: str, key_id: str, call: Caller) -> Response:
-    """For good. A key that is revoked already is 404."""
-    project, key = typeid.decode("prj", project_id), typeid.decode("mq", key_id)
-    await projects.revoke_key(call.deps, call.principal, project, key)
-    return Response(status_code=HTTPStatus.NO_CONTENT)

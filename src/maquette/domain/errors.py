@@ -91,6 +91,11 @@ class Unauthenticated(MaquetteError):
 
     code = "unauthenticated"
 
+    def __init__(self, message: str, *, reason: str = "missing") -> None:
+        super().__init__(message)
+        self.reason = reason
+        """Why, for the operator's metric and log; a caller is not told."""
+
 
 class Forbidden(MaquetteError):
     """The caller may not do this."""

@@ -44,7 +44,11 @@ SCOPES: Mapping[str, str] = {
     "keys:admin": "list, make, rotate and revoke API keys, with no more than the key's own scopes",
     "webhooks:read": "read webhooks and their log",
     "webhooks:admin": "make, change and try webhooks",
+    "safety:read": "read safety policies and decisions, appeal",
+    "safety:write": "override safety decisions, take files away",
     "services:read": "see services and what waits for them",
+    "members:admin": "change members: as good as all rights, for a member may do whatever his role allows",
+    "operators:admin": "keys of operators and tokens of workers: as good as everything",
 }
 """What a narrowed key may be given; a key without scopes has all that its role allows."""
 
@@ -81,7 +85,11 @@ _MAKES_JOBS = _people(Role.ARTIST, "jobs:write")
 _SEES_ASSETS = _people(Role.VIEWER, "assets:read")
 _SEES_PROJECT = _people(Role.VIEWER, "projects:read")
 _SETS_PROJECT = _people(Role.OWNER, "projects:admin")
+_MEMBERS = _people(Role.OWNER, "members:admin")
+_OPERATORS = _operators("operators:admin")
 _KEYS = _people(Role.OWNER, "keys:admin")
+_SEES_SAFETY = _people(Role.VIEWER, "safety:read")
+_RULES = _people(Role.REVIEWER, "safety:write")
 _SEES_WEBHOOKS = _people(Role.ARTIST, "webhooks:read")
 _WEBHOOKS = _people(Role.OWNER, "webhooks:admin")
 
@@ -120,7 +128,33 @@ RULES: Mapping[str, Rule] = {
     # Keys
     "create_key": _KEYS,
     "list_keys": _KEYS,
+    "rotate_key": _KEYS,
     "revoke_key": _KEYS,
+    "get_me": _ANYBODY,
+    "create_operator_key": _OPERATORS,
+    "list_operator_keys": _OPERATORS,
+    "rotate_operator_key": _OPERATORS,
+    "revoke_operator_key": _OPERATORS,
+    "create_worker_token": _OPERATORS,
+    "list_worker_tokens": _OPERATORS,
+    "rotate_worker_token": _OPERATORS,
+    "revoke_worker_token": _OPERATORS,
+    # Members
+    "list_members": _SEES_PROJECT,
+    "put_members": _MEMBERS,
+    "add_member": _MEMBERS,
+    "put_member": _MEMBERS,
+    "remove_member": _MEMBERS,
+    # Safety
+    "get_project_safety": _SEES_SAFETY,
+    "put_project_safety": _SETS_PROJECT,
+    "get_safety_policy": _operators("safety:read"),
+    "put_safety_policy": _operators("safety:write"),
+    "list_safety_decisions": _SEES_SAFETY,
+    "get_safety_decision": _SEES_SAFETY,
+    "appeal_safety_decision": _people(Role.ARTIST, "safety:read"),
+    "override_safety_decision": _RULES,
+    "block_artifact": _RULES,
     # Webhooks
     "create_webhook": _WEBHOOKS,
     "list_webhooks": _SEES_WEBHOOKS,

@@ -7,7 +7,7 @@ from maquette.outbound import Policy as OutboundPolicy
 from maquette.ports import ObjectStore
 from maquette.services.follow import Hub
 from maquette.services.moderation import Moderation
-from maquette.services.principals import KeyCache
+from maquette.services.principals import Authenticator
 from maquette.services.transactor import Transactor
 from maquette.store import migrate
 from maquette.store.database import Database
@@ -35,7 +35,7 @@ class Deps:
     transactor: Transactor
     objects: ObjectStore
     hub: Hub
-    keys: KeyCache
+    identity: Authenticator
     moderation: Moderation
     limits: Limits
     outbound: OutboundPolicy

@@ -1,7 +1,6 @@
-"""Projects: making them, their context, their keys."""
+"""Projects: making them, their context."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
 from uuid import UUID
 
 from maquette.domain import style as styles
@@ -11,14 +10,12 @@ from maquette.domain.pipeline import GATE_NAMES
 from maquette.domain.principal import Principal
 from maquette.domain.review import GatePolicy
 from maquette.domain.style import Style
-from maquette.domain.typeid import encode as typeid
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
-from maquette.services.principals import NewKey, make_key
 from maquette.store import projects
 from maquette.store.database import Connection
 from maquette.store.events import Page, Running
-from maquette.store.projects import KeyRow, Project
+from maquette.store.projects import Project
 from maquette.store.snapshot import BEGINNING, Snapshot
 
 NAME_MAX = 120
@@ -116,42 +113,3 @@ async def put_gates(
         await _context(connection, project)
         await projects.insert_gates(connection, project, gates, principal.subject, policies)
         return await _context(connection, project)
-
-
-async def create_key(
-    deps: Deps, principal: Principal, project: UUID, name: str, expires_at: datetime | None = None
-) -> tuple[KeyRow, NewKey]:
-    """Make a key for a new user of the project; its text is shown this once."""
-    principal.require_project(project)
-    name = clean_text(name, ("name",), NAME_MAX, required=True)
-    key = make_key(new_id())
-    async with deps.database.transaction() as connection:
-        await _context(connection, project)
-        await projects.insert_key(
-            connection,
-            key.id,
-            project=project,
-            kind="user",
-            name=name,
-            subject=typeid("usr", new_id()),
-            secret_hash=key.secret_hash,
-            expires_at=expires_at,
-        )
-        rows = await projects.keys(connection, project)
-    return next(row for row in rows if row.id == key.id), key
-
-
-async def list_keys(deps: Deps, principal: Principal, project: UUID) -> list[KeyRow]:
-    """Return the project's keys, without their secrets."""
-    principal.require_project(project)
-    async with deps.database.connection() as connection:
-        await _context(connection, project)
-        return await projects.keys(connection, project)
-
-
-async def revoke_key(deps: Deps, principal: Principal, project: UUID, key: UUID) -> None:
-    """Revoke a key: refused everywhere within two seconds."""
-    principal.require_project(project)
-    async with deps.database.transaction() as connection:
-        if not await projects.revoke_key(connection, project, key):
-            raise NotFound("There is no such live key.")

@@ -1,4 +1,4 @@
-"""Projects and what belongs to them: style, gates, keys, uploads."""
+"""Projects and what belongs to them: style, gates, uploads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from maquette.domain.pipeline import DEFAULT_GATES
-from maquette.domain.permissions import Kind
 from maquette.domain.review import GatePolicy
 from maquette.domain.style import Style
 from maquette.store.database import Connection, decode, encode, statements
@@ -30,28 +29,6 @@ class Project:
     gates_version: int
     gate_policies: Mapping[str, GatePolicy]
     """What follows when nobody decides, by gate."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRow:
-    """An API key without its secret, which nobody has."""
-
-    id: UUID
-    name: str
-    subject: str
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """What a key's secret is compared with, and whom it stands for."""
-
-    project_id: UUID | None
-    kind: Kind
-    subject: str
-    secret_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,37 +124,6 @@ async def insert_gates(
     await lock(connection, project)
     kept = encode({gate: policy_fields(policy) for gate, policy in policies.items()}) if policies else None
     await connection.execute(_SQL["insert_gates"], project, list(gates), kept, by)
-
-
-async def insert_key(
-    connection: Connection,
-    key: UUID,
-    *,
-    project: UUID | None,
-    kind: Kind,
-    name: str,
-    subject: str,
-    secret_hash: bytes,
-    expires_at: datetime | None = None,
-) -> None:
-    """Insert a key's hash."""
-    await connection.execute(_SQL["insert_key"], key, project, kind, name, subject, secret_hash, expires_at)
-
-
-async def credential(connection: Connection, key: UUID) -> Credential | None:
-    """Return what a live key stands for."""
-    row = await connection.fetchrow(_SQL["key"], key)
-    return Credential(row["project_id"], row["kind"], row["subject"], row["secret_hash"]) if row else None
-
-
-async def keys(connection: Connection, project: UUID) -> list[KeyRow]:
-    """Return a project's keys, revoked ones included."""
-    return [KeyRow(**row) for row in await connection.fetch(_SQL["keys"], project)]
-
-
-async def revoke_key(connection: Connection, project: UUID, key: UUID) -> bool:
-    """Revoke a key; False when there was nothing to revoke."""
-    return bool((await connection.execute(_SQL["revoke_key"], key, project)) == "UPDATE 1")
 
 
 async def insert_upload(connection: Connection, upload: Upload, by: str) -> datetime:

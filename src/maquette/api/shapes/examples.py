@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maquette.api.shapes import examples_retention
+from maquette.api.shapes import examples_identity, examples_retention
 
 Example = dict[str, Any]
 
@@ -154,15 +154,6 @@ PROJECT: Example = {
         "palette": ["#c83a34"],
     },
     "gates": {"version": 1, "gates": ["text_to_image", "before_export"]},
-}
-KEY: Example = {
-    "id": IDS["mq"],
-    "project_id": IDS["prj"],
-    "name": "Ada's laptop",
-    "subject": IDS["usr"],
-    "created_at": TIME,
-    "expires_at": None,
-    "revoked_at": None,
 }
 UPLOAD_REQUEST: Example = {
     "project_id": IDS["prj"],
@@ -334,8 +325,6 @@ EXAMPLES: Example = {
     "Lineage": {"asset_id": ASSET["id"], "version": 2, "lineage": ASSET["lineage"]},
     "Project": PROJECT,
     "ProjectPage": {"items": [PROJECT], "next_cursor": None},
-    "NewKey": {**KEY, "key": "mq_…_…"},
-    "KeyPage": {"items": [KEY], "next_cursor": None},
     "ServicePage": {"items": [SERVICE], "next_cursor": None},
     "Root": ROOT,
     "Upload": UPLOAD,
@@ -350,6 +339,7 @@ EXAMPLES: Example = {
     },
     "Delivery": DELIVERY,
     "DeliveryPage": {"items": [DELIVERY], "next_cursor": None},
+    **examples_identity.EXAMPLES,
     **examples_retention.EXAMPLES,
     "State": {"status": "ok"},
     "WorkerClaim": CLAIM,

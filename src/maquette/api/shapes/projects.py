@@ -1,26 +1,14 @@
 """Projects, their context, their keys, and uploads."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field
 
 from maquette.api.shapes.base import Shape, Timestamp
 from maquette.api.shapes.examples import PROJECT, UPLOAD, UPLOAD_REQUEST
 from maquette.domain.review import GatePolicy, Then
 from maquette.domain.style import KEYWORD_LENGTH_MAX, KEYWORDS_MAX, PALETTE_MAX
 
-
-def _this_millennium(value: datetime) -> datetime:
-    # At the ends of the calendar, conversion between time zones overflows.
-    if not 2000 <= value.year < 3000:
-        raise PydanticCustomError("value_error", "must lie between the years 2000 and 3000")
-    return value
-
-
-#: Not strict, so that a JSON string is parsed; it must say its offset.
-Moment = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_this_millennium)]
 Words = Annotated[list[Annotated[str, Field(max_length=KEYWORD_LENGTH_MAX)]], Field(max_length=KEYWORDS_MAX)]
 
 
@@ -125,40 +113,6 @@ class ProjectPage(Shape):
 
     items: list[Project]
     next_cursor: str | None
-
-
-class KeyCreation(Shape):
-    """A new API key of the project."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Ada's laptop"}]})
-
-    name: str = Field(min_length=1, max_length=120)
-    expires_at: Moment | None = Field(default=None, description="RFC 3339; never when left out.")
-
-
-class Key(Shape):
-    """An API key without its secret."""
-
-    id: str
-    project_id: str
-    name: str
-    subject: str
-    created_at: Timestamp
-    expires_at: Timestamp | None
-    revoked_at: Timestamp | None
-
-
-class NewKey(Key):
-    """A key with its text, which is shown this once."""
-
-    key: str
-
-
-class KeyPage(Shape):
-    """All keys of a project."""
-
-    items: list[Key]
-    next_cursor: None
 
 
 class UploadRequest(Shape):

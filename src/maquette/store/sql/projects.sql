@@ -36,20 +36,6 @@ select $1, coalesce(max(version), 0) + 1, $2, clock_timestamp(), $3 from project
 insert into project_gates (project_id, version, gates, policies, created_at, created_by)
 select $1, coalesce(max(version), 0) + 1, $2, $3, clock_timestamp(), $4 from project_gates where project_id = $1
 
--- name: insert_key
-insert into api_keys (id, project_id, kind, name, subject, secret_hash, created_at, expires_at)
-values ($1, $2, $3, $4, $5, $6, clock_timestamp(), $7)
-
--- name: key
-select project_id, kind, subject, secret_hash from api_keys
-where id = $1 and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
-
--- name: keys
-select id, name, subject, created_at, expires_at, revoked_at from api_keys where project_id = $1 order by id
-
--- name: revoke_key
-update api_keys set revoked_at = clock_timestamp() where id = $1 and project_id = $2 and revoked_at is null
-
 -- name: insert_upload
 insert into uploads (id, project_id, name, media_type, bytes, sha256, key, created_at, created_by)
 values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp(), $8)
