@@ -6,6 +6,7 @@ from dataclasses import dataclass
 SECONDS = 6.0
 """For how long things go wrong."""
 FAULTS = 14
+LEASE_SECONDS = 3.0
 APIS, LOOPS, WORKERS = ("api 1", "api 2"), ("maintenance 1", "maintenance 2"), ("worker 1", "worker 2")
 #: What can go wrong, and how often in comparison.
 KINDS = {
@@ -19,6 +20,16 @@ KINDS = {
     "silence a worker": 2,
     "restart PostgreSQL": 1,
     "kill PostgreSQL": 1,
+}
+
+
+_VICTIMS = {
+    "ghost": WORKERS,
+    "kill": APIS + LOOPS + WORKERS,
+    "freeze": APIS + LOOPS + WORKERS,
+    "reset a worker's connections": WORKERS,
+    "swallow answers to a worker": WORKERS,
+    "silence a worker": WORKERS,
 }
 
 
@@ -46,23 +57,17 @@ class Wish:
 
 
 def faults(seed: str) -> list[Fault]:
-    """Return what goes wrong, in order."""
+    """Return what goes wrong, in order; a worker that is frozen past its lease is always among it."""
     rng = random.Random(f"{seed} faults")
-    kinds = rng.choices(list(KINDS), weights=list(KINDS.values()), k=FAULTS)
+    kinds = ["ghost", *rng.choices(list(KINDS), weights=list(KINDS.values()), k=FAULTS - 1)]
     return sorted((_fault(rng, kind) for kind in kinds), key=lambda fault: fault.at)
 
 
 def _fault(rng: random.Random, kind: str) -> Fault:
-    victims = {
-        "kill": APIS + LOOPS + WORKERS,
-        "freeze": APIS + LOOPS + WORKERS,
-        "reset a worker's connections": WORKERS,
-        "swallow answers to a worker": WORKERS,
-        "silence a worker": WORKERS,
-    }
-    victim = rng.choice(victims.get(kind, ("PostgreSQL",)))
-    # A freeze may outlast the lease (3 s): then a ghost wakes up.
-    return Fault(rng.uniform(0, SECONDS), kind, victim, rng.uniform(0.2, 4.5 if kind == "freeze" else 1.5))
+    at, victim = rng.uniform(0, SECONDS), rng.choice(_VICTIMS.get(kind, ("PostgreSQL",)))
+    if kind == "ghost":
+        return Fault(rng.uniform(1, 3), "freeze", victim, rng.uniform(1.2, 1.6) * LEASE_SECONDS)
+    return Fault(at, kind, victim, rng.uniform(0.2, LEASE_SECONDS if kind == "freeze" else 1.5))
 
 
 def wishes(seed: str, count: int) -> list[Wish]:

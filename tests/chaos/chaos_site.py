@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
+from chaos_plan import LEASE_SECONDS
 from proxy import Proxy
 
 from maquette import bootstrap
@@ -24,7 +25,6 @@ from maquette.supervisor.processes import Process, Program
 
 HERE = Path(__file__).parent
 MAQUETTE = (sys.executable, "-m", "maquette")
-LEASE_SECONDS = 3.0
 #: By how much the workers' clocks are wrong (s).
 SKEWS = (3600.0, -86_400.0)
 

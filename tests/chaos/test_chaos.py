@@ -18,8 +18,8 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
-from chaos_plan import FAULTS, SECONDS, Fault, faults, wishes
-from chaos_site import LEASE_SECONDS, Site, answers, installed, rows
+from chaos_plan import FAULTS, LEASE_SECONDS, SECONDS, Fault, faults, wishes
+from chaos_site import Site, answers, installed, rows
 from choice import EVERYTHING, SEED
 from event_stream import assert_tells_all, messages
 from ledger import violations
