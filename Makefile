@@ -49,7 +49,7 @@ docs: setup ## Write the pages that are made from code
 test-real: setup ## On a server of your own (MAQUETTE_TEST_DATABASE_URL), the whole matrix of kills, and long fuzzing
 	@if [ -n "$$MAQUETTE_TEST_DATABASE_URL" ]; then $(BIN)/python -m pytest tests/store tests/flow tests/api; \
 	else echo "skipped: tests on a PostgreSQL of your own; set MAQUETTE_TEST_DATABASE_URL to a role that may create databases"; fi
-	MAQUETTE_FAULTS=all $(BIN)/python -m pytest tests/faults tests/fuzz
+	MAQUETTE_FAULTS=all $(BIN)/python -m pytest tests/faults tests/chaos tests/fuzz
 
 bench: setup ## Durable steps/s beside the same statements bare, and the other speeds that are promised
 	$(BIN)/python -m benchmarks
