@@ -76,6 +76,10 @@ class Override:
     verdict: Literal["allow", "block"]
     reason: str
     by: str
+    by_operator: bool = False
+    """Only an operator may say otherwise then."""
+    digest: bytes = b""
+    """Equal contents of the project pass from now on, or do not."""
     at: datetime | None = None
 
 

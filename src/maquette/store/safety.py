@@ -170,7 +170,8 @@ async def _with_overrides(connection: Connection, rows: Sequence[Mapping[str, An
                 row["verdict"],
                 row["reason"],
                 row["decided_by"],
-                row["decided_at"],
+                row["by_operator"],
+                at=row["decided_at"],
             )
         )
     return [_ruling(row, tuple(said.get(row["id"], ()))) for row in rows]
@@ -204,9 +205,9 @@ def _ruling(row: Mapping[str, Any], overrides: tuple[Override, ...]) -> RulingRo
     return RulingRow(found, row["in_force"], appeal, row["sequence"], overrides)
 
 
-async def insert_override(connection: Connection, item: Override) -> tuple[int, datetime]:
-    """Record a person's word and let it hold; return the number of its event in the decision's stream, and when."""
-    row = await connection.fetchrow(
+async def insert_override(connection: Connection, item: Override) -> None:
+    """Record a person's word and let it hold, for equal contents, too."""
+    await connection.execute(
         _SQL["insert_override"],
         item.id,
         item.project_id,
@@ -214,7 +215,15 @@ async def insert_override(connection: Connection, item: Override) -> tuple[int, 
         item.verdict,
         item.reason,
         item.by,
+        item.by_operator,
     )
+    if item.digest:
+        await connection.execute(_SQL["exempt"], item.project_id, item.digest, item.verdict, item.ruling_id)
+
+
+async def next_event(connection: Connection, ruling_id: UUID, project: UUID) -> tuple[int, datetime]:
+    """Return number and time of the next event in a decision's own stream; the decision must be locked."""
+    row = await connection.fetchrow(_SQL["next_event"], ruling_id, project)
     return row["sequence"], row["now"]
 
 
@@ -222,11 +231,6 @@ async def appeal(connection: Connection, ruling_id: UUID, project: UUID, reason:
     """Record an appeal; False when there is one already."""
     done: str = await connection.execute(_SQL["appeal"], ruling_id, project, reason, by)
     return done == "UPDATE 1"
-
-
-async def exempt(connection: Connection, project: UUID, digest: bytes, item: Override) -> None:
-    """Let a person's word hold for equal contents of the project from now on."""
-    await connection.execute(_SQL["exempt"], project, digest, item.verdict, item.ruling_id)
 
 
 async def exemptions(
@@ -277,7 +281,7 @@ async def unjudged_waiting(connection: Connection) -> int:
     return int(await connection.fetchval(_SQL["unjudged_waiting"]))
 
 
-async def artifacts(connection: Connection, item: Unjudged) -> list[Artifact]:
+async def artifacts(connection: Connection, item: Unjudged | Reach) -> list[Artifact]:
     """Return the files of a step revision."""
     rows = await connection.fetch(_SQL["artifacts"], item.job_id, item.position, item.revision)
     return [artifact_from(row) for row in rows]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maquette.api.shapes import examples_identity, examples_retention
+from maquette.api.shapes import examples_identity, examples_retention, examples_safety
 
 Example = dict[str, Any]
 
@@ -341,6 +341,7 @@ EXAMPLES: Example = {
     "DeliveryPage": {"items": [DELIVERY], "next_cursor": None},
     **examples_identity.EXAMPLES,
     **examples_retention.EXAMPLES,
+    **examples_safety.EXAMPLES,
     "State": {"status": "ok"},
     "WorkerClaim": CLAIM,
     "WorkerClaimAnswer": CLAIM_ANSWER,

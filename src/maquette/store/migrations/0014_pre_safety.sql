@@ -57,6 +57,7 @@ create table safety_overrides (
     verdict text not null check (verdict in ('allow', 'block')),
     reason text not null,
     decided_by text not null,
+    by_operator boolean not null,
     decided_at timestamptz not null,
     primary key (id, project_id)
 );

@@ -52,15 +52,19 @@ order by d.id desc
 limit $7
 
 -- name: overrides
-select id, decision_id, project_id, verdict, reason, decided_by, decided_at
+select id, decision_id, project_id, verdict, reason, decided_by, by_operator, decided_at
 from safety_overrides where decision_id = any($1::uuid[]) order by decision_id, decided_at, id
 
 -- name: insert_override
 with said as (
-    insert into safety_overrides (id, project_id, decision_id, verdict, reason, decided_by, decided_at)
-    values ($1, $2, $3, $4, $5, $6, clock_timestamp())
+    insert into safety_overrides (id, project_id, decision_id, verdict, reason, decided_by, by_operator, decided_at)
+    values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp())
 )
-update safety_decisions set in_force = $4, sequence = sequence + 1 where id = $3 and project_id = $2
+update safety_decisions set in_force = $4 where id = $3 and project_id = $2
+
+-- name: next_event
+-- Under the decision's lock.
+update safety_decisions set sequence = sequence + 1 where id = $1 and project_id = $2
 returning sequence, clock_timestamp() as now
 
 -- name: appeal
