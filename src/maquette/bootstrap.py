@@ -18,6 +18,7 @@ from typing import Any, cast
 import uvicorn
 
 from maquette.adapters.bus_webhook import WebhookBus
+from maquette.adapters.identity_oidc import OidcProvider
 from maquette.adapters.moderator_rules import RulesModerator
 from maquette.adapters.objects_local import LocalObjects
 from maquette.adapters.signing import SigningKey
@@ -25,6 +26,7 @@ from maquette.api.app import build_app
 from maquette.api.connection import Connection
 from maquette.domain import typeid
 from maquette.domain.errors import NotFound, Unauthenticated
+from maquette.domain.oidc import Claims, parse_algorithms, parse_grants, parse_issuers
 from maquette.domain.principal import Principal
 from maquette.domain.retention import Policy
 from maquette.maintenance.gates import GateKeeper
@@ -81,12 +83,14 @@ async def open_deps(settings: Settings, objects: ObjectStore | None = None) -> A
     )
     transactor = Transactor(database)
     hub = Hub(database)
+    closing = contextlib.AsyncExitStack()
+    provider = await _identity_provider(settings, closing)
     deps = Deps(
         database=database,
         transactor=transactor,
         objects=objects or local_objects(settings),
         hub=hub,
-        identity=Authenticator(database, settings.worker_token),
+        identity=Authenticator(database, settings.worker_token, provider),
         moderation=Moderation(database, RulesModerator()),
         outbound=OutboundPolicy.parse(settings.outbound_allow),
         webhook_key=settings.webhook_key.encode(),
@@ -115,9 +119,35 @@ async def open_deps(settings: Settings, objects: ObjectStore | None = None) -> A
         yield deps
     finally:
         await deps.identity.stop()
+        await closing.aclose()
         await hub.stop()
         await transactor.stop()
         await database.close()
+
+
+async def _identity_provider(settings: Settings, closing: contextlib.AsyncExitStack) -> OidcProvider | None:
+    """Return who believes tokens of OpenID providers, if any is set; ``closing`` ends it."""
+    issuers = parse_issuers(settings.oidc_issuers)
+    if not issuers:
+        return None
+    outbound = await closing.enter_async_context(Outbound(OutboundPolicy.parse(settings.outbound_allow)))
+    provider = OidcProvider(
+        outbound,
+        issuers,
+        algorithms=parse_algorithms(settings.oidc_algorithms),
+        leeway_seconds=settings.oidc_leeway_seconds,
+        claims=Claims(settings.oidc_subject_claim, settings.oidc_groups_claim),
+        grants=parse_grants(settings.oidc_operator_groups, settings.oidc_role_groups),
+    )
+    closing.push_async_callback(provider.close)
+    return provider
+
+
+async def issuer_problems(settings: Settings) -> list[str]:
+    """Ask each OpenID provider of the settings for its keys; return what is wrong, a line each."""
+    async with contextlib.AsyncExitStack() as closing:
+        provider = await _identity_provider(settings, closing)
+        return await provider.problems() if provider is not None else []
 
 
 class _Server(uvicorn.Server):

@@ -8,11 +8,13 @@ import difflib
 import math
 import os
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 from urllib.parse import urlsplit
+
+from maquette.domain.oidc import ALGORITHMS, parse_algorithms, parse_grants, parse_issuers
 
 PREFIX = "MAQUETTE_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -74,6 +76,17 @@ def _allowance(value: str) -> str | None:
     except ValueError:
         return "host names, addresses and networks such as hooks.intranet,10.1.0.0/16"
     return None
+
+
+def _parsed(parse: Callable[[str], object], expected: str) -> Check:
+    def check(value: str) -> str | None:
+        try:
+            parse(value)
+        except ValueError as error:
+            return f"{expected} ({error})"
+        return None
+
+    return check
 
 
 def _setting(default: Any, text: str, *, check: Check | None = None, secret: bool = False) -> Any:
@@ -139,6 +152,32 @@ class Settings:
         "Hosts, addresses and networks (CIDR), separated by commas, that webhooks and other outgoing requests may "
         "reach although they are private or without https.",
         check=_allowance,
+    )
+    oidc_issuers: str = _setting(
+        "",
+        "OpenID providers whose tokens are believed, and for which audiences: `https://ISSUER=AUDIENCE|AUDIENCE`, separated "
+        "by commas. Empty: API keys alone.",
+        check=_parsed(parse_issuers, "such as https://login.example.com/realms/studio=maquette"),
+    )
+    oidc_algorithms: str = _setting(
+        "RS256,PS256,ES256,EdDSA,Ed25519",
+        "Signatures that are believed; shared secrets and none never are.",
+        check=_parsed(parse_algorithms, f"some of {', '.join(ALGORITHMS)}"),
+    )
+    oidc_leeway_seconds: float = _setting(
+        30.0, "How far the clocks of issuers may be apart from ours.", check=_between(0, 300)
+    )
+    oidc_subject_claim: str = _setting("sub", "Claim that names the person at the issuer.")
+    oidc_groups_claim: str = _setting(
+        "",
+        "Claim with a person's groups, such as `groups` or `realm_access.roles`; empty: groups count nothing. Those of the "
+        "first issuer alone count.",
+    )
+    oidc_operator_groups: str = _setting("", "Groups whose people are operators, separated by commas.")
+    oidc_role_groups: str = _setting(
+        "",
+        "Groups that give a role in a project: `GROUP=prj_…:ROLE`, separated by commas.",
+        check=_parsed(lambda text: parse_grants("", text), "such as artists=prj_…:artist"),
     )
     log_format: Literal["text", "json"] = _setting(
         "text", "Form of the logs on standard error; the access log comes with `json`, or at level `debug`."
@@ -217,54 +256,6 @@ class Settings:
     def direct_url(self) -> str:
         """Database address for what a pooler in transaction mode cannot do."""
         return self.database_direct_url or self.database_url
-
-
-@dataclass(frozen=True, slots=True)
-class SettingInfo:
-    """One setting for people."""
-
-    name: str
-    variable: str
-    kind: str
-    default: str
-    help: str
-    secret: bool
-
-
-def documented() -> Iterator[SettingInfo]:
-    """Every setting, in the order of the documentation."""
-    kinds = get_type_hints(Settings)
-    for entry in dataclasses.fields(Settings):
-        default = "" if entry.default == "" else str(entry.default)
-        yield SettingInfo(
-            entry.name,
-            PREFIX + entry.name.upper(),
-            _kind_name(kinds[entry.name]),
-            default,
-            entry.metadata["help"],
-            entry.metadata["secret"],
-        )
-
-
-def markdown() -> str:
-    """``docs/settings.md``."""
-    rows = [
-        f"| `{info.variable}` | {info.kind} | {f'`{info.default}`' if info.default else ''} | {info.help} |"
-        for info in documented()
-    ]
-    return "\n".join(
-        [_INTRODUCTION, "| variable | type | default | what it does |", "|---|---|---|---|", *rows, ""]
-    )
-
-
-_INTRODUCTION = f"""\
-# Settings
-
-Each setting is an environment variable, or the same name without `{PREFIX}` and in lower case in `{CONFIG_FILE}`
-(in the working directory, or where `{CONFIG_VARIABLE}` points). The variable wins over the file, the file over
-the default; an empty variable counts as absent. Relative paths in the file are relative to the file. Units stand last in
-the names. This page is written by `maquette settings --markdown`.
-"""
 
 
 def load(variables: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
@@ -351,9 +342,3 @@ def _convert(raw: Any, kind: Any, origin: str, *, secret: bool) -> Any:
 
 def _wrong(origin: str, raw: Any, expected: str, *, secret: bool) -> SettingsError:
     return SettingsError(f"{origin}: expected {expected}" + ("." if secret else f", not {str(raw)[:100]!r}."))
-
-
-def _kind_name(kind: Any) -> str:
-    if choices := get_args(kind):
-        return " or ".join(f"`{choice}`" for choice in choices)
-    return {int: "whole number", float: "number", str: "text", Path: "path"}[kind]

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from maquette.settings import Settings, SettingsError, documented, environment, load, markdown
+from maquette.cli.settings_page import documented, markdown
+from maquette.settings import Settings, SettingsError, environment, load
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 

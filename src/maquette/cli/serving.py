@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import typer
 
 from maquette import settings as configuration
+from maquette.cli import settings_page
 from maquette.cli.arguments import Json
 from maquette.cli.logs import configure
 from maquette.cli.output import CommandError, err, out, print_fields, print_json
@@ -156,14 +157,14 @@ def show_settings(
 ) -> None:
     """Show every setting with the value that holds here."""
     if markdown:
-        sys.stdout.write(configuration.markdown())
+        sys.stdout.write(settings_page.markdown())
         return
     settings = configuration.load()
     values = {
         info.variable: "set"
         if info.secret and getattr(settings, info.name)
         else str(getattr(settings, info.name))
-        for info in configuration.documented()
+        for info in settings_page.documented()
     }
     if json:
         print_json(values)

@@ -21,7 +21,8 @@ ALGORITHMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "ES256": ("EC", ("P-256",)),
     "ES384": ("EC", ("P-384",)),
     "ES512": ("EC", ("P-521",)),
-    "EdDSA": ("OKP", ("Ed25519", "Ed448")),
+    "EdDSA": ("OKP", ("Ed25519",)),
+    "Ed25519": ("OKP", ("Ed25519",)),
 }
 _TYPES = frozenset({"", "jwt", "at+jwt", "application/at+jwt", "application/jwt"})
 EXTERNAL_ID_LENGTH_MAX = 255
