@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maquette.domain import safety, typeid
-from maquette.domain.brief import Brief, clean_text, compose, library_path
+from maquette.domain.brief import Brief, compose, library_path
 from maquette.domain.errors import Invalid, NotFound
 from maquette.domain.idempotency import canonical, inputs_digest, step_key
 from maquette.domain.parameters import PARAMETERS, complete_params
@@ -225,14 +225,6 @@ def test_a_path_that_could_escape_is_refused(path: str) -> None:
     """Only plain segments."""
     with pytest.raises(Invalid):
         library_path(path, "x")
-
-
-@pytest.mark.parametrize("text", ["a\0b", "a\x1bb", "\ud800", ""])
-def test_text_that_is_no_text_is_refused(text: str) -> None:
-    """Control characters, lone surrogates and nothing at all name the field."""
-    with pytest.raises(Invalid) as caught:
-        clean_text(text, ("prompt",), 100, required=True)
-    assert caught.value.details[0].loc == ("prompt",)
 
 
 def test_the_palette_and_the_seed_reach_every_step() -> None:

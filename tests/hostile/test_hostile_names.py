@@ -1,6 +1,7 @@
 """Names and texts that lead elsewhere, hide something or are too much: refused by a code, or kept as they are."""
 
 import json
+import re
 import unicodedata
 from typing import Any
 
@@ -31,7 +32,8 @@ ELSEWHERE = [
     "a" + "\u0301" * 10_000,
     "x" * 100_000,
 ]
-#: Texts of people: none of them may be a 5xx anywhere, and those that are kept come back in NFC.
+#: Texts of people: none of them may be a 5xx anywhere, and those that are kept come back as they are seen.
+UNSEEN = "[\u200b\u202e\u2066\u2069\ufeff]"
 TEXTS = {
     "bidi override": "fox \u202egpj.exe",
     "bidi isolates": "\u2066fox\u2069",
@@ -81,12 +83,17 @@ async def test_a_slug_of_any_prompt_is_a_plain_path(live: Live) -> None:
     assert all(path and all(ch.isascii() and (ch.isalnum() or ch == "-") for ch in path) for path in paths)
 
 
+def _seen(text: str) -> str:
+    """Return a text without what takes no ink here, in the form that makes look-alikes of one letter equal."""
+    return " ".join(unicodedata.normalize("NFKC", re.sub(UNSEEN, "", text)).split())
+
+
 async def test_texts_are_kept_or_refused_never_worse(live: Live) -> None:
-    """In every text of a person: 2xx and the same text in NFC with single spaces, or a 422 that names the field."""
+    """In every text of a person: 2xx and the text as one line and as it is seen, or a 422 that names the field."""
     project = f"/projects/{live.project_id}"
     kept = 0
     for name, text in TEXTS.items():
-        wanted = " ".join(unicodedata.normalize("NFC", text).split())
+        wanted = {_seen(text), _seen(text[:80])}
         hook = {"project_id": live.project_id, "url": "https://example.com/x", "name": text}
         style = {"keywords": [text[:80]], "negative_keywords": [], "palette": []}
         brief = {
@@ -109,7 +116,7 @@ async def test_texts_are_kept_or_refused_never_worse(live: Live) -> None:
                 assert response.json()["details"], (name, path)
             else:
                 kept += 1
-                assert shown(response.json()) in {wanted, text, text[:80], wanted[:80]}, (name, path)
+                assert shown(response.json()) in wanted, (name, path)
         listed = await live.user.get("/jobs", params={"project_id": live.project_id, "limit": 1})
         assert listed.status_code == 200
     assert kept > len(TEXTS) * 2
@@ -167,7 +174,7 @@ async def test_notes_at_the_limit_are_kept(live: Live) -> None:
     answer = {"step": "text_to_image", "revision": 0, "decision": "approved", "notes": notes}
     reviewed = await live.user.post(f"/jobs/{job['id']}/review", json=answer)
     assert reviewed.status_code == 200, reviewed.text
-    assert reviewed.json()["user_decisions"][0]["notes"] in {notes, " ".join(notes.split())}
+    assert reviewed.json()["user_decisions"][0]["notes"] == notes.strip()
 
 
 async def test_half_of_a_pair_and_nul_are_refused_everywhere(live: Live, unchanged: Any) -> None:

@@ -18,6 +18,7 @@ from maquette.api.shapes.examples import SUBMISSION_LINES
 from maquette.api.shapes.jobs import JobSubmission
 from maquette.domain import typeid
 from maquette.domain.errors import Invalid, MaquetteError
+from maquette.domain.text import NAME
 from maquette.services import batches
 from maquette.services.batches import LINES_MAX, BatchView, Line, Verdict
 
@@ -52,7 +53,7 @@ async def submit_batch(
     request: Request,
     call: Caller,
     project_id: Annotated[str, Query(max_length=60, description="Lines need not repeat it.")],
-    name: Annotated[str, Query(max_length=batches.NAME_MAX, description="What people call it.")] = "",
+    name: Annotated[str, Query(max_length=NAME.points_max, description="What people call it.")] = "",
     idempotency_key: Annotated[
         str | None,
         Header(description="As for one brief; sent again, it goes on where it was cut off."),

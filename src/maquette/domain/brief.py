@@ -13,7 +13,6 @@ from maquette.domain.parameters import complete_params
 from maquette.domain.pipeline import pipeline_for
 from maquette.domain.style import Style
 
-PROMPT_MAX = 2000
 SEED_MAX = 2**63 - 1
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _STOPWORDS = frozenset({"a", "an", "the"})
@@ -40,19 +39,6 @@ class Brief:
     """Uploads that are a step's work."""
     from_asset: str | None = None
     """``ast_…@n``: the asset version whose work stands for the steps before those that are redone."""
-
-
-def clean_text(text: str, loc: tuple[str, ...], length_max: int, *, required: bool = False) -> str:
-    """Return text in NFC with single spaces; ``Invalid`` for control characters, emptiness or excess."""
-    text = unicodedata.normalize("NFC", text)
-    if any(unicodedata.category(ch) in {"Cc", "Cs", "Co", "Cn"} and ch not in "\n\r\t" for ch in text):
-        raise Invalid.field(loc, "must not hold control characters", "control_character")
-    text = " ".join(text.split())
-    if required and not text:
-        raise Invalid.field(loc, "must not be empty", "missing")
-    if len(text) > length_max:
-        raise Invalid.field(loc, f"must have at most {length_max} characters, not {len(text)}", "too_long")
-    return text
 
 
 def library_path(given: str, prompt: str) -> str:

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 
 from maquette.domain.errors import Detail, Invalid
+from maquette.domain.text import KEYWORD, clean
 
 KEYWORDS_MAX = 40
-KEYWORD_LENGTH_MAX = 60
 PALETTE_MAX = 16
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -28,12 +28,13 @@ def check(style: Style) -> Style:
         for place, color in enumerate(style.palette)
         if not _COLOR.fullmatch(color)
     ]
+    cleaned: dict[str, list[str]] = {"keywords": [], "negative_keywords": []}
     for name, words in (("keywords", style.keywords), ("negative_keywords", style.negative_keywords)):
-        problems += [
-            Detail((name, place), f"must have 1 to {KEYWORD_LENGTH_MAX} characters", "value_error")
-            for place, word in enumerate(words)
-            if not 1 <= len(word.strip()) <= KEYWORD_LENGTH_MAX
-        ]
+        for place, word in enumerate(words):
+            try:
+                cleaned[name].append(clean(word, KEYWORD, (name, place), required=True))
+            except Invalid as refused:
+                problems += refused.details
         if len(words) > KEYWORDS_MAX:
             problems.append(Detail((name,), f"must have at most {KEYWORDS_MAX} entries", "too_long"))
     if len(style.palette) > PALETTE_MAX:
@@ -42,7 +43,7 @@ def check(style: Style) -> Style:
         raise Invalid(f"{problems[0].loc[0]}: {problems[0].msg}", details=problems)
     return Style(
         style.version,
-        tuple(word.strip() for word in style.keywords),
-        tuple(word.strip() for word in style.negative_keywords),
+        tuple(cleaned["keywords"]),
+        tuple(cleaned["negative_keywords"]),
         tuple(color.lower() for color in style.palette),
     )

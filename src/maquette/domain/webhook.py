@@ -13,7 +13,6 @@ from maquette.domain.errors import Invalid
 from maquette.domain.events import EventType
 
 WEBHOOKS_MAX = 50
-NAME_MAX = 120
 CONTENT_TYPE = "application/cloudevents+json"
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
 #: Secrets that sign at once while rotations overlap: each is 48 bytes of a header.

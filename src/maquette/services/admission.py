@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from maquette.domain import safety, typeid
-from maquette.domain.brief import PRIORITIES, PROMPT_MAX, Brief, clean_text, compose, library_path
+from maquette.domain.brief import PRIORITIES, Brief, compose, library_path
 from maquette.domain.errors import Detail, Invalid, UnsafeContent
 from maquette.domain.pipeline import check_skip, gates_at, pipeline_for
 from maquette.domain.review import GatePolicy
 from maquette.domain.style import Style
+from maquette.domain.text import PROMPT, clean
 from maquette.services.provided import Provided, choose
 from maquette.store.projects import Project, Upload
 from maquette.store.sources import Source
@@ -47,7 +48,7 @@ def admit(
     words, path = wish.get("prompt"), wish.get("library_path") or ""
     if source is not None:
         words, path = words or source.asset.lineage["prompt"], path or source.asset.library_path
-    prompt = clean_text(words or "", ("prompt",), PROMPT_MAX, required=True)
+    prompt = clean(words or "", PROMPT, ("prompt",), required=True)
     skipped = check_skip(pipeline, tuple(wish.get("skip", ())))
     unused = sorted(set(wish.get("params") or {}) & set(wish.get("skip", ())))
     if unused:
@@ -62,7 +63,7 @@ def admit(
         project_id=project.id,
         asset_type=pipeline.name,
         prompt=prompt,
-        negative_prompt=clean_text(wish.get("negative_prompt") or "", ("negative_prompt",), PROMPT_MAX),
+        negative_prompt=clean(wish.get("negative_prompt") or "", PROMPT, ("negative_prompt",)),
         seed=seed,
         variants=wish.get("variants", 1),
         library_path=library_path(path, prompt),

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from maquette.domain.brief import clean_text
 from maquette.domain.commands import Cancel
 from maquette.domain.errors import IdempotencyMismatch, Invalid, MaquetteError, NotFound
 from maquette.domain.idempotency import request_digest
 from maquette.domain.job import Job
 from maquette.domain.principal import Principal
+from maquette.domain.text import NAME, clean
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.services.orders import Order
@@ -21,7 +21,6 @@ from maquette.store.batches import Batch
 from maquette.store.jobs import BatchLine
 
 LINES_MAX = 1000
-NAME_MAX = 120
 #: Lines that are admitted side by side: enough to fill the transactor's batches, few enough to leave it to others.
 _AT_ONCE = 32
 _CANCELS_AT_ONCE = 100
@@ -72,7 +71,7 @@ async def submit(
     principal.require_project(project)
     if not lines:
         raise Invalid.field(("body",), "holds no line")
-    name = clean_text(name, ("query", "name"), NAME_MAX)
+    name = clean(name, NAME, ("query", "name"))
     digest = request_digest({"by": principal.subject, "lines": [_fingerprint(line) for line in lines]})
     async with deps.database.transaction() as connection:
         if await projects.context(connection, project) is None:

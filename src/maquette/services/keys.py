@@ -6,11 +6,11 @@ from datetime import datetime
 from uuid import UUID
 
 from maquette.domain import typeid
-from maquette.domain.brief import clean_text
 from maquette.domain.credentials import check_scopes, check_within
 from maquette.domain.errors import Conflict, NotFound
 from maquette.domain.permissions import Kind, Role
 from maquette.domain.principal import Principal
+from maquette.domain.text import NAME, clean
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.services.principals import NewKey, make_key
@@ -18,7 +18,6 @@ from maquette.store import identity, projects
 from maquette.store.database import Connection
 from maquette.store.identity import KeyRow
 
-NAME_MAX = 120
 #: Live keys of one project, or of all operators, or of all workers: people lose track long before.
 LIVE_MAX = 1000
 
@@ -55,7 +54,7 @@ async def create(
 ) -> WithText:
     """Make a key for a new user, operator or fleet of workers; it has no more than its maker has."""
     _require_project(principal, ring)
-    name = clean_text(name, ("name",), NAME_MAX, required=True)
+    name = clean(name, NAME, ("name",), required=True)
     wanted = check_scopes(scopes)
     if ring.kind != "worker":
         check_within(principal, ring.project, role, wanted)

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import UUID
 
 from maquette.domain import style as styles
-from maquette.domain.brief import clean_text
 from maquette.domain.errors import Invalid, NotFound
 from maquette.domain.pipeline import GATE_NAMES
 from maquette.domain.principal import Principal
 from maquette.domain.review import GatePolicy
 from maquette.domain.style import Style
+from maquette.domain.text import NAME, clean
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.store import projects
@@ -18,13 +18,11 @@ from maquette.store.events import Page, Running
 from maquette.store.projects import Project
 from maquette.store.snapshot import BEGINNING, Snapshot
 
-NAME_MAX = 120
-
 
 async def create(deps: Deps, principal: Principal, name: str) -> Project:
     """Make a project; only operators may."""
     project = new_id()
-    name = clean_text(name, ("name",), NAME_MAX, required=True)
+    name = clean(name, NAME, ("name",), required=True)
     async with deps.database.transaction() as connection:
         await projects.insert(connection, project, name, principal.subject, deps.limits.open_jobs_max)
         return await _context(connection, project)
@@ -76,7 +74,7 @@ async def change(
     if open_jobs_max is not None:
         principal.require_operator("open_jobs_max")
     if name is not None:
-        name = clean_text(name, ("name",), NAME_MAX, required=True)
+        name = clean(name, NAME, ("name",), required=True)
     async with deps.database.transaction() as connection:
         await projects.rename(connection, project, name, open_jobs_max)
         return await _context(connection, project)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from maquette.domain import commands, typeid
-from maquette.domain.brief import SEED_MAX, Brief, changed, clean_text, compose
+from maquette.domain.brief import SEED_MAX, Brief, changed, compose
 from maquette.domain.errors import Detail, IllegalTransition, Invalid, StaleReview
 from maquette.domain.events import timestamp
 from maquette.domain.idempotency import canonical
@@ -18,6 +18,7 @@ from maquette.domain.principal import Principal
 from maquette.domain.review import UserDecision, Verdict
 from maquette.domain.ruling import Ruling, Stage
 from maquette.domain.style import Style
+from maquette.domain.text import NOTES, PROMPT, clean
 from maquette.services.deps import Deps
 from maquette.services.jobs import JobView, get
 from maquette.services.moderation import refuse
@@ -26,7 +27,6 @@ from maquette.services.uploads import require_usable
 from maquette.store import projects, reading
 from maquette.store.database import decode
 
-NOTES_MAX = 10_000
 _CHANGEABLE = ("prompt", "negative_prompt", "seed", "variants", "params")
 
 
@@ -46,7 +46,7 @@ async def decide(deps: Deps, principal: Principal, job_id: UUID, answer: Mapping
         revision=answer["revision"],
         verdict=verdict,
         by=principal.subject,
-        notes=clean_text(answer.get("notes") or "", ("notes",), NOTES_MAX),
+        notes=clean(answer.get("notes") or "", NOTES, ("notes",)),
         selection=_selection(view, answer),
         changes=changes,
         rewind_to=rewind_to,
@@ -224,7 +224,7 @@ def _checked(changes: Mapping[str, Any], redone: list[str]) -> dict[str, Any]:
     cleaned = dict(changes)
     for name in ("prompt", "negative_prompt"):
         if name in cleaned:
-            cleaned[name] = clean_text(cleaned[name], ("changes", name), 2000, required=name == "prompt")
+            cleaned[name] = clean(cleaned[name], PROMPT, ("changes", name), required=name == "prompt")
     return cleaned
 
 

@@ -13,13 +13,13 @@ from maquette.domain.job import Artifact, Hold
 from maquette.domain.moderation import for_operators, in_force
 from maquette.domain.principal import Principal
 from maquette.domain.ruling import Answer, Override, Reach, Ruling, Stage
+from maquette.domain.text import REASON, clean
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.store import projects, reading, safety, steps
 from maquette.store.database import Connection
 from maquette.store.safety import Filter, PolicyRow, RulingRow
 
-REASON_MAX = 2000
 _NOBODY = UUID(int=0)
 _HOLDS: Mapping[Stage, Hold] = {
     Stage.PROMPT: Hold.PROMPT,

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from maquette.domain import typeid, webhook
-from maquette.domain.brief import clean_text
 from maquette.domain.errors import Conflict, Invalid, NotFound, QuotaExceeded
 from maquette.domain.events import Event, EventType, timestamp
 from maquette.domain.principal import Principal
+from maquette.domain.text import NAME, clean
 from maquette.domain.webhook import Signing
 from maquette.outbound import Policy, Refused
 from maquette.services.deps import Deps
@@ -54,7 +54,7 @@ async def create(
     """Make an endpoint of a project; its secret is shown this once."""
     principal.require_project(project)
     check_url(deps.outbound, url, ("url",))
-    name = clean_text(name, ("name",), webhook.NAME_MAX)
+    name = clean(name, NAME, ("name",))
     wanted = webhook.check_events(events)
     key = new_id()
     async with deps.database.transaction() as connection:
@@ -119,7 +119,7 @@ async def change(
     if url is not None:
         check_url(deps.outbound, url, ("url",))
     if name is not None:
-        name = clean_text(name, ("name",), webhook.NAME_MAX)
+        name = clean(name, NAME, ("name",))
     wanted = None if events is None else webhook.check_events(events)
     async with deps.database.transaction() as connection:
         item = await _found(connection, principal, key, lock=True)

@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 from maquette.api.shapes.base import Shape, Timestamp
 from maquette.domain.credentials import OVERLAP_SECONDS, OVERLAP_SECONDS_MAX
 from maquette.domain.permissions import Kind, Role
+from maquette.domain.text import NAME
 
-_NAME_MAX = 120
 _ISSUER = "https://login.example.com/realms/studio"
 
 
@@ -33,7 +33,7 @@ class OperatorKeyCreation(Shape):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Grace", "scopes": ["jobs:read"]}]})
 
-    name: str = Field(min_length=1, max_length=_NAME_MAX)
+    name: str = Field(min_length=1, max_length=NAME.points_max)
     scopes: _Scopes = Field(default=None, description="What it is narrowed to; all when left out.")
     expires_at: Moment | None = Field(default=None, description="RFC 3339; never when left out.")
 
@@ -58,7 +58,7 @@ class WorkerTokenCreation(Shape):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "GPU farm", "services": ["comfyui"]}]})
 
-    name: str = Field(min_length=1, max_length=_NAME_MAX)
+    name: str = Field(min_length=1, max_length=NAME.points_max)
     services: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]] | None = Field(
         default=None, min_length=1, max_length=50, description="The services it is for; all when left out."
     )

@@ -6,8 +6,9 @@ from pydantic import ConfigDict, Field
 
 from maquette.api.shapes.base import Metadata, Shape, Timestamp, later
 from maquette.api.shapes.examples import REVIEW, SUBMISSION
-from maquette.domain.brief import PROMPT_MAX, SEED_MAX
+from maquette.domain.brief import SEED_MAX
 from maquette.domain.job import JobStatus, StepStatus
+from maquette.domain.text import NOTES, PROMPT
 from maquette.outbound import URL_LENGTH_MAX
 
 Params = Annotated[
@@ -26,9 +27,11 @@ class JobSubmission(Shape):
     project_id: str = Field(max_length=60)
     asset_type: str = Field(max_length=20, description="`2D` or `3D`.")
     prompt: str = Field(
-        default="", max_length=PROMPT_MAX, description="Needed; with `from_asset`, by default that one's."
+        default="",
+        max_length=PROMPT.points_max,
+        description="Needed; with `from_asset`, by default that one's.",
     )
-    negative_prompt: str = Field(default="", max_length=PROMPT_MAX)
+    negative_prompt: str = Field(default="", max_length=PROMPT.points_max)
     seed: Seed | None = Field(default=None, description="Drawn and pinned when left out.")
     variants: Variants = 1
     library_path: str = Field(
@@ -235,8 +238,8 @@ class JobPage(Shape):
 class Changes(Shape):
     """What a rejection changes for the next try. What is left out stays."""
 
-    prompt: str | None = Field(default=None, min_length=1, max_length=PROMPT_MAX)
-    negative_prompt: str | None = Field(default=None, max_length=PROMPT_MAX)
+    prompt: str | None = Field(default=None, min_length=1, max_length=PROMPT.points_max)
+    negative_prompt: str | None = Field(default=None, max_length=PROMPT.points_max)
     seed: Seed | None = None
     variants: Variants | None = None
     params: Params | None = None
@@ -250,7 +253,7 @@ class Review(Shape):
     step: str = Field(max_length=40)
     revision: int = Field(ge=0, le=32_000)
     decision: Literal["approved", "rejected", "paused"]
-    notes: str = Field(default="", max_length=4000)
+    notes: str = Field(default="", max_length=NOTES.points_max)
     selection: list[Annotated[str, Field(max_length=60)]] = Field(
         default=[],
         max_length=32,

@@ -7,9 +7,10 @@ from pydantic import ConfigDict, Field
 from maquette.api.shapes.base import Shape, Timestamp
 from maquette.api.shapes.examples import PROJECT, UPLOAD, UPLOAD_REQUEST
 from maquette.domain.review import GatePolicy, Then
-from maquette.domain.style import KEYWORD_LENGTH_MAX, KEYWORDS_MAX, PALETTE_MAX
+from maquette.domain.style import KEYWORDS_MAX, PALETTE_MAX
+from maquette.domain.text import KEYWORD, NAME
 
-Words = Annotated[list[Annotated[str, Field(max_length=KEYWORD_LENGTH_MAX)]], Field(max_length=KEYWORDS_MAX)]
+Words = Annotated[list[Annotated[str, Field(max_length=KEYWORD.points_max)]], Field(max_length=KEYWORDS_MAX)]
 
 
 class ProjectCreation(Shape):
@@ -17,7 +18,7 @@ class ProjectCreation(Shape):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Lighthouse"}]})
 
-    name: str = Field(min_length=1, max_length=120)
+    name: str = Field(min_length=1, max_length=NAME.points_max)
 
 
 class ProjectChange(Shape):
@@ -25,7 +26,7 @@ class ProjectChange(Shape):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Lighthouse II"}]})
 
-    name: str | None = Field(default=None, min_length=1, max_length=120)
+    name: str | None = Field(default=None, min_length=1, max_length=NAME.points_max)
     open_jobs_max: int | None = Field(default=None, ge=1, le=10_000_000, description="For operators.")
 
 

@@ -6,7 +6,8 @@ from pydantic import ConfigDict, Field
 
 from maquette.api.shapes.base import Shape, Timestamp
 from maquette.api.shapes.examples import WEBHOOK_CREATION
-from maquette.domain.webhook import NAME_MAX, OVERLAP_SECONDS, OVERLAP_SECONDS_MAX
+from maquette.domain.text import NAME
+from maquette.domain.webhook import OVERLAP_SECONDS, OVERLAP_SECONDS_MAX
 from maquette.outbound import URL_LENGTH_MAX
 
 Url = Annotated[
@@ -30,7 +31,7 @@ class WebhookCreation(Shape):
 
     project_id: str = Field(max_length=60)
     url: Url
-    name: str = Field(default="", max_length=NAME_MAX)
+    name: str = Field(default="", max_length=NAME.points_max)
     events: Events = Field(default=[])
 
 
@@ -40,7 +41,7 @@ class WebhookChange(Shape):
     model_config = ConfigDict(json_schema_extra={"examples": [{"events": ["JobSucceeded", "JobFailed"]}]})
 
     url: Url | None = None
-    name: str | None = Field(default=None, max_length=NAME_MAX)
+    name: str | None = Field(default=None, max_length=NAME.points_max)
     events: Events | None = None
 
 
