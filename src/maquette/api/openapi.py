@@ -11,6 +11,7 @@ from maquette import wire
 from maquette.api import problems as documents
 from maquette.api.shapes.examples import EXAMPLES
 from maquette.domain.errors import (
+    BudgetExhausted,
     Conflict,
     Detail,
     Expired,
@@ -68,6 +69,7 @@ _SAMPLES: tuple[MaquetteError, ...] = (
     QuotaExceeded("The project has as many open jobs as it may have."),
     documents.InternalError("Something went wrong on our side."),
     Unavailable("The database is away."),
+    BudgetExhausted("The project has not enough left of this month's budget."),
 )
 #: Wire types have names of their own beside the shapes (both know a Progress).
 _WIRE_TEMPLATE = "#/components/schemas/Worker{name}"

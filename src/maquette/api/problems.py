@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from maquette.api.allow import allowed_methods
 from maquette.domain.errors import (
+    BudgetExhausted,
     Conflict,
     Detail,
     Expired,
@@ -93,6 +94,7 @@ STATUSES: Mapping[type[MaquetteError], HTTPStatus] = {
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     RangeNotSatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    BudgetExhausted: HTTPStatus.PAYMENT_REQUIRED,
     QuotaExceeded: HTTPStatus.TOO_MANY_REQUESTS,
     InternalError: HTTPStatus.INTERNAL_SERVER_ERROR,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -18,6 +18,8 @@ MaquetteError
 │   ├── AwaitingVerdict     nobody has said yet that it may be seen
 │   └── ObjectConflict      other bytes are stored under that key
 ├── QuotaExceeded
+│   └── RateLimited         too many requests in a minute
+├── BudgetExhausted         it would cost more than there is left
 ├── TooLarge
 └── Unavailable             try again later
 """
@@ -169,6 +171,18 @@ class QuotaExceeded(MaquetteError):
 
     code = "quota_exceeded"
     retryable = True
+
+
+class RateLimited(QuotaExceeded):
+    """More requests than allowed in a minute."""
+
+    code = "rate_limited"
+
+
+class BudgetExhausted(MaquetteError):
+    """It would cost more than there is left to spend."""
+
+    code = "budget_exhausted"
 
 
 class TooLarge(MaquetteError):
