@@ -1,6 +1,5 @@
 """Reviews: a person's decision at a gate."""
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -8,26 +7,17 @@ from typing import Any
 from uuid import UUID
 
 from maquette.domain import commands, typeid
-from maquette.domain.brief import SEED_MAX, Brief, changed, compose
-from maquette.domain.errors import Detail, IllegalTransition, Invalid, StaleReview
+from maquette.domain.errors import IllegalTransition, Invalid, StaleReview
 from maquette.domain.events import timestamp
-from maquette.domain.idempotency import canonical
-from maquette.domain.moderation import words
-from maquette.domain.parameters import complete_params
 from maquette.domain.principal import Principal
 from maquette.domain.review import UserDecision, Verdict
-from maquette.domain.ruling import Ruling, Stage
-from maquette.domain.style import Style
-from maquette.domain.text import NOTES, PROMPT, clean
+from maquette.domain.text import NOTES, clean
+from maquette.services import changes as changing
 from maquette.services.deps import Deps
 from maquette.services.jobs import JobView, get
-from maquette.services.moderation import refuse
 from maquette.services.provided import uploaded
 from maquette.services.uploads import require_usable
 from maquette.store import projects, reading
-from maquette.store.database import decode
-
-_CHANGEABLE = ("prompt", "negative_prompt", "seed", "variants", "params")
 
 
 async def decide(deps: Deps, principal: Principal, job_id: UUID, answer: Mapping[str, Any]) -> JobView:
@@ -40,7 +30,7 @@ async def decide(deps: Deps, principal: Principal, job_id: UUID, answer: Mapping
     first = decided if rewind_to is None else pipeline.position(rewind_to, ("rewind_to",))
     changes = {name: value for name, value in (answer.get("changes") or {}).items() if value is not None}
     effective = _effective(view, verdict, changes, first, decided)
-    ruling, safety = await _judged(deps, principal, view, effective)
+    ruling, safety = await changing.judged(deps, principal, view, effective)
     command = commands.Review(
         step=answer["step"],
         revision=answer["revision"],
@@ -67,24 +57,6 @@ async def decide(deps: Deps, principal: Principal, job_id: UUID, answer: Mapping
             extra={"decision": decision_fields(winner)},
         ) from error
     return await get(deps, principal, job_id)
-
-
-async def _judged(
-    deps: Deps, principal: Principal, view: JobView, effective: bytes | None
-) -> tuple[Ruling | None, str]:
-    """Judge what workers will be told from now on; return what holds the job then, or the policies that allowed it."""
-    if effective is None:
-        return None, ""
-    job = view.job
-    judged = await deps.moderation.judge(
-        job.project_id, Stage.PROMPT, words(job.asset_type, decode(effective))
-    )
-    if judged.verdict == "allow":
-        return None, judged.policy.name
-    ruling = judged.ruling(job.project_id, principal.subject, correlation_id=job.correlation_id)
-    if judged.verdict == "block":
-        raise await refuse(deps.database, replace(ruling, job_id=job.id), ("changes",))
-    return ruling, ""
 
 
 def decision_fields(item: UserDecision) -> dict[str, Any]:
@@ -168,81 +140,14 @@ def _effective(
 ) -> bytes | None:
     """Return the effective inputs after the decision, or None when they stay as they are.
 
-    Whatever changes a prompt is cleaned, validated and composed again; the caller has it judged. A rejection that names no seed
-    draws a new one for the rejected step, so that its result cannot come back, and for the step it goes back to; the
-    steps between keep theirs, so that those whose inputs come out equal need not be done again.
+    A rejection that names no seed draws a new one for the rejected step, so that its result cannot come back, and for
+    the step it goes back to; the steps between keep theirs, so that those whose inputs come out equal need not be done
+    again.
     """
     if verdict is Verdict.PAUSED or (verdict is Verdict.APPROVED and not changes):
         if changes:
             raise Invalid.field(("changes",), "holding a gate changes nothing")
         return None
-    pipeline, before = view.job.pipeline, view.row.effective
-    begin = first if verdict is Verdict.REJECTED else first + 1
-    left_out = view.job.skipped | view.job.provided
-    redone = [
-        spec.name for place, spec in enumerate(pipeline.steps) if place >= begin and place not in left_out
-    ]
-    changes = _checked(changes, redone)
-    brief = changed(_brief_in_force(view), changes)
-    complete_params(pipeline, brief.params, ("changes", "params"))
-    pinned = before["params"]["text_to_image"]["style"]
-    style = Style(
-        view.row.style_version,
-        tuple(pinned["keywords"]),
-        tuple(pinned["negative_keywords"]),
-        tuple(pinned["palette"]),
-    )
-    after = compose(brief, style)
-    params = {name: (after if name in redone else before)["params"][name] for name in before["params"]}
-    seeds = dict(before["seeds"])
-    if "seed" in changes:
-        seeds |= dict.fromkeys(redone, changes["seed"])
-    elif verdict is Verdict.REJECTED:
-        again = {pipeline.steps[place].name for place in (first, decided)}
-        seeds |= dict.fromkeys(sorted(again), secrets.randbelow(SEED_MAX))
-    return canonical({"params": params, "seeds": seeds})
-
-
-def _checked(changes: Mapping[str, Any], redone: list[str]) -> dict[str, Any]:
-    problems = [
-        Detail(("changes", name), f"must be one of {', '.join(_CHANGEABLE)}", "unknown_field")
-        for name in changes
-        if name not in _CHANGEABLE
-    ]
-    problems += [
-        Detail(("changes", "params", step), f"{step} is not redone by this decision", "not_redone")
-        for step in changes.get("params", {})
-        if step not in redone
-    ]
-    concept = [name for name in ("prompt", "negative_prompt", "variants") if name in changes]
-    if concept and "text_to_image" not in redone:
-        problems.append(
-            Detail(("changes", concept[0]), "text_to_image is not redone by this decision", "not_redone")
-        )
-    if problems:
-        raise Invalid(f"{'.'.join(map(str, problems[0].loc))}: {problems[0].msg}", details=problems)
-    cleaned = dict(changes)
-    for name in ("prompt", "negative_prompt"):
-        if name in cleaned:
-            cleaned[name] = clean(cleaned[name], PROMPT, ("changes", name), required=name == "prompt")
-    return cleaned
-
-
-def _brief_in_force(view: JobView) -> Brief:
-    """Return the brief with what earlier decisions made of it: read back from the effective inputs."""
-    params, seeds = view.row.effective["params"], view.row.effective["seeds"]
-    concept = params["text_to_image"]
-    composed = {"prompt", "negative_prompt", "variants", "style", "name"}
-    return Brief(
-        project_id=view.job.project_id,
-        asset_type=view.job.asset_type,
-        prompt=concept["prompt"],
-        negative_prompt=concept["negative_prompt"],
-        variants=concept["variants"],
-        seed=seeds["text_to_image"],
-        library_path=view.row.library_path,
-        params={
-            step: {name: value for name, value in values.items() if name not in composed}
-            for step, values in params.items()
-        },
-    )
+    rejected = verdict is Verdict.REJECTED
+    reseeded = (first, decided) if rejected else ()
+    return changing.effective(view, changes, first if rejected else first + 1, reseeded)
