@@ -51,6 +51,7 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
         ],
     )
     app.state.deps = deps
+    app.state.metrics = metrics
     problems.install(app)
     openapi.install(app, settings.root_path)
     nouns = (

@@ -1,7 +1,8 @@
 """What every handler is given of its request: the parts, the caller, and how to answer."""
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -10,12 +11,13 @@ import msgspec
 from fastapi import Depends, Query, Request, Response
 
 from maquette.domain import typeid
-from maquette.domain.errors import Invalid, NotFound
+from maquette.domain.errors import Invalid, NotFound, Unauthenticated
 from maquette.domain.principal import Principal
 from maquette.services.deps import Deps
 
 LIMIT_MAX = 100
 
+_LOG = logging.getLogger("maquette.identity")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -27,6 +29,12 @@ class Call:
     principal: Principal
     correlation_id: str
     root_path: str
+    operation: str
+    bearer: str = field(repr=False)
+
+    async def again(self) -> Principal:
+        """Return the caller as he is now, for what takes longer than a revocation may; raises as at the beginning."""
+        return (await self.deps.identity.authenticate(self.bearer)).under(self.operation)
 
 
 async def authenticated(request: Request) -> Call:
@@ -36,10 +44,32 @@ async def authenticated(request: Request) -> Call:
     """
     deps: Deps = request.app.state.deps
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    known = await deps.identity.authenticate(token.strip() if scheme.lower() == "bearer" else None)
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
     scope = request.scope
-    principal = known.under(scope["route"].operation_id)
-    return Call(deps, principal, scope["state"]["correlation_id"], scope.get("root_path", ""))
+    try:
+        known = await deps.identity.authenticate(bearer)
+    except Unauthenticated as error:
+        _tell(request, error.reason)
+        raise
+    operation = scope["route"].operation_id
+    principal = known.under(operation)
+    return Call(
+        deps, principal, scope["state"]["correlation_id"], scope.get("root_path", ""), operation, bearer
+    )
+
+
+def _tell(request: Request, reason: str) -> None:
+    """Record a refusal for the operator: why, from where, for what; nothing of what was presented."""
+    scope = request.scope
+    request.app.state.metrics.refused.labels(reason).inc()
+    client = (scope.get("client") or ("",))[0]
+    fields = {
+        "reason": reason,
+        "client": client,
+        "route": scope["route"].path,
+        "request_id": scope["state"]["request_id"],
+    }
+    _LOG.info("refused credentials from %s: %s", client, reason, extra={"fields": fields})
 
 
 Caller = Annotated[Call, Depends(authenticated)]

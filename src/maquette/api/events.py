@@ -2,20 +2,22 @@
 
 import re
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from maquette.api.call import Caller
+from maquette.api.call import Call, Caller
 from maquette.api.openapi import problems, text
 from maquette.api.shapes.examples import EVENT
 from maquette.domain import typeid
-from maquette.domain.errors import Invalid
+from maquette.domain.errors import Forbidden, Invalid, Unauthenticated, Unavailable
 from maquette.domain.events import Event, cloud_event
 from maquette.services import jobs, projects
 from maquette.store.events import Page, Running
+
+T = TypeVar("T")
 
 router = APIRouter()
 
@@ -56,7 +58,7 @@ async def follow_job(
     after = _sequence(last_event_id or last_event_id_)
     key = typeid.decode("job", job_id)
     items = await jobs.events(call.deps, call.principal, key, after)
-    return _stream(_of_job(items))
+    return _stream(_of_job(_while_allowed(call, items)))
 
 
 def _sequence(given: str | None) -> int:
@@ -65,6 +67,23 @@ def _sequence(given: str | None) -> int:
     if not _SEQUENCE.fullmatch(given) or int(given) > _SEQUENCE_MAX:
         raise Invalid.field(("header", "last-event-id"), "must be the id of an event of this stream")
     return int(given)
+
+
+async def _while_allowed(call: Call, items: AsyncIterator[T]) -> AsyncIterator[T]:
+    """Pass items on while the caller is who he was: a stream must not outlive a revoked key or a membership that ended.
+
+    It ends without a word then; who connects again is told why. While nobody can say, signs of life alone go on.
+    """
+    async for item in items:
+        try:
+            changed = await call.again() != call.principal
+        except Unavailable:
+            changed = item is not None
+        except (Unauthenticated, Forbidden):
+            changed = True
+        if changed:
+            return
+        yield item
 
 
 def _stream(parts: AsyncIterator[bytes]) -> Response:
@@ -119,7 +138,7 @@ async def follow_project(
     items = await projects.events(
         call.deps, call.principal, key, given or None, beginning=since == "beginning"
     )
-    return _stream(_of_project(items))
+    return _stream(_of_project(_while_allowed(call, items)))
 
 
 async def _of_project(items: AsyncIterator[Page | Running | None]) -> AsyncIterator[bytes]:

@@ -72,7 +72,12 @@ async def claim_tasks(request: Request) -> Response:
     call = await authenticated(request)
     claim = json_guard.decode_as(await request.body(), wire.Claim)
     work = execution.claim(call.deps, call.principal, claim)
-    return _answer(await (_while_connected(request, work) if claim.wait_seconds > 0 else work))
+    if claim.wait_seconds <= 0:
+        return _answer(await work)
+    answer = await _while_connected(request, work)
+    # A token that was revoked meanwhile gets nothing; what was leased to it goes back when its worker stays silent.
+    (await call.again()).require_services(claim.services)
+    return _answer(answer)
 
 
 @router.post(

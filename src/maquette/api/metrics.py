@@ -52,6 +52,12 @@ class Metrics:
             buckets=_BUCKETS_SECONDS,
             registry=self.registry,
         )
+        self.refused = Counter(
+            "maquette_authentications_refused",
+            "Requests refused because nobody stands behind their credentials",
+            ("reason",),
+            registry=self.registry,
+        )
         # Looking labels up costs more than counting.
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 

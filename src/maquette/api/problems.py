@@ -137,8 +137,8 @@ def respond(
     """Return the response that tells a caller of an error, with the headers that its status asks for."""
     status = status_of(type(error))
     sent = dict(headers or {})
-    if status == HTTPStatus.UNAUTHORIZED:
-        sent["www-authenticate"] = 'Bearer realm="maquette"'
+    if challenge := _challenge(error):
+        sent["www-authenticate"] = challenge
     if status in _RETRY_AFTER_SECONDS or error.retry_after_seconds is not None:
         seconds = error.retry_after_seconds
         sent["retry-after"] = str(
@@ -146,6 +146,15 @@ def respond(
         )
     body = document(error, path=scope["path"], request_id=scope.get("state", {}).get("request_id", ""))
     return Response(msgspec.json.encode(body), status, headers=sent, media_type=MEDIA_TYPE)
+
+
+def _challenge(error: MaquetteError) -> str:
+    """Return how RFC 6750 wants a client told that its bearer token does not do."""
+    if isinstance(error, Unauthenticated):
+        return 'Bearer realm="maquette"' + ("" if error.reason == "missing" else ', error="invalid_token"')
+    if isinstance(error, Forbidden) and "scope" in error.extra:
+        return f'Bearer realm="maquette", error="insufficient_scope", scope="{error.extra["scope"]}"'
+    return ""
 
 
 def install(app: FastAPI) -> None:

@@ -93,8 +93,8 @@ class Unauthenticated(MaquetteError):
 
     code = "unauthenticated"
 
-    def __init__(self, message: str, *, reason: str = "missing") -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, reason: str = "missing", **more: Any) -> None:
+        super().__init__(message, **more)
         self.reason = reason
         """Why, for the operator's metric and log; a caller is not told."""
 

@@ -34,11 +34,14 @@ class Principal:
         if self.kind not in rule.kinds:
             raise Forbidden(f"This is for {' or '.join(sorted(rule.kinds))}; this key is of a {self.kind}.")
         if self.scopes is not None and rule.scope is not None and rule.scope not in self.scopes:
-            raise Forbidden(f"This needs the scope {rule.scope}; this key is narrowed to others.")
+            raise Forbidden(
+                f"This needs the scope {rule.scope}; this key is narrowed to others.",
+                extra={"scope": rule.scope},
+            )
         if rule.role is None:
             return self
         if self.roles and not any(role.covers(rule.role) for role in self.roles.values()):
-            raise Forbidden(self._too_small(rule.role, max(self.roles.values(), key=list(Role).index)))
+            raise _too_small(rule.role, max(self.roles.values(), key=list(Role).index))
         return replace(self, needs=rule.role)
 
     @property
@@ -65,7 +68,7 @@ class Principal:
             if role is None:
                 raise NotFound("There is no such project.")
             if not role.covers(self.needs):
-                raise Forbidden(self._too_small(self.needs, role))
+                raise _too_small(self.needs, role)
         return project
 
     def require_operator(self, what: str) -> None:
@@ -83,6 +86,8 @@ class Principal:
             if not self.serves(service):
                 raise Forbidden(f"This worker's token is not for the service {service!r}.")
 
-    @staticmethod
-    def _too_small(needed: Role, role: Role) -> str:
-        return f"This needs the role {needed} in the project; yours is {role}."
+
+def _too_small(needed: Role, role: Role) -> Forbidden:
+    return Forbidden(
+        f"This needs the role {needed} in the project; yours is {role}.", extra={"role": str(needed)}
+    )
