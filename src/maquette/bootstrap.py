@@ -19,6 +19,7 @@ import uvicorn
 
 from maquette.adapters.bus_webhook import WebhookBus
 from maquette.adapters.identity_oidc import OidcProvider
+from maquette.adapters.moderator_http import HttpModerator
 from maquette.adapters.moderator_rules import RulesModerator
 from maquette.adapters.objects_local import LocalObjects
 from maquette.adapters.signing import SigningKey
@@ -33,6 +34,7 @@ from maquette.maintenance.gates import GateKeeper
 from maquette.maintenance.partitions import Partitions
 from maquette.maintenance.relay import Relay
 from maquette.maintenance.retention import RetentionLoop
+from maquette.maintenance.safety import Judging
 from maquette.maintenance.staging import StagingSweeper
 from maquette.maintenance.sweeper import Sweeper
 from maquette.maintenance.webhooks import WebhookLoop
@@ -91,7 +93,7 @@ async def open_deps(settings: Settings, objects: ObjectStore | None = None) -> A
         objects=objects or local_objects(settings),
         hub=hub,
         identity=Authenticator(database, settings.worker_token, provider),
-        moderation=Moderation(database, RulesModerator()),
+        moderation=Moderation(database, RulesModerator(), await _moderator_outside(settings, closing)),
         outbound=OutboundPolicy.parse(settings.outbound_allow),
         webhook_key=settings.webhook_key.encode(),
         limits=Limits(
@@ -141,6 +143,22 @@ async def _identity_provider(settings: Settings, closing: contextlib.AsyncExitSt
     )
     closing.push_async_callback(provider.close)
     return provider
+
+
+async def _moderator_outside(
+    settings: Settings, closing: contextlib.AsyncExitStack
+) -> HttpModerator | None:
+    """Return the moderator outside, if one is set; ``closing`` ends its connections."""
+    if not settings.moderator_url:
+        return None
+    outbound = await closing.enter_async_context(Outbound(OutboundPolicy.parse(settings.outbound_allow)))
+    return HttpModerator(
+        outbound,
+        settings.moderator_url,
+        api_key=settings.moderator_api_key,
+        model=settings.moderator_model,
+        seconds_max=settings.moderator_timeout_seconds,
+    )
 
 
 async def issuer_problems(settings: Settings) -> list[str]:
@@ -222,6 +240,9 @@ def maintain(settings: Settings) -> None:
             ]
             if isinstance(deps.objects, LocalObjects):
                 sweepers.append(StagingSweeper(deps.objects).run())
+            sweepers.append(
+                Judging(deps.database, deps.transactor, deps.objects, deps.moderation).run()
+            )
             sweepers.append(
                 RetentionLoop(
                     deps.database, deps.objects, deps.limits.retention, settings.retention_interval_seconds

@@ -153,6 +153,17 @@ class Settings:
         "reach although they are private or without https.",
         check=_allowance,
     )
+    moderator_url: str = _setting(
+        "",
+        "Moderator outside that is asked as the safety policies say: an endpoint like OpenAI's `/v1/moderations`. Empty: "
+        "the built-in rules alone judge.",
+        check=_HTTP,
+    )
+    moderator_api_key: str = _setting("", "Key that the moderator outside is sent as a bearer.", secret=True)
+    moderator_model: str = _setting("omni-moderation-latest", "Model that the moderator outside is asked for.")
+    moderator_timeout_seconds: float = _setting(
+        5.0, "How long one judgement of the moderator outside may take, tries again included.", check=_between(0.1, 60)
+    )
     oidc_issuers: str = _setting(
         "",
         "OpenID providers whose tokens are believed, and for which audiences: `https://ISSUER=AUDIENCE|AUDIENCE`, separated "

@@ -137,11 +137,13 @@ def _approve(
     )
     facts = [current_facts(approved)]
     after, more = advance(approved, now)
-    if command.ruling is not None:
+    ended = after.status is JobStatus.SUCCEEDED
+    ruling = None if ended else command.ruling
+    if ruling is not None:
         after = hold(after, Hold.PROMPT)
     if after.position != job.position:
         facts.append(current_facts(after))
-    told = {**told, "step_name": job.spec.name, **safety_facts(command.ruling)}
+    told = {**told, "step_name": job.spec.name, **safety_facts(ruling)}
     if command.selection:
         told["selection"] = [typeid.encode("art", item) for item in command.selection]
     if command.replacements:
@@ -156,8 +158,8 @@ def _approve(
         replacements=command.replacements,
         effective=command.effective,
         safety=command.safety,
-        ruling=about(after, command.ruling, now),
-        index=after.status is JobStatus.SUCCEEDED,
+        ruling=about(after, ruling, now),
+        index=ended,
     )
 
 

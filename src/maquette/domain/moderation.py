@@ -12,6 +12,8 @@ from maquette.domain.ruling import Answer, Stage
 from maquette.domain.safety import POLICY_VERSION
 
 EVIDENCE_MAX = 20
+#: A larger picture is shown to no moderator outside: a person has to look at it.
+IMAGE_BYTES_MAX = 20 * 1024 * 1024
 _RANKS: Mapping[Answer, int] = {"allow": 0, "hold": 1, "block": 2}
 #: Nobody but the platform's operators decides about these, whoever objected.
 GRAVE = frozenset({"sexual_minors"})
@@ -222,7 +224,7 @@ def _thresholds(body: Any) -> tuple[dict[str, tuple[float, float]], list[Detail]
     found, problems = {}, []
     for name, pair in body.items():
         hold, block = (
-            (pair.get("hold", 2.0), pair.get("block", 2.0)) if isinstance(pair, dict) else (None, None)
+            (pair.get("hold", 2.0), pair.get("block", 2.0)) if isinstance(pair, dict) else (0.0, 0.0)
         )
         if not all(isinstance(score, int | float) and 0 < score <= 2 for score in (hold, block)):
             problems.append(

@@ -56,10 +56,10 @@ class Judgement:
         """Categories of what was objected, in order of name."""
         return tuple(sorted({item.category for item in self.objections}))
 
-    def ruling(self, project: UUID, subject: str, **more: Any) -> Ruling:
+    def ruling(self, project: UUID, subject: str, *, ruling_id: UUID | None = None, **more: Any) -> Ruling:
         """Return the record of it; ``subject`` is whose request it was."""
         return Ruling(
-            id=new_id(),
+            id=ruling_id or new_id(),
             project_id=project,
             stage=self.stage,
             verdict=self.verdict,
@@ -97,6 +97,10 @@ class Moderation:
         self.outside = outside
         self.counts = Counts()
         self._policies: dict[UUID, tuple[float, InForce]] = {}
+
+    def asks(self, stage: Stage, policy: InForce) -> bool:
+        """Whether a moderator outside is asked at a stage."""
+        return self.outside is not None and stage in policy.outside.stages
 
     async def policy(self, project: UUID) -> InForce:
         """Return what holds in a project now: the floor, the platform's policy over it, the project's over both."""
@@ -149,7 +153,7 @@ class Moderation:
             verdict = worst([verdict, followed, *(item.answer for item in more)])
         judged = Judgement(stage, verdict, policy, tuple(_graver(found)), tuple(moderators), subjects)
         if verdict != "allow":
-            judged = await self._excused(project, judged)
+            judged = await self.excused(project, judged)
         self.counts.decided(stage, judged.verdict)
         return judged
 
@@ -165,8 +169,9 @@ class Moderation:
                 job.project_id, f"service:{job.service}", correlation_id=job.correlation_id
             )
             return replace(said, ruling=ruling)
-        asked = self.outside is not None and Stage.OUTPUT in judged.policy.outside.stages
-        if asked and any(item.media_type in IMAGE_TYPES for item in said.artifacts):
+        if self.asks(Stage.OUTPUT, judged.policy) and any(
+            item.media_type in IMAGE_TYPES for item in said.artifacts
+        ):
             return replace(said, unjudged=True)
         return replace(said, safety=judged.policy.name)
 
@@ -198,14 +203,26 @@ class Moderation:
         self.counts.outside[outcome] = self.counts.outside.get(outcome, 0) + 1
         self.counts.outside_seconds += time.monotonic() - began
 
-    async def _excused(self, project: UUID, judged: Judgement) -> Judgement:
-        """Let pass what a person has allowed before: the same contents in the same project."""
+    async def excused(self, project: UUID, judged: Judgement) -> Judgement:
+        """Return the judgement, or that it may pass: a person has allowed the same contents in the same project."""
         async with self._database.connection() as connection:
             known = (await safety.exemptions(connection, project, [judged.digest])).get(judged.digest)
         if known is None or known.verdict != "allow":
             return judged
         override = {"name": "override", "decision_id": typeid.encode("sdc", known.ruling_id)}
         return replace(judged, verdict="allow", moderators=(*judged.moderators, override))
+
+
+def together(stage: Stage, judged: Sequence[Judgement], subjects: Sequence[Subject]) -> Judgement:
+    """Return several judgements as one about ``subjects``: the strictest answer, and all that was said."""
+    return Judgement(
+        stage,
+        worst(item.verdict for item in judged),
+        judged[-1].policy,
+        tuple(_graver([found for item in judged for found in item.objections])),
+        tuple({str(asked): asked for item in judged for asked in item.moderators}.values()),
+        subjects,
+    )
 
 
 def _graver(found: Sequence[Objection]) -> list[Objection]:

@@ -16,6 +16,7 @@ from maquette.services import changes as changing
 from maquette.services.deps import Deps
 from maquette.services.jobs import JobView, get
 from maquette.services.provided import uploaded
+from maquette.services.references import require_allowed
 from maquette.services.uploads import require_usable
 from maquette.store import projects, reading
 
@@ -43,7 +44,7 @@ async def decide(deps: Deps, principal: Principal, job_id: UUID, answer: Mapping
         effective=effective,
         safety=safety,
         ruling=ruling,
-        replacements=await _replacements(deps, view, answer),
+        replacements=await _replacements(deps, principal, view, answer),
     )
     try:
         await deps.transactor.apply(job_id, command)
@@ -94,7 +95,7 @@ def _selection(view: JobView, answer: Mapping[str, Any]) -> tuple[UUID, ...]:
 
 
 async def _replacements(
-    deps: Deps, view: JobView, answer: Mapping[str, Any]
+    deps: Deps, principal: Principal, view: JobView, answer: Mapping[str, Any]
 ) -> tuple[commands.Replacement, ...]:
     """Return the files that take the place of artifacts: the same kind, under the name of what they replace."""
     wanted = answer.get("replacements") or {}
@@ -126,6 +127,7 @@ async def _replacements(
                 loc, f"{upload.name} is {upload.media_type}, which cannot stand for {original.media_type}"
             )
         await require_usable(deps, upload, loc)
+        await require_allowed(deps, principal, view.job.project_id, [(loc, upload)])
         heir = uploaded(view.job.id, original.position, original.step, upload, original.kind)
         suffix = PurePosixPath(upload.name).suffix
         named = PurePosixPath(original.name).stem[: 120 - len(suffix)] + suffix

@@ -16,13 +16,12 @@ from maquette.domain.job import Artifact, Job, JobStatus, StepStatus
 from maquette.domain.moderation import words
 from maquette.domain.pipeline import REFERENCE, REFERENCE_POSITION, pipeline_for
 from maquette.domain.principal import Principal
-from maquette.domain.ruling import Stage
 from maquette.services.admission import Admitted, admit
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
-from maquette.services.moderation import refuse
 from maquette.services.orders import NewJob, Replayed
 from maquette.services.provided import parse_from_asset, rows, uploaded
+from maquette.services.references import judge_brief
 from maquette.services.uploads import require_usable
 from maquette.services.webhooks import check_url
 from maquette.store import jobs, projects, sources
@@ -82,19 +81,17 @@ async def record(
     admitted = admit(
         wish, project, uploads, source, seed=secrets.randbelow(SEED_MAX) if seed is None else seed
     )
-    for (loc, _), key in zip(places, ids, strict=True):
-        await require_usable(deps, uploads[key], loc)
-    judged = await deps.moderation.judge(
-        project_id, Stage.PROMPT, words(admitted.brief.asset_type, admitted.effective)
-    )
+    brought = [(loc, uploads[key]) for (loc, _), key in zip(places, ids, strict=True)]
+    for loc, item in brought:
+        await require_usable(deps, item, loc)
     job = _new_job(admitted, correlation_id)
-    ruling = judged.ruling(project_id, principal.subject, correlation_id=job.correlation_id)
-    if judged.verdict == "block":
-        raise await refuse(deps.database, ruling, ("prompt",))
+    told = words(admitted.brief.asset_type, admitted.effective)
+    judged = await judge_brief(deps, principal, project_id, told, brought, job.correlation_id)
     held = judged.verdict == "hold"
+    ruling = judged.ruling(project_id, principal.subject, correlation_id=job.correlation_id) if held else None
     records, files = rows(job, admitted.provided, principal.subject)
     references = [uploads[key] for key in admitted.brief.reference_uploads]
-    create = Create(job, records, (*_references(job, references), *files), ruling if held else None)
+    create = Create(job, records, (*_references(job, references), *files), ruling)
     brief = _brief_row(admitted, principal, batch, "" if held else judged.policy.name)
     new = NewJob(brief, request, webhook_url=webhook_url)
     made = await deps.transactor.create(job, create, new)

@@ -241,9 +241,15 @@ async def exemptions(
     return {row["digest"]: Exemption(row["verdict"], row["decision_id"]) for row in rows}
 
 
-async def upload_judged(connection: Connection, upload: UUID, project: UUID, said: Mapping[str, Any]) -> None:
-    """Keep what was decided about an upload."""
-    await connection.execute(_SQL["upload_judged"], upload, project, encode(said))
+async def uploads_judged(connection: Connection, project: UUID, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return under which policies uploads were allowed; those that were not yet judged are left out."""
+    rows = await connection.fetch(_SQL["uploads_judged"], project, ids)
+    return {row["id"]: row["safety"] for row in rows}
+
+
+async def upload_judged(connection: Connection, upload: UUID, project: UUID, policies: str) -> None:
+    """Keep under which policies an upload was allowed."""
+    await connection.execute(_SQL["upload_judged"], upload, project, policies)
 
 
 async def insert_unjudged(connection: Connection, items: Sequence[Unjudged]) -> None:

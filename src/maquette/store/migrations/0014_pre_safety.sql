@@ -97,5 +97,5 @@ alter table asset_files add column withheld text;
 alter table briefs add column safety text not null default '';
 alter table steps add column safety text not null default '';
 
--- What was decided about a file, under which policies.
-alter table uploads add column safety bytea;
+-- The same of a file that somebody brings; with a + where a moderator outside has seen it.
+alter table uploads add column safety text;

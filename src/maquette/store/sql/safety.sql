@@ -26,11 +26,13 @@ insert into project_safety (project_id, version, body, created_at, created_by)
 select $1, coalesce(max(version), 0) + 1, $2, clock_timestamp(), $3 from project_safety where project_id = $1
 
 -- name: insert_decisions
+-- A moderator outside may be asked twice about the same work, after a crash: what it said first is kept.
 insert into safety_decisions (id, project_id, at, stage, verdict, in_force, categories, policy, moderators, evidence,
                               subject, decided_by, reason, digest, correlation_id, job_id, position, revision,
                               upload_id, artifact_id)
 values ($1, $2, coalesce($3, clock_timestamp()), $4, $5, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
         $18, $19)
+on conflict do nothing
 
 -- name: decision
 -- $2 null: any project (operators).
@@ -80,6 +82,9 @@ set verdict = excluded.verdict, decision_id = excluded.decision_id, decided_at =
 
 -- name: exemptions
 select digest, verdict, decision_id from safety_exemptions where project_id = $1 and digest = any($2::bytea[])
+
+-- name: uploads_judged
+select id, safety from uploads where project_id = $1 and id = any($2::uuid[]) and safety is not null
 
 -- name: upload_judged
 update uploads set safety = $3 where id = $1 and project_id = $2
