@@ -200,6 +200,21 @@ def test_images_alone_make_a_2d_export(chain: Chain) -> None:
     assert recorded.outputs["engine_notes"]["images"][0]["transparent"] is True
 
 
+def test_a_jpeg_shows_white_where_nothing_is(chain: Chain) -> None:
+    """The format knows no transparency, and the notes say so."""
+    clear = chain.file("refined-1.png", "image", png((60, 30), (200, 10, 10, 0)), step="refine")
+    seen = Image.open(clear.path)
+    seen.paste((10, 200, 10, 255), (0, 0, 30, 30))
+    seen.save(clear.path)
+    recorded = chain.run("export", [clear], {"formats": ["jpeg", "png"], "name": "icon"}, asset_type="2D")
+    with Image.open(recorded.files["icon.jpeg"]) as picture:
+        assert (picture.format, picture.size, picture.mode) == ("JPEG", (60, 30), "RGB")
+        assert min(picture.getpixel((50, 15))) > 250
+        assert np.abs(np.subtract(picture.getpixel((10, 15)), (10, 200, 10))).max() < 8
+    notes = recorded.outputs["engine_notes"]["images"]
+    assert {item["file"]: item["transparent"] for item in notes} == {"icon.jpeg": False, "icon.png": True}
+
+
 def test_names_are_made_safe(chain: Chain) -> None:
     """What a person calls the asset never leaves the folder and never collides with the fixed names."""
     image = chain.file("a.png", "image", png((8, 8), (1, 2, 3)), step="refine")

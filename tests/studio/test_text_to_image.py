@@ -193,6 +193,21 @@ def test_equal_input_gives_equal_bytes_in_any_process(run: Run) -> None:
     assert done.stdout.strip() == hashlib.sha256(first).hexdigest()
 
 
+@pytest.mark.parametrize(("ratio", "size"), [("16:9", (96, 54)), ("2:3", (64, 96)), ("1:1", (96, 96))])
+def test_a_frame_has_the_ratio_that_was_asked_for(run: Run, ratio: str, size: tuple[int, int]) -> None:
+    """The longer edge is ``size``; the subject is whole, in the middle; a square one is the same file as ever."""
+    recorded = run(prompt="a teapot", size=96, aspect_ratio=ratio)
+    picture = opened(recorded, "concept-1.png")
+    assert picture.size == size
+    left, top, right, bottom = picture.getchannel("A").getbbox() or (0, 0, 0, 0)
+    assert abs(left + right - size[0]) <= 0.25 * min(size)
+    assert min(left, top, size[0] - right, size[1] - bottom) >= 0
+    assert right - left > 0.3 * min(size)
+    if ratio == "1:1":
+        plain = run(prompt="a teapot", size=96)
+        assert recorded.files["concept-1.png"].read_bytes() == plain.files["concept-1.png"].read_bytes()
+
+
 def test_variants_differ_and_each_can_be_had_alone(run: Run) -> None:
     """Sub-seeds are reported; asking for one of them alone gives that very file."""
     recorded = run(prompt="a robot", size=96, variants=4, seed=3)

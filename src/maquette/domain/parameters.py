@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from maquette.domain.errors import Detail, Invalid
+from maquette.domain.parameters_conflicts import conflicts
 from maquette.domain.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter. ``kind``: int, float, bool, choice or choices (a list without repeats)."""
+    """One parameter. ``kind``: int, float, bool, choice or choices (a list without repeats).
+
+    An ``optional`` one is told to workers only when it was given, so that what came before it keeps its step keys.
+    """
 
     kind: str
     default: Any
@@ -19,9 +23,13 @@ class Parameter:
     low: float = 0
     high: float = 0
     choices: tuple[Any, ...] = ()
+    nullable: bool = False
+    optional: bool = False
 
     def problem(self, value: Any) -> str | None:
         """Return what is wrong with a value, or None."""
+        if value is None and self.nullable:
+            return None
         return _CHECKS[self.kind](self, value)
 
 
@@ -54,8 +62,6 @@ def _check_choice(parameter: Parameter, value: Any) -> str | None:
 
 
 def _check_choices(parameter: Parameter, value: Any) -> str | None:
-    if value is None and parameter.default is None:
-        return None
     if not isinstance(value, list) or not 1 <= len(value) <= len(parameter.choices):
         return f"must be a list of some of {', '.join(map(str, parameter.choices))}"
     if len(set(map(str, value))) != len(value):
@@ -76,7 +82,14 @@ _ENGINE = Parameter(
 )
 _COMMON: Mapping[str, Mapping[str, Parameter]] = {
     "text_to_image": {
-        "size": Parameter("int", 1024, "Edge of the square image (pixels)", 256, 2048),
+        "size": Parameter("int", 1024, "Longer edge of the image (pixels)", 256, 2048),
+        "aspect_ratio": Parameter(
+            "choice",
+            "1:1",
+            "Width to height of the image",
+            choices=("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16"),
+            optional=True,
+        ),
         "background": Parameter(
             "choice", "transparent", "Behind the subject", choices=("transparent", "opaque")
         ),
@@ -101,7 +114,7 @@ _COMMON: Mapping[str, Mapping[str, Parameter]] = {
             "choice", "auto", "Skeleton template", choices=("auto", "biped", "quadruped", "prop")
         ),
         "height_meters": Parameter(
-            "float", None, "Height to scale to (m); null keeps the template's", 0.01, 100
+            "float", None, "Height to scale to (m); null keeps the template's", 0.01, 100, nullable=True
         ),
     },
     "anim": {
@@ -110,6 +123,7 @@ _COMMON: Mapping[str, Mapping[str, Parameter]] = {
             None,
             "Clips to make; null for the template's",
             choices=("idle", "walk", "trot", "run", "wave", "spin", "bounce"),
+            nullable=True,
         ),
         "fps": Parameter("choice", 24, "Frames per second", choices=(24, 25, 30, 60)),
         "in_place": Parameter("bool", default=True, help="Keep the root where it is"),
@@ -120,7 +134,12 @@ PARAMETERS: Mapping[str, Mapping[str, Mapping[str, Parameter]]] = {
         "text_to_image": _COMMON["text_to_image"],
         "refine": _COMMON["refine"],
         "export": {
-            "formats": Parameter("choices", ["png"], "Image files to write", choices=("png", "webp")),
+            "formats": Parameter(
+                "choices",
+                ["png"],
+                "Image files to write; jpeg shows white where the others are transparent",
+                choices=("png", "webp", "jpeg"),
+            ),
             "engine": _ENGINE,
         },
     },
@@ -138,9 +157,6 @@ PARAMETERS: Mapping[str, Mapping[str, Mapping[str, Parameter]]] = {
         },
     },
 }
-QUAD_FORMATS = frozenset({"fbx", "obj", "usdz"})
-"""Model files that hold faces of four corners. glTF's hold triangles, in which the studio's own files mark the pairs."""
-_NULLABLE = frozenset({("rig", "height_meters"), ("anim", "clips")})
 
 
 def complete_params(
@@ -164,29 +180,17 @@ def complete_params(
             problems += _problems(step, values, known[step], (*loc, step))
     if not problems:
         complete = {
-            step: {name: parameter.default for name, parameter in parameters.items()}
+            step: {
+                name: parameter.default for name, parameter in parameters.items() if not parameter.optional
+            }
             | dict(given.get(step, {}))
             for step, parameters in known.items()
         }
-        problems = _conflicts(complete, loc)
+        problems = conflicts(complete, loc)
         if not problems:
             return complete
     first = problems[0]
     raise Invalid(f"{'.'.join(map(str, first.loc))}: {first.msg}", details=problems)
-
-
-def _conflicts(params: Mapping[str, Mapping[str, Any]], loc: tuple[str, ...]) -> list[Detail]:
-    """Tell what no file could hold before anything is made: quads, when every format asked for holds triangles alone."""
-    topology = params.get("retopo", {}).get("topology")
-    formats = params["export"]["formats"]
-    if topology != "quad" or QUAD_FORMATS.intersection(formats):
-        return []
-    told = (
-        f"retopo.topology 'quad' and export.formats {formats} do not go together: "
-        f"glb and gltf hold triangles alone; ask for one of {', '.join(sorted(QUAD_FORMATS))} as well"
-    )
-    places = (("retopo", "topology"), ("export", "formats"))
-    return [Detail((*loc, *place), told, "topology_needs_format") for place in places]
 
 
 def _problems(
@@ -197,8 +201,6 @@ def _problems(
         if name not in known:
             told = f"{name!r} is no parameter of {step}; it has {', '.join(known)}"
             problems.append(Detail((*loc, name), told, "unknown_parameter"))
-        elif value is None and (step, name) in _NULLABLE:
-            continue
         elif problem := known[name].problem(value):
             problems.append(Detail((*loc, name), problem, "value_error"))
     return problems

@@ -15,7 +15,11 @@ def render() -> str:
         "",
         "`params` of a submission and of a review's `changes`: an object by step, each an object by parameter. What is",
         "left out takes its default; what is wrong is a 422 that names the field. `effective_inputs` of a job shows",
-        "what each step is really given.",
+        "what each step is really given; what is marked *not shown* is there only when it was asked for, because it came later",
+        "and what was made before it stays the same work.",
+        "",
+        "The OpenAPI document holds these tables as JSON Schema, one for each asset type (`Params2D`, `Params3D`). What does not go together is refused at",
+        "submission, at both places: see [validation](validation.md).",
         "",
     ]
     for name, steps in PARAMETERS.items():
@@ -29,11 +33,16 @@ def render() -> str:
                 "|---|---|---|---|",
             ]
             lines += [
-                f"| `{key}` | `{json.dumps(parameter.default)}` | {_allowed(parameter)} | {parameter.help} |"
+                f"| `{key}` | {_default(parameter)} | {_allowed(parameter)} | {parameter.help} |"
                 for key, parameter in steps[spec.name].items()
             ]
             lines.append("")
     return "\n".join(lines)
+
+
+def _default(parameter: Parameter) -> str:
+    default = f"`{json.dumps(parameter.default)}`"
+    return f"{default}, not shown" if parameter.optional else default
 
 
 def _allowed(parameter: Parameter) -> str:

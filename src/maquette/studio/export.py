@@ -16,7 +16,7 @@ from maquette.studio.formats.gltf_write import png_bytes
 from maquette.studio.image_input import open_image
 from maquette.worker.handler import Context, Result, Succeeded
 
-_IMAGE_FORMATS = ("png", "webp")
+_IMAGE_FORMATS = ("png", "webp", "jpeg")
 _PREVIEW = 512
 _NAME_MAX = 80
 _TAKEN = frozenset({"preview", "engine_notes", "turntable", "animation", "contact_sheet"})
@@ -88,9 +88,9 @@ def _export_images(context: Context, request: Request) -> Succeeded:
         stem = request.name if number == 0 else f"{request.name}-{number + 1}"
         facts = {"width": image.width, "height": image.height}
         for kind in request.formats:
-            data = png_bytes(image) if kind == "png" else _webp_bytes(image)
-            name = folder.write(f"{stem}.{kind}", data, "image", facts)
-            listed.append((name, image.width, image.height, image.has_transparency_data))
+            name = folder.write(f"{stem}.{kind}", _ENCODERS[kind](image), "image", facts)
+            clear = image.has_transparency_data and kind != "jpeg"
+            listed.append((name, image.width, image.height, clear))
     assert preview is not None
     notes = image_notes(request.engine, request.name, listed)
     folder.write_json("engine_notes.json", notes)
@@ -107,3 +107,15 @@ def _webp_bytes(image: Image.Image) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "WEBP", lossless=True, quality=75, method=4, exact=True)
     return stream.getvalue()
+
+
+def _jpeg_bytes(image: Image.Image) -> bytes:
+    """Encode on white: the format knows no transparency."""
+    flat = Image.new("RGBA", image.size, "white")
+    flat.alpha_composite(image.convert("RGBA"))
+    stream = io.BytesIO()
+    flat.convert("RGB").save(stream, "JPEG", quality=92, subsampling=0, optimize=True)
+    return stream.getvalue()
+
+
+_ENCODERS = {"png": png_bytes, "webp": _webp_bytes, "jpeg": _jpeg_bytes}

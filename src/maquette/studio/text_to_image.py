@@ -20,6 +20,15 @@ from maquette.worker.handler import Context, Output, Result, Succeeded
 _METHOD = "procedural painter; no diffusion model"
 _BACKGROUNDS = ("transparent", "opaque")
 _SEED_MAX = 2**31
+_RATIOS = {
+    "1:1": (1, 1),
+    "4:3": (4, 3),
+    "3:4": (3, 4),
+    "3:2": (3, 2),
+    "2:3": (2, 3),
+    "16:9": (16, 9),
+    "9:16": (9, 16),
+}
 
 
 def text_to_image(context: Context) -> Result:
@@ -51,13 +60,14 @@ def _run(context: Context) -> Result:
     background = params.get("background") or "transparent"
     if background not in _BACKGROUNDS:
         raise StudioInputError("parameter_invalid", f"background must be one of {', '.join(_BACKGROUNDS)}.")
+    frame = _frame(size, params.get("aspect_ratio") or "1:1")
     brief = read(prompt, negative, keywords, banned)
     colours = _palette(context, style)
     seeds = [variant_seed(context.seed, index) for index in range(count)]
     artifacts = []
     for index, seed in enumerate(seeds):
         context.progress(index / count, f"painting {brief.noun} {index + 1} of {count}")
-        image = paint(brief, seed=seed, size=size, colours=colours)
+        image = _framed(paint(brief, seed=seed, size=min(frame), colours=colours), frame)
         if background == "opaque":
             image = _on_backdrop(image, colours)
         path = context.workdir / f"concept-{index + 1}.png"
@@ -105,6 +115,24 @@ def _palette(context: Context, style: Mapping[str, Any]) -> list[RGB]:
         for item in context.of_kind("image"):
             colours += dominant(open_image(item))
     return colours[:12]
+
+
+def _frame(size: int, ratio: object) -> tuple[int, int]:
+    """Width and height (pixels) of a picture whose longer edge is ``size``."""
+    if ratio not in _RATIOS:
+        raise StudioInputError("parameter_invalid", f"aspect_ratio must be one of {', '.join(_RATIOS)}.")
+    wide, high = _RATIOS[str(ratio)]
+    longer = max(wide, high)
+    return round(size * wide / longer), round(size * high / longer)
+
+
+def _framed(square: Image.Image, frame: tuple[int, int]) -> Image.Image:
+    """Set a subject into a frame: in the middle of its width, on its ground."""
+    if square.size == frame:
+        return square
+    image = Image.new("RGBA", frame)
+    image.paste(square, ((frame[0] - square.width) // 2, frame[1] - square.height))
+    return image
 
 
 def _on_backdrop(image: Image.Image, colours: Sequence[RGB]) -> Image.Image:

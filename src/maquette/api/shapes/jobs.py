@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from maquette.api.shapes.base import Metadata, Shape, Timestamp, later
 from maquette.api.shapes.examples import REVIEW, SUBMISSION
+from maquette.domain import parameters_schema
 from maquette.domain.brief import SEED_MAX
 from maquette.domain.job import JobStatus, StepStatus
 from maquette.domain.text import NOTES, PROMPT
@@ -13,7 +14,12 @@ from maquette.outbound import URL_LENGTH_MAX
 
 Params = Annotated[
     dict[str, dict[str, Any]],
-    Field(description="Parameters by step; see docs/parameters.md.", max_length=16),
+    WithJsonSchema(
+        {
+            "anyOf": list(parameters_schema.schemas().values()),
+            "description": "Parameters by step, as the asset type has them; see docs/parameters.md.",
+        }
+    ),
 ]
 Seed = Annotated[int, Field(ge=0, le=SEED_MAX)]
 Variants = Annotated[int, Field(ge=1, le=8)]

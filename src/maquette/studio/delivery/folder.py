@@ -20,6 +20,7 @@ _MEDIA_TYPES = {
     "mtl": "model/mtl",
     "png": "image/png",
     "webp": "image/webp",
+    "jpeg": "image/jpeg",
     "json": "application/json",
 }
 
