@@ -73,12 +73,16 @@ class Terms:
 
     def user(self, subject: str) -> Limits:
         """Return what holds for one user: his own limits, else those of any user, and never more than the project's."""
-        own = _over(self.quotas.users.get(subject, NO_LIMITS), self.quotas.per_user)
-        held, bound = _over(own, self.plan.per_user), _over(self.quotas.limits, self.plan.limits)
-        least = {name: _least(getattr(held, name), getattr(bound, name)) for name in LIMIT_NAMES}
-        return Limits(
-            **{name: None if getattr(held, name) is None else value for name, value in least.items()}
-        )
+        given = self.quotas.users.get(subject, NO_LIMITS)
+        held = _over(_over(given, self.quotas.per_user), self.plan.per_user)
+        if held == NO_LIMITS:
+            return NO_LIMITS
+        bound = _over(self.quotas.limits, self.plan.limits)
+        least = {
+            name: None if mine is None else _least(mine, getattr(bound, name))
+            for name, mine in ((name, getattr(held, name)) for name in LIMIT_NAMES)
+        }
+        return Limits(**least)
 
 
 def _over(first: Limits, second: Limits) -> Limits:

@@ -1,0 +1,116 @@
+"""Room: what projects and their users have left, inside the transaction that takes some of it.
+
+Under the projects' locks, so that whoever comes at the same time sees what was taken. What no limit asks for is not
+counted: without limits there is one statement for the locks, and one that counts open jobs.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from maquette.domain import quota
+from maquette.domain.ledger import Amount
+from maquette.domain.quota import Limits, Reached, Terms, Used
+from maquette.store import quotas
+from maquette.store.database import Connection
+from maquette.store.quotas import Subject
+
+#: Where a project has no limit of open jobs, counting them stops here.
+_OPEN_MAX = 1_000_000
+_NONE = Used()
+
+
+@dataclass(slots=True)
+class Room:
+    """Limits and what is used of them; whoever takes something says so."""
+
+    now: datetime
+    limits: dict[UUID, Limits]
+    """By project: what it has as a whole."""
+    user_limits: dict[Subject, Limits]
+    """What users have, where they are limited."""
+    used: dict[tuple[UUID, str | None], Used] = field(default_factory=dict)
+
+    def reached(self, project: UUID, subject: str, wanted: Amount, *, jobs: int) -> list[Reached]:
+        """Return the limits that do not let so much pass, the project's first."""
+        found = quota.reached(
+            "project", self.limits[project], self._used(project), wanted, jobs=jobs, now=self.now
+        )
+        own = self.user_limits.get((project, subject))
+        if own is None:
+            return list(found)
+        used = self._used(project, subject)
+        return [*found, *quota.reached("user", own, used, wanted, jobs=jobs, now=self.now)]
+
+    def take(self, project: UUID, subject: str, wanted: Amount, *, jobs: int) -> None:
+        """Count what was taken."""
+        for key in ((project, None), (project, subject)):
+            had = self._used(*key)
+            self.used[key] = replace(
+                had,
+                concurrent_jobs=had.concurrent_jobs + jobs,
+                jobs_per_day=had.jobs_per_day + jobs,
+                amount=had.amount + wanted,
+            )
+
+    def spent_up(self, project: UUID, subject: str) -> str | None:
+        """Return a monthly limit of the project or its user that more is taken of than it allows, or None."""
+        own = self.user_limits.get((project, subject), quota.NO_LIMITS)
+        return quota.spent_up(self.limits[project], self._used(project).amount) or quota.spent_up(
+            own, self._used(project, subject).amount
+        )
+
+    def _used(self, project: UUID, subject: str | None = None) -> Used:
+        return self.used.get((project, subject), _NONE)
+
+
+async def look(
+    connection: Connection,
+    terms: Mapping[UUID, Terms],
+    users: Collection[Subject],
+    now: datetime,
+    *,
+    jobs: bool,
+    costs: bool,
+) -> Room:
+    """Return the room of projects for these users: ``jobs`` and ``costs`` say what is to be taken from it."""
+    held = {user: terms[user[0]].user(user[1]) for user in users if user[0] in terms}
+    room = Room(
+        now,
+        {project: item.project for project, item in terms.items()},
+        {user: limits for user, limits in held.items() if limits is not quota.NO_LIMITS},
+    )
+    everyone = [*room.limits.values(), *room.user_limits.values()]
+    if jobs:
+        await _count_jobs(connection, room, everyone)
+    if costs and any(_monthly(limits) for limits in everyone):
+        month = quota.month_start(now)
+        subjects = [subject for _, subject in room.user_limits]
+        for key, amount in (await quotas.spent(connection, room.limits, month, subjects)).items():
+            room.used[key] = replace(room.used.get(key, _NONE), amount=amount)
+    return room
+
+
+async def _count_jobs(connection: Connection, room: Room, everyone: Collection[Limits]) -> None:
+    maxima = {
+        project: _OPEN_MAX if limits.concurrent_jobs is None else limits.concurrent_jobs
+        for project, limits in room.limits.items()
+    }
+    for project, number in (await quotas.count_open(connection, maxima)).items():
+        room.used[project, None] = Used(concurrent_jobs=number)
+    limited = [user for user, limits in room.user_limits.items() if limits.concurrent_jobs is not None]
+    if limited:
+        for user, number in (await quotas.count_users_open(connection, limited)).items():
+            room.used[user] = Used(concurrent_jobs=number)
+    if any(limits.jobs_per_day is not None for limits in everyone):
+        since = quota.day_start(room.now)
+        today = await quotas.count_since(connection, room.limits, since)
+        for (project, subject), number in today.items():
+            for key in ((project, None), (project, subject)):
+                had = room.used.get(key, _NONE)
+                room.used[key] = replace(had, jobs_per_day=had.jobs_per_day + number)
+
+
+def _monthly(limits: Limits) -> bool:
+    return limits.cost_per_month is not None or limits.gpu_seconds_per_month is not None
