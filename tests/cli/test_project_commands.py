@@ -63,17 +63,54 @@ def test_keys_are_listed_and_revoked(api: str, contract: Contract, maquette: Com
         {"id": "mq_1", "name": "ci", "created_at": "2026-01-01T00:00:00Z", "expires_at": None, "revoked_at": None},
         {"id": "mq_2", "name": "old", "created_at": "2026-01-01T00:00:00Z", "expires_at": "2026-01-02T00:00:00Z", "revoked_at": None},
     ]  # fmt: skip
+    keys = [{**key, "role": "artist", "scopes": None, "last_used_at": None} for key in keys]
     contract.answers["GET /projects/prj_1/keys"] = [(200, {}, {"items": keys})]
     contract.answers["DELETE /projects/prj_1/keys/mq_1"] = [(204, {}, b"")]
     listed = maquette("key", "list").out
-    assert [line.split()[:2] for line in listed.splitlines() if line.startswith("mq_")] == [
-        ["mq_1", "valid"],
-        ["mq_2", "expired"],
+    assert [line.split()[:4] for line in listed.splitlines() if line.startswith("mq_")] == [
+        ["mq_1", "valid", "artist", "all"],
+        ["mq_2", "expired", "artist", "all"],
     ]
     assert maquette("key", "revoke", "mq_1_secret", "--json").json == {"id": "mq_1", "revoked": True}
-    maquette("key", "create", "ci", "--days", "30", "--json")
+    maquette("key", "create", "ci", "--days", "30", "--role", "viewer", "--scope", "jobs:read", "--json")
     [(body, _)] = contract.asked("POST", "/projects/prj_1/keys")
     assert body["expires_at"].endswith("+00:00")
+    assert (body["role"], body["scopes"]) == ("viewer", ["jobs:read"])
+    maquette("key", "rotate", "mq_1_secret", "--overlap", "60", "--json")
+    assert contract.asked("POST", "/projects/prj_1/keys/mq_1/rotate")[0][0] == {"overlap_seconds": 60}
+    assert maquette("key", "create", "x", "--operator", "--role", "viewer").status == 1
+
+
+def test_members_and_worker_tokens_are_managed(api: str, contract: Contract, maquette: Command) -> None:
+    """Somebody is invited by provider and name, changed by subject, removed; a token names its services."""
+    member = {
+        "subject": "usr_1",
+        "role": "artist",
+        "email": "ada@example.com",
+        "external_id": "7",
+        "issuer": "https://x",
+    }
+    contract.answers["GET /projects/prj_1/members"] = [(200, {}, {"items": [member]})] * 3
+    contract.answers["POST /projects/prj_1/members"] = [(201, {}, member)]
+    contract.answers["PUT /projects/prj_1/members/usr_1"] = [(200, {}, member)]
+    contract.answers["DELETE /projects/prj_1/members/usr_1"] = [(204, {}, b"")]
+    assert "ada@example.com" in maquette("member", "list").out
+    maquette("member", "set", "--issuer", "https://x", "--sub", "7", "--role", "owner", "--json")
+    assert contract.asked("POST", "/projects/prj_1/members")[0][0] == {
+        "role": "owner",
+        "issuer": "https://x",
+        "external_id": "7",
+    }
+    maquette("member", "set", "usr_1", "--role", "viewer")
+    assert contract.asked("PUT", "/projects/prj_1/members/usr_1")[0][0] == {"role": "viewer"}
+    assert maquette("member", "remove", "usr_1", "--json").json == {"subject": "usr_1", "removed": True}
+    assert maquette("member", "set", "usr_1", "--issuer", "https://x").status == 1
+    assert maquette("member", "set").status == 1
+    contract.answers["POST /worker-tokens"] = [
+        (201, {}, {"id": "mq_3", "services": ["comfyui"], "key": "mq_3_secret"})
+    ]
+    assert "mq_3_secret" in maquette("worker-token", "create", "farm", "--service", "comfyui").out
+    assert contract.asked("POST", "/worker-tokens")[0][0] == {"name": "farm", "services": ["comfyui"]}
 
 
 def test_services_show_what_waits_for_nobody(api: str, contract: Contract, maquette: Command) -> None:

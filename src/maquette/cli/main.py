@@ -15,6 +15,7 @@ from maquette.cli import (
     integrity,
     jobs,
     keys,
+    members,
     projects,
     services,
     serving,
@@ -41,6 +42,8 @@ app.add_typer(batches.app, name="batch")
 app.add_typer(assets.app, name="asset")
 app.add_typer(projects.app, name="project")
 app.add_typer(keys.app, name="key")
+app.add_typer(members.app, name="member")
+app.add_typer(keys.token_app, name="worker-token")
 app.add_typer(services.app, name="service")
 app.add_typer(webhooks.app, name="webhook")
 
