@@ -17,6 +17,7 @@ from maquette.cli import (
     keys,
     members,
     projects,
+    rulings,
     services,
     serving,
     webhooks,
@@ -44,6 +45,7 @@ app.add_typer(projects.app, name="project")
 app.add_typer(keys.app, name="key")
 app.add_typer(members.app, name="member")
 app.add_typer(keys.token_app, name="worker-token")
+app.add_typer(rulings.app, name="safety")
 app.add_typer(services.app, name="service")
 app.add_typer(webhooks.app, name="webhook")
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from maquette.cli import rulings
 from maquette.cli.arguments import Json, Limit, Project, ProjectArgument
 from maquette.cli.output import CommandError, age, out, print_fields, print_json, print_table
 from maquette.settings import load
@@ -17,6 +18,7 @@ style_app = typer.Typer(help="Style DNA: words for every prompt, and colours.", 
 gates_app = typer.Typer(help="Gates: the steps after which a person decides.", no_args_is_help=True)
 app.add_typer(style_app, name="style")
 app.add_typer(gates_app, name="gates")
+app.add_typer(rulings.project_app, name="safety")
 
 File = Annotated[
     Path | None, typer.Option("--file", "-f", help="JSON file with the whole body, as the API takes it.")
