@@ -66,6 +66,14 @@ def _loop(*children: list[int]) -> Mapping[str, Any]:
     return triangle(nodes=[{"children": list(items)} for items in children])
 
 
+def _animated(form: str) -> bytes:
+    target = io.BytesIO()
+    frames = [Image.new("RGB", (8, 8), (shade, 0, 0)) for shade in (0, 120, 240)]
+    frames[0].save(target, form, save_all=True, append_images=frames[1:])
+    return target.getvalue()
+
+
+_ZEROS = zlib.compress(b"\0" * 20_000_000, 9)
 BAD: dict[str, tuple[bytes, str, str]] = {
     "nothing": (b"", "image/png", "truncated"),
     "a png that says jpeg": (picture("PNG"), "image/jpeg", "not_what_it_says"),
@@ -80,6 +88,15 @@ BAD: dict[str, tuple[bytes, str, str]] = {
     "just too many pixels": (png_of(8001, 8000), "image/png", "too_large"),
     "no pixels": (png_of(0, 5), "image/png", "damaged"),
     "a bomb of texts": (png_of(5, 5, *[chunk(b"zTXt", b"x" * 2**20)] * 5), "image/png", "too_large"),
+    "a packed bomb of text": (png_of(5, 5, chunk(b"zTXt", b"Comment\0\0" + _ZEROS)), "image/png", "too_large"),
+    "a packed bomb of text in any language": (png_of(5, 5, chunk(b"iTXt", b"Comment\0\1\0en\0\0" + _ZEROS)), "image/png", "too_large"),
+    "a packed bomb of a profile": (png_of(5, 5, chunk(b"iCCP", b"sRGB\0\0" + _ZEROS)), "image/png", "too_large"),
+    "a profile that is none": (png_of(5, 5, chunk(b"iCCP", b"sRGB\0\0nonsense")), "image/png", "damaged"),
+    "a moving png": (_animated("PNG"), "image/png", "unsupported"),
+    "a moving webp": (_animated("WEBP"), "image/webp", "unsupported"),
+    "a jpeg of 65,535 by 65,535": (
+        b"\xff\xd8\xff\xc0\0\x11\x08\xff\xff\xff\xff\3" + b"\1\x11\0" * 3, "image/jpeg", "too_large",
+    ),
     "a header with a wrong checksum": (png_of(5, 5).replace(b"\x00\x00\x00\x05", b"\x00\x00\x00\x06", 1), "image/png", "damaged"),
     "two headers": (png_of(5, 5, chunk(b"IHDR", b"\0" * 13)), "image/png", "damaged"),
     "a hundred thousand chunks": (png_of(5, 5, *[chunk(b"aaAa", b"")] * 100_001), "image/png", "damaged"),

@@ -18,6 +18,12 @@ PIXELS_MAX = 64_000_000
 _CHUNK_BYTES_MAX = 16 * 1024 * 1024
 _CHUNKS_MAX = 100_000
 _TEXT_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"eXIf"})
+#: What stands between a text's key and its compressed part: method; flag and method, language, translated key.
+_PACKED = {
+    b"zTXt": re.compile(rb"[^\0]*\0.", re.DOTALL),
+    b"iCCP": re.compile(rb"[^\0]*\0.", re.DOTALL),
+    b"iTXt": re.compile(rb"[^\0]*\0\x01.[^\0]*\0[^\0]*\0", re.DOTALL),
+}
 _TEXT_BYTES_MAX = 4 * 1024 * 1024
 
 
@@ -68,11 +74,35 @@ def png(feed: Feed) -> Reading:
         texts += length if kind in _TEXT_CHUNKS else 0
         if texts > _TEXT_BYTES_MAX:
             raise Unusable("too_large", f"holds more than {_TEXT_BYTES_MAX:,} bytes of texts and profiles")
+        if kind == b"acTL":
+            raise _moving()
+        if kind in _PACKED:
+            _check_packed(kind, (yield from feed.take(length)))
+            length = 0
         yield from feed.skip(length + 4)
         if kind == b"IEND":
             yield from nothing_behind(feed)
             return numbers
     raise Unusable("damaged", f"has more than {_CHUNKS_MAX:,} chunks")
+
+
+def _moving() -> Unusable:
+    # A still picture is what workers read and moderators look at: the others would be seen by nobody.
+    return Unusable("unsupported", "is animated; send one picture of it")
+
+
+def _check_packed(kind: bytes, body: bytes) -> None:
+    """Refuse a text or profile that unpacks to more than all of them may take: 4 MiB can hold 4 GiB of zeros."""
+    begin = _PACKED[kind].match(body)
+    if begin is None:
+        return
+    unpacking = zlib.decompressobj()
+    try:
+        unpacking.decompress(body[begin.end() :], _TEXT_BYTES_MAX)
+    except zlib.error:
+        raise Unusable("damaged", "holds a text or a profile that cannot be unpacked") from None
+    if unpacking.unconsumed_tail:
+        raise Unusable("too_large", f"holds a text or profile of more than {_TEXT_BYTES_MAX:,} bytes")
 
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -139,6 +169,8 @@ def webp(feed: Feed) -> Reading:
         if feed.position + count > end:
             raise Unusable("damaged", "holds a chunk that is longer than the file")
         head = yield from feed.take(min(count, 10))
+        if name in {b"ANIM", b"ANMF"}:
+            raise _moving()
         numbers = numbers or _webp_size(name, head)
         yield from feed.skip(count - len(head) + count % 2)
     if not numbers or feed.position < end:
