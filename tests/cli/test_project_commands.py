@@ -102,7 +102,7 @@ def test_members_and_worker_tokens_are_managed(api: str, contract: Contract, maq
         "external_id": "7",
     }
     maquette("member", "set", "usr_1", "--role", "viewer")
-    assert contract.asked("PUT", "/projects/prj_1/members/usr_1")[0][0] == {"role": "viewer"}
+    assert json.loads(contract.asked("PUT", "/projects/prj_1/members/usr_1")[0][0]) == {"role": "viewer"}
     assert maquette("member", "remove", "usr_1", "--json").json == {"subject": "usr_1", "removed": True}
     assert maquette("member", "set", "usr_1", "--issuer", "https://x").status == 1
     assert maquette("member", "set").status == 1
