@@ -58,6 +58,8 @@ async def test_every_endpoint_denies_who_may_not(live: Any) -> None:
     )
     body = {"project_id": live.project_id, "url": "https://example.com/ours"}
     webhook = (await live.user.post("/webhooks", json=body)).json()["id"]
+    announced = {**BODIES["create_upload"], "project_id": live.project_id}
+    upload = (await live.user.post("/uploads", json=announced)).json()
     ours = {
         "webhook_id": webhook,
         "delivery_id": "whd_00000000000000000000000000",
@@ -68,6 +70,7 @@ async def test_every_endpoint_denies_who_may_not(live: Any) -> None:
         "asset_id": missing["ast"],
         "key_id": keys[0]["id"],
         "subject": "usr_00000000000000000000000000",
+        "upload_id": upload["id"],
         "version": "1",
     }
     checked = 0

@@ -1,4 +1,4 @@
-"""Reference images: announced here, sent to a signed link, named in a brief."""
+"""Files that people bring: announced here, sent to a signed link, looked at, named in a brief."""
 
 from http import HTTPStatus
 
@@ -45,3 +45,29 @@ async def create_upload(body: shapes.UploadRequest, call: Caller) -> Response:
         "url_expires_at": at_seconds(request.expires_at),
     }
     return answer(shown, HTTPStatus.CREATED)
+
+
+@router.get(
+    "/{upload_id}",
+    operation_id="get_upload",
+    summary="Read what is known of an upload",
+    response_class=Response,
+    responses=success(shapes.UploadState, "The upload as it is now") | problems(401, 403, 404, 503),
+)
+async def get_upload(upload_id: str, call: Caller) -> Response:
+    """Show whether it can be used. One that has arrived is looked at now, if nobody has yet; its bytes are shown to nobody."""
+    upload = await uploads.read(call.deps, call.principal, typeid.decode("upl", upload_id))
+    return answer(
+        {
+            "id": typeid.encode("upl", upload.id),
+            "project_id": typeid.encode("prj", upload.project_id),
+            "name": upload.name,
+            "media_type": upload.media_type,
+            "bytes": upload.bytes,
+            "sha256": upload.sha256,
+            "created_at": moment(upload.created_at),
+            "state": upload.state,
+            "found": upload.found,
+            "refused": upload.refused,
+        }
+    )

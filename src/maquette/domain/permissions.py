@@ -108,6 +108,7 @@ RULES: Mapping[str, Rule] = {
     "get_batch": _SEES_JOBS,
     "cancel_batch": _MAKES_JOBS,
     "create_upload": _MAKES_JOBS,
+    "get_upload": _SEES_JOBS,
     # Library
     "list_assets": _SEES_ASSETS,
     "get_asset": _SEES_ASSETS,

@@ -1,6 +1,7 @@
 """Uploads: files that people bring, stored by presigned PUT and looked at before they are first used."""
 
 import asyncio
+import hashlib
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -55,34 +56,61 @@ async def create(
     return Granted(replace(upload, created_at=created), request)
 
 
+async def read(deps: Deps, principal: Principal, upload_id: UUID) -> Upload:
+    """Return an upload, looked at when it has arrived: whether it can be used is known before a brief names it."""
+    async with deps.database.connection() as connection:
+        found = await projects.uploads(connection, [upload_id], principal.memberships)
+    if not found:
+        raise NotFound("There is no such upload.")
+    [upload] = found
+    principal.require_project(upload.project_id)
+    if upload.state != "quarantined" or await deps.objects.stat(upload.key) is None:
+        return upload
+    return await _looked_at(deps, upload)
+
+
 async def require_usable(deps: Deps, upload: Upload, loc: tuple[str | int, ...]) -> None:
-    """Return when the file has arrived and is what it says; it is looked at once.
+    """Return when the file has arrived and is what it says; it is looked at once, and nothing else reads it before.
 
     Errors: ``Invalid`` or ``UnusableUpload`` that names ``loc``.
     """
-    if upload.found is not None:
-        return
     name = typeid.encode("upl", upload.id)
-    if await deps.objects.stat(upload.key) is None:
-        raise Invalid.field(loc, f"{name} has not arrived yet")
+    if upload.state == "quarantined":
+        if await deps.objects.stat(upload.key) is None:
+            raise Invalid.field(loc, f"{name} has not arrived yet")
+        upload = await _looked_at(deps, upload)
+    if upload.refused is not None:
+        kind, says = upload.refused["type"], upload.refused["msg"]
+        raise UnusableUpload(
+            f"{upload.name} ({name}) {says}.", details=[Detail(loc, f"{upload.name} {says}", kind)]
+        )
+
+
+async def _looked_at(deps: Deps, upload: Upload) -> Upload:
+    """Take an upload out of quarantine, to be used or refused for good."""
     try:
         facts = await _look(deps, upload)
     except UnusableUpload as refused:
         [detail] = refused.details
-        raise UnusableUpload(
-            f"{upload.name} ({name}) {detail.msg}.",
-            details=[Detail(loc, f"{upload.name} {detail.msg}", detail.type)],
-        ) from None
+        upload = replace(upload, refused={"type": detail.type, "msg": detail.msg})
+    else:
+        upload = replace(upload, found=facts.numbers)
     async with deps.database.transaction() as connection:
-        await projects.found(connection, upload, facts.numbers)
+        if upload.refused is not None:
+            await projects.refuse_upload(connection, upload, upload.refused)
+        else:
+            await projects.found(connection, upload, upload.found or {})
+    return upload
 
 
 async def _look(deps: Deps, upload: Upload) -> Facts:
     """Read through the stored bytes; the parser works in a thread, so that nobody waits for a hostile file."""
     reading = content.inspect(upload.media_type)
     next(reading)
+    digest = hashlib.sha256()
 
     def give(piece: bytes) -> Facts | None:
+        digest.update(piece)
         try:
             reading.send(piece)
         except StopIteration as stop:  # cannot pass a thread's future
@@ -90,11 +118,12 @@ async def _look(deps: Deps, upload: Upload) -> Facts:
             return facts
         return None
 
+    found: Facts | None = None
     async for piece in deps.objects.read(upload.key):
-        found = await asyncio.to_thread(give, piece)
-        if found is not None:
-            return found
-    found = await asyncio.to_thread(give, b"")
+        found = await asyncio.to_thread(give, piece) if found is None else found
+    found = await asyncio.to_thread(give, b"") if found is None else found
     if found is None:
         raise TypeError("A reader of uploads went on behind the end of the file.")
+    if digest.hexdigest() != upload.sha256:
+        raise UnusableUpload.field((), "is not what was announced: its sha256 is another", "wrong_checksum")
     return found

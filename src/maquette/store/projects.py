@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from maquette.domain.pipeline import DEFAULT_GATES
@@ -45,6 +45,15 @@ class Upload:
     created_at: datetime
     found: Mapping[str, int] | None = None
     """What its bytes say of it; None until they were looked at."""
+    refused: Mapping[str, str] | None = None
+    """Why its bytes can never be used: ``type`` of a detail, and ``msg``."""
+
+    @property
+    def state(self) -> Literal["quarantined", "usable", "refused"]:
+        """What may be done with it: in quarantine and after a refusal, nothing."""
+        if self.refused is not None:
+            return "refused"
+        return "quarantined" if self.found is None else "usable"
 
 
 async def insert(connection: Connection, project: UUID, name: str, by: str, open_jobs_max: int) -> None:
@@ -142,12 +151,20 @@ async def insert_upload(connection: Connection, upload: Upload, by: str) -> date
     return at
 
 
-async def uploads(connection: Connection, ids: Sequence[UUID], projects: Sequence[UUID]) -> list[Upload]:
-    """Return the uploads that exist in the projects."""
+async def uploads(connection: Connection, ids: Sequence[UUID], projects: Sequence[UUID] | None) -> list[Upload]:
+    """Return the uploads that exist in the projects; None: in any."""
     rows = await connection.fetch(_SQL["uploads"], ids, projects)
-    return [Upload(**{**row, "found": row["found"] and decode(row["found"])}) for row in rows]
+    return [
+        Upload(**row | {name: row[name] and decode(row[name]) for name in ("found", "refused")})
+        for row in map(dict, rows)
+    ]
 
 
 async def found(connection: Connection, upload: Upload, numbers: Mapping[str, int]) -> None:
     """Keep what was found in an upload's bytes: it may be used from now on."""
     await connection.execute(_SQL["found"], upload.id, upload.project_id, encode(numbers))
+
+
+async def refuse_upload(connection: Connection, upload: Upload, reason: Mapping[str, str]) -> None:
+    """Keep why an upload's bytes can never be used."""
+    await connection.execute(_SQL["refuse_upload"], upload.id, upload.project_id, encode(reason))

@@ -171,6 +171,14 @@ UPLOAD: Example = {
     "headers": {"content-type": "image/png"},
     "url_expires_at": TIME,
 }
+UPLOAD_STATE: Example = {
+    **UPLOAD_REQUEST,
+    "id": IDS["upl"],
+    "created_at": TIME,
+    "state": "usable",
+    "found": {"width": 1024, "height": 768},
+    "refused": None,
+}
 EVENT: Example = {
     "specversion": "1.0",
     "id": IDS["evt"],
@@ -328,6 +336,7 @@ EXAMPLES: Example = {
     "ServicePage": {"items": [SERVICE], "next_cursor": None},
     "Root": ROOT,
     "Upload": UPLOAD,
+    "UploadState": UPLOAD_STATE,
     "Webhook": WEBHOOK,
     "NewWebhook": {**WEBHOOK, "secret": "whsec_…"},
     "WebhookPage": {"items": [WEBHOOK], "next_cursor": None},

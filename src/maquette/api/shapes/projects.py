@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from maquette.api.shapes.base import Shape, Timestamp
-from maquette.api.shapes.examples import PROJECT, UPLOAD, UPLOAD_REQUEST
+from maquette.api.shapes.examples import PROJECT, UPLOAD, UPLOAD_REQUEST, UPLOAD_STATE
 from maquette.domain.review import GatePolicy, Then
 from maquette.domain.style import KEYWORDS_MAX, PALETTE_MAX
 from maquette.domain.text import KEYWORD, NAME
@@ -128,6 +128,20 @@ class UploadRequest(Shape):
     )
     bytes: int = Field(ge=1, le=2**40)
     sha256: str = Field(min_length=64, max_length=64)
+
+
+class UploadState(UploadRequest):
+    """What is known of an upload."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [UPLOAD_STATE]})
+
+    id: str
+    created_at: Timestamp
+    state: Literal["quarantined", "usable", "refused"] = Field(
+        description="In quarantine until its bytes have arrived and were looked at; nothing can use it before."
+    )
+    found: dict[str, int] | None = Field(description="What its bytes say: pixels, or parts of a mesh.")
+    refused: dict[str, str] | None = Field(description="Why it can never be used: `type` and `msg`.")
 
 
 class Upload(UploadRequest):

@@ -42,8 +42,11 @@ values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp(), $8)
 returning created_at
 
 -- name: uploads
-select id, project_id, name, media_type, bytes, sha256, key, created_at, found from uploads
-where id = any($1::uuid[]) and project_id = any($2::uuid[])
+select id, project_id, name, media_type, bytes, sha256, key, created_at, found, refused from uploads
+where id = any($1::uuid[]) and ($2::uuid[] is null or project_id = any($2))
 
 -- name: found
 update uploads set found = $3 where id = $1 and project_id = $2
+
+-- name: refuse_upload
+update uploads set refused = $3 where id = $1 and project_id = $2
