@@ -110,6 +110,11 @@ class Moderator(Protocol):
         """Short and stable: decisions carry it."""
         ...
 
+    @property
+    def state(self) -> str:
+        """Whether it is asked: ``closed``, ``half_open`` (now and then), ``open`` (not at the moment)."""
+        ...
+
     async def judge(self, subjects: Sequence[Subject], policy: InForce) -> Sequence[Sequence[Objection]]:
         """Return what there is to object to in each subject by the policy, in their order; nothing to most."""
         ...

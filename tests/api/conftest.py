@@ -18,6 +18,7 @@ from maquette.adapters.objects_local import LocalObjects
 from maquette.adapters.signing import SigningKey
 from maquette.api.app import build_app
 from maquette.domain.errors import Unavailable
+from maquette.services.moderation import Counts
 from maquette.services.transactor import Counters
 from maquette.settings import Settings
 
@@ -38,6 +39,7 @@ class Skeleton:
     objects: LocalObjects
     fails_with: Exception | None = None
     database: Away = field(default_factory=Away)
+    moderation: Any = field(default_factory=lambda: SimpleNamespace(counts=Counts(), outside=None))
     transactor: Any = field(default_factory=lambda: SimpleNamespace(counters=Counters(), waiting=0, parked=0))
 
 

@@ -20,6 +20,7 @@ class Played:
     words: dict[str, Answer] = field(default_factory=lambda: {"maybe": "hold", "never": "block"})
     source: str = "project"
     name: str = "rules"
+    state: str = "closed"
     away: str = ""
     asked: list[list[Subject]] = field(default_factory=list)
 

@@ -97,6 +97,11 @@ class HttpModerator:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self.breaker = breaker or Breaker()
 
+    @property
+    def state(self) -> str:
+        """The breaker's."""
+        return self.breaker.state
+
     async def judge(self, subjects: Sequence[Subject], policy: InForce) -> Sequence[Sequence[Objection]]:
         """Return what the moderator is sure enough of, by the policy's thresholds; too large images are objected to."""
         found: list[list[Objection]] = [[] for _ in subjects]

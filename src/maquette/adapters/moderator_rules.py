@@ -10,6 +10,7 @@ class RulesModerator:
     """Pure but for its shape: it never waits and never fails."""
 
     name = "rules"
+    state = "closed"
 
     async def judge(self, subjects: Sequence[Subject], policy: InForce) -> Sequence[Sequence[Objection]]:  # noqa: ARG002
         """Return what the rules object to in each subject."""

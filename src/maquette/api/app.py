@@ -25,7 +25,7 @@ from maquette.api import (
 )
 from maquette.api.body import BodyGuard
 from maquette.api.edge import Edge
-from maquette.api.metrics import Metrics, RelayCollector, TransactorCollector
+from maquette.api.metrics import Metrics, ModerationCollector, RelayCollector, TransactorCollector
 from maquette.services.deps import Deps
 from maquette.settings import Settings
 
@@ -34,7 +34,7 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
     """Return the app over what ``bootstrap`` wired. ``deps`` is handed to the services as it is."""
     metrics = Metrics()
     relay = RelayCollector(deps)
-    for collector in (TransactorCollector(deps), relay):
+    for collector in (TransactorCollector(deps), ModerationCollector(deps), relay):
         metrics.registry.register(collector)
     app = FastAPI(
         title=openapi.TITLE,

@@ -27,6 +27,7 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 _BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 #: /metrics needs no key: asking often must not cost the database anything.
 _READ_SECONDS = 2.0
+_BREAKER: Final = {"closed": 0, "half_open": 1, "open": 2}
 
 
 class Metrics:
@@ -101,6 +102,39 @@ class TransactorCollector(Collector):
         )
         yield GaugeMetricFamily(
             "maquette_transactor_parked", "Claims that wait for work", value=transactor.parked
+        )
+
+
+class ModerationCollector(Collector):
+    """What this process's moderators said, and how the one outside fares, read when asked."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the counters and the breaker as they are now."""
+        moderation = self._deps.moderation
+        counts = moderation.counts
+        decided = CounterMetricFamily(
+            "maquette_safety_decisions", "Judgements, plain allows included", labels=("stage", "verdict")
+        )
+        for (stage, verdict), number in sorted(counts.decisions.items()):
+            decided.add_metric((stage, verdict), number)
+        yield decided
+        asked = CounterMetricFamily(
+            "maquette_moderator_requests", "Judgements asked of the moderator outside", labels=("outcome",)
+        )
+        for outcome, number in sorted(counts.outside.items()):
+            asked.add_metric((outcome,), number)
+        yield asked
+        yield CounterMetricFamily(
+            "maquette_moderator_seconds", "Time spent asking it", value=counts.outside_seconds
+        )
+        state = "closed" if moderation.outside is None else moderation.outside.state
+        yield GaugeMetricFamily(
+            "maquette_moderator_breaker",
+            "Whether the moderator outside is left alone: 0 closed, 1 half open, 2 open",
+            value=_BREAKER[state],
         )
 
 
