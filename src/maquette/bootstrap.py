@@ -32,6 +32,7 @@ from maquette.domain.principal import Principal
 from maquette.domain.retention import Policy
 from maquette.maintenance.gates import GateKeeper
 from maquette.maintenance.partitions import Partitions
+from maquette.maintenance.redrives import RedriveLoop
 from maquette.maintenance.relay import Relay
 from maquette.maintenance.retention import RetentionLoop
 from maquette.maintenance.safety import Judging
@@ -234,6 +235,7 @@ def maintain(settings: Settings) -> None:
             sweepers = [
                 Sweeper(deps.database, deps.transactor, settings.lease_seconds).run(),
                 GateKeeper(deps.database, deps.transactor).run(),
+                RedriveLoop(deps.database, deps.transactor).run(),
                 Relay(deps.database, event_sinks(deps, webhooks.nudge)).run(),
                 webhooks.run(),
                 Partitions(deps.database).run(),

@@ -22,6 +22,7 @@ from maquette.domain.pipeline import (
 )
 from maquette.domain.review import GatePolicy, Then, Verdict
 from maquette.domain.ruling import Ruling, Stage
+from maquette.domain.typeid import decode
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOBODY = uuid.UUID(int=0)
@@ -146,8 +147,8 @@ class Walk:
                 return self.take(c.Start(lease(self.fences, self.now)))
             case "complete":
                 return self.take(c.Complete(self.fence() - choice, (), {}, {}, "m", "1"))
-            case "judged" | "safety_decided":
-                return self._rule(name, choice)
+            case "judged" | "safety_decided" | "redrive" | "discard":
+                return (self._letter if name in {"redrive", "discard"} else self._rule)(name, choice)
             case "fail":
                 return self.take(c.Fail(self.fence(), choice, "code", "message", 0.5))
             case "expire":
@@ -174,6 +175,12 @@ class Walk:
                 return self.take(c.Acknowledge(self.fence()))
             case _:
                 return self.take({"resume": c.Resume, "cancel": c.Cancel}[name]("usr"))
+
+    def _letter(self, name: str, own: bool) -> bool:
+        """Take the job's own dead letter, or an older one."""
+        said = (self.job.error or {}).get("dead_letter_id")
+        letter = decode("dlq", said) if said and own else NOBODY
+        return self.take(c.Redrive(letter, "usr") if name == "redrive" else c.Discard(letter, "usr"))
 
     def _rule(self, name: str, choice: Any) -> bool:
         if name == "judged":
@@ -219,6 +226,8 @@ ACTIONS = st.one_of(
         st.tuples(st.booleans(), st.sampled_from((StepStatus.DONE, StepStatus.APPROVED))),
     ),
     st.tuples(st.just("gate_timeout"), st.sampled_from((0, 60, 100, 400))),
+    st.tuples(st.just("redrive"), st.sampled_from((True, True, False))),
+    st.tuples(st.just("discard"), st.sampled_from((True, False))),
     st.tuples(st.just("pause"), st.none() | st.sampled_from(STEP_NAMES)),
     st.tuples(st.sampled_from(("resume", "resume")), st.none()),
     st.tuples(st.sampled_from(("cancel", "resume", "start", "start")), st.none()),

@@ -7,6 +7,7 @@ import maquette
 from maquette.api import (
     assets,
     batches,
+    dead_letters,
     events,
     execution,
     files,
@@ -58,6 +59,7 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
         execution,
         jobs,
         batches,
+        dead_letters,
         events,
         assets,
         projects,

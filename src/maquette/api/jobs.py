@@ -28,7 +28,8 @@ def checked_key(key: str | None) -> str | None:
     return key
 
 
-def _shown(call: Call, view: jobs.JobView, *, history: bool = False) -> present.Fields:
+def shown(call: Call, view: jobs.JobView, *, history: bool = False) -> present.Fields:
+    """Return a job as every endpoint shows it."""
     deps = call.deps
     return present.job(
         view,
@@ -71,11 +72,11 @@ async def submit_job(
         idempotency_key=checked_key(idempotency_key),
         correlation_id=call.correlation_id,
     )
-    shown = _shown(call, made.view)
-    headers = {"location": shown["urls"]["self"]}
+    body_shown = shown(call, made.view)
+    headers = {"location": body_shown["urls"]["self"]}
     if made.replayed:
         headers["idempotency-replayed"] = "true"
-    return answer(shown, HTTPStatus.CREATED, headers)
+    return answer(body_shown, HTTPStatus.CREATED, headers)
 
 
 @router.get(
@@ -105,7 +106,7 @@ async def list_jobs(
         batch=None if batch_id is None else typeid.decode("bat", batch_id),
         limit=limit + 1,
     )
-    return page([_shown(call, view) for view in views], limit)
+    return page([shown(call, view) for view in views], limit)
 
 
 @router.get(
@@ -123,7 +124,7 @@ async def get_job(
 ) -> Response:
     """Show steps with their artifacts, decisions, progress, and where the job waits."""
     view = await jobs.get(call.deps, call.principal, typeid.decode("job", job_id))
-    return answer(_shown(call, view, history=history))
+    return answer(shown(call, view, history=history))
 
 
 @router.post(
@@ -141,7 +142,7 @@ async def review_job(job_id: str, body: shapes.Review, call: Caller) -> Response
     """
     wish = body.model_dump()
     view = await reviews.decide(call.deps, call.principal, typeid.decode("job", job_id), wish)
-    return answer(_shown(call, view))
+    return answer(shown(call, view))
 
 
 @router.post(
@@ -153,7 +154,7 @@ async def review_job(job_id: str, body: shapes.Review, call: Caller) -> Response
 )
 async def cancel_job(job_id: str, call: Caller) -> Response:
     """End the job; a running attempt is told to stop. A job that has ended already is 409."""
-    return answer(_shown(call, await jobs.cancel(call.deps, call.principal, typeid.decode("job", job_id))))
+    return answer(shown(call, await jobs.cancel(call.deps, call.principal, typeid.decode("job", job_id))))
 
 
 @router.post(
@@ -170,7 +171,7 @@ async def pause_job(job_id: str, call: Caller, body: shapes.Pause | None = None)
     """
     before = None if body is None else body.before
     view = await jobs.pause(call.deps, call.principal, typeid.decode("job", job_id), before)
-    return answer(_shown(call, view))
+    return answer(shown(call, view))
 
 
 @router.post(
@@ -182,4 +183,4 @@ async def pause_job(job_id: str, call: Caller, body: shapes.Pause | None = None)
 )
 async def resume_job(job_id: str, call: Caller) -> Response:
     """Go on where the job stood; on a job that runs, take back the hold before a later step."""
-    return answer(_shown(call, await jobs.resume(call.deps, call.principal, typeid.decode("job", job_id))))
+    return answer(shown(call, await jobs.resume(call.deps, call.principal, typeid.decode("job", job_id))))

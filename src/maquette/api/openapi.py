@@ -37,10 +37,14 @@ Bodies are JSON in lower_snake_case, times RFC 3339 in UTC, ids TypeIDs (`job_â€
 RFC 9457 problem document with a stable `code`."""
 TAGS = [
     {"name": "jobs", "description": "Submit a brief and follow it to the asset."},
+    {"name": "dead letters", "description": "What failed for good, to be tried again or given up."},
     {"name": "assets", "description": "The versioned library."},
     {"name": "projects", "description": "The tenant: style DNA and gates."},
     {"name": "identity", "description": "Who may ask: keys, members, tokens of workers."},
-    {"name": "safety", "description": "Content policies, what was decided by them, and what people say of it."},
+    {
+        "name": "safety",
+        "description": "Content policies, what was decided by them, and what people say of it.",
+    },
     {"name": "uploads", "description": "Reference images."},
     {"name": "services", "description": "Who does the steps, and what waits for them."},
     {"name": "webhooks", "description": "Addresses that a project's events are sent to."},

@@ -10,6 +10,7 @@ from maquette.cli import (
     assets,
     backup,
     batches,
+    dead_letters,
     demo,
     doctor,
     integrity,
@@ -41,6 +42,7 @@ backup.register(app)
 app.add_typer(jobs.app, name="job")
 app.add_typer(batches.app, name="batch")
 app.add_typer(assets.app, name="asset")
+app.add_typer(dead_letters.app, name="dlq")
 app.add_typer(projects.app, name="project")
 app.add_typer(keys.app, name="key")
 app.add_typer(members.app, name="member")

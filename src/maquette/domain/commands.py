@@ -178,6 +178,30 @@ class SafetyDecided:
     """When a person decided."""
 
 
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """A person has the step tried again that a job failed at; what is finished stays."""
+
+    letter_id: UUID
+    by: str
+    changes: Mapping[str, Any] | None = None
+    effective: bytes | None = None
+    """Effective inputs with the changes, validated, composed and judged again; None when there are none."""
+    safety: str = ""
+    """As in ``Complete``."""
+    ruling: Ruling | None = None
+    """Why the job is held before it goes on with what was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """A person gives a dead letter up: the job stays failed, for good."""
+
+    letter_id: UUID
+    by: str
+    reason: str = ""
+
+
 Command = (
     Create
     | Start
@@ -193,6 +217,8 @@ Command = (
     | Resume
     | Cancel
     | SafetyDecided
+    | Redrive
+    | Discard
 )
 COMMANDS: tuple[type[Command], ...] = (
     Create,
@@ -209,4 +235,6 @@ COMMANDS: tuple[type[Command], ...] = (
     Resume,
     Cancel,
     SafetyDecided,
+    Redrive,
+    Discard,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from maquette.domain import typeid
@@ -39,6 +39,20 @@ class DeadLetter:
     id: UUID
     job: Job
     error: Mapping[str, Any]
+    fence: int | None = None
+    """Of the last attempt; None where there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LetterClosed:
+    """A person's word on a dead letter."""
+
+    id: UUID
+    job_id: UUID
+    status: Literal["redriven", "discarded"]
+    by: str
+    at: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,8 @@ class Decision:
     safety: str = ""
     """Versions of the policies that allowed ``effective``."""
     dead_letter: DeadLetter | None = None
+    letter_closed: LetterClosed | None = None
+    """When it is redriven, the failed step's record becomes one of its attempts."""
     ruling: Ruling | None = None
     override: Override | None = None
     unjudged: Unjudged | None = None
@@ -112,7 +128,14 @@ def advance(job: Job, now: datetime) -> tuple[Job, tuple[Event, ...]]:
     """
     position = job.next_position()
     if position is not None:
-        after = replace(job, position=position, step_status=StepStatus.PENDING, gate_open=False, attempt=0)
+        after = replace(
+            job,
+            position=position,
+            step_status=StepStatus.PENDING,
+            gate_open=False,
+            attempt=0,
+            attempts_before=0,
+        )
         reached = position == job.hold_at
         if not job.holds and not reached:
             return after, ()

@@ -30,13 +30,16 @@ class EventType(StrEnum):
     JOB_FAILED = "JobFailed"
     JOB_CANCELED = "JobCanceled"
     TASK_DEAD_LETTERED = "TaskDeadLettered"
+    JOB_REDRIVEN = "JobRedriven"
+    DEAD_LETTER_DISCARDED = "DeadLetterDiscarded"
     ASSET_INDEXED = "AssetIndexed"
     WEBHOOK_DISABLED = "WebhookDisabled"
     WEBHOOK_TEST = "WebhookTest"
     SAFETY_OVERRIDDEN = "SafetyOverridden"
 
 
-TERMINAL_EVENTS = frozenset({EventType.JOB_SUCCEEDED, EventType.JOB_FAILED, EventType.JOB_CANCELED})
+FINAL_EVENTS = frozenset({EventType.JOB_SUCCEEDED, EventType.JOB_CANCELED})
+"""What nothing comes after in a job's stream. After ``JobFailed`` a person may have the step tried again."""
 
 
 class StreamKind(NamedTuple):

@@ -189,6 +189,7 @@ def _reject(
         step_status=StepStatus.PENDING,
         gate_open=False,
         attempt=0,
+        attempts_before=0,
         revisions=rewound(job.revisions, first, job.position, job.provided),
         sequence=job.sequence + 1,
     )

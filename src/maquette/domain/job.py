@@ -128,6 +128,8 @@ class Job:
     """The current step's work is finished and a person is to decide about it."""
     attempt: int = 0
     """Attempts made at the current step revision; counted when claimed."""
+    attempts_before: int = 0
+    """Those of them that were made before a person had the step tried again: they use up none of its retries."""
     retry_at: datetime | None = None
     sequence: int = 0
     priority: int = 0

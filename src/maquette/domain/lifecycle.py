@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from maquette.domain import commands as c
-from maquette.domain import completion, verdicts
+from maquette.domain import completion, dead_letters, verdicts
 from maquette.domain import gates as g
 from maquette.domain import transitions as t
 from maquette.domain.decision import Decision
@@ -98,21 +98,21 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Acknowledge: STALE, c.Expire: STALE, c.RetryDue: IGNORE, c.Review: REFUSE, c.GateTimeout: IGNORE,
         c.Pause: Rule(g.pause, (S.PAUSED, S.QUEUED), _HOLD),
         c.Resume: Rule(g.withdraw, (S.QUEUED,), _WITHDRAW),
-        c.Cancel: _CANCEL, c.SafetyDecided: REFUSE,
+        c.Cancel: _CANCEL, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.RUNNING: {
         c.Create: REFUSE, c.Start: _START, c.ReuseResolved: _REUSE, c.Complete: _COMPLETE, c.Fail: _FAIL,
         c.Acknowledge: STALE, c.Expire: _EXPIRE, c.RetryDue: _RETRY, c.Review: REFUSE, c.GateTimeout: IGNORE,
         c.Pause: Rule(g.pause, (S.PAUSED, S.RUNNING), _HOLD),
         c.Resume: Rule(g.withdraw, (S.RUNNING,), _WITHDRAW),
-        c.Cancel: _CANCEL, c.SafetyDecided: REFUSE,
+        c.Cancel: _CANCEL, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.AWAITING_REVIEW: {
         c.Create: REFUSE, c.Start: STALE, c.ReuseResolved: STALE, c.Complete: STALE, c.Fail: STALE,
         c.Acknowledge: STALE, c.Expire: STALE, c.RetryDue: IGNORE, c.Review: _REVIEW, c.GateTimeout: _TIMEOUT,
         c.Pause: Rule(g.pause, (S.PAUSED, S.AWAITING_REVIEW), _HOLD),
         c.Resume: Rule(g.withdraw, (S.AWAITING_REVIEW,), _WITHDRAW),
-        c.Cancel: _CANCEL, c.SafetyDecided: REFUSE,
+        c.Cancel: _CANCEL, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.PAUSED: {
         c.Create: REFUSE, c.Start: STALE, c.ReuseResolved: STALE,
@@ -123,18 +123,22 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.RetryDue: IGNORE, c.Review: _REVIEW, c.GateTimeout: IGNORE,
         c.Pause: Rule(g.pause, (S.PAUSED,), "hold as well, else refused"),
         c.Resume: Rule(g.resume, (S.QUEUED, S.RUNNING, S.AWAITING_REVIEW, S.PAUSED), "go on, unless held otherwise"),
-        c.Cancel: _CANCEL, c.SafetyDecided: _RULED,
+        c.Cancel: _CANCEL, c.SafetyDecided: _RULED, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.SUCCEEDED: dict.fromkeys(c.COMMANDS, REFUSE)
     | dict.fromkeys(_OF_WORKERS, STALE)
     | {c.RetryDue: IGNORE, c.GateTimeout: IGNORE},
     S.FAILED: dict.fromkeys(c.COMMANDS, REFUSE)
     | dict.fromkeys(_OF_WORKERS, STALE)
-    | {c.RetryDue: IGNORE, c.GateTimeout: IGNORE},
+    | {
+        c.RetryDue: IGNORE, c.GateTimeout: IGNORE,
+        c.Redrive: Rule(dead_letters.redrive, (S.QUEUED, S.RUNNING, S.PAUSED), "try the failed step again"),
+        c.Discard: Rule(dead_letters.discard, (S.FAILED,), "give the dead letter up"),
+    },
     S.CANCELED: {
         c.Create: REFUSE, c.Start: STALE, c.ReuseResolved: STALE, c.Complete: _RELEASE, c.Fail: _RELEASE,
         c.Acknowledge: _RELEASE, c.Expire: _RELEASE, c.RetryDue: IGNORE, c.Review: REFUSE, c.GateTimeout: IGNORE,
-        c.Pause: REFUSE, c.Resume: REFUSE, c.Cancel: REFUSE, c.SafetyDecided: REFUSE,
+        c.Pause: REFUSE, c.Resume: REFUSE, c.Cancel: REFUSE, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
 }  # fmt: skip
 

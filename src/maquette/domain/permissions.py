@@ -156,6 +156,14 @@ RULES: Mapping[str, Rule] = {
     "appeal_safety_decision": _people(Role.ARTIST, "safety:read"),
     "override_safety_decision": _RULES,
     "block_artifact": _RULES,
+    # Dead letters
+    "list_dead_letters": _SEES_JOBS,
+    "get_dead_letter": _SEES_JOBS,
+    "redrive_dead_letter": _MAKES_JOBS,
+    "discard_dead_letter": _MAKES_JOBS,
+    "redrive_dead_letters": _MAKES_JOBS,
+    "get_redrive": _SEES_JOBS,
+    "cancel_redrive": _MAKES_JOBS,
     # Webhooks
     "create_webhook": _WEBHOOKS,
     "list_webhooks": _SEES_WEBHOOKS,

@@ -166,7 +166,7 @@ def fail(job: Job, command: c.Fail, now: datetime) -> Decision:
     error = {"code": command.code, "message": command.message, "class": command.error_class}
     delay = retry_delay(
         command.error_class,
-        job.attempt,
+        job.attempt - job.attempts_before,
         jitter=command.jitter,
         retry_after_seconds=command.retry_after_seconds,
     )
@@ -249,7 +249,8 @@ def _give_up(job: Job, lease: Lease, error: Mapping[str, Any], now: datetime, *,
         metrics={},
         error=ended.job.error,
     )
-    return replace(ended, records=(record,))
+    letter = ended.dead_letter and replace(ended.dead_letter, fence=lease.fence)
+    return replace(ended, records=(record,), dead_letter=letter)
 
 
 def release(job: Job, command: c.Complete | c.Fail | c.Acknowledge | c.Expire, now: datetime) -> Decision:

@@ -166,7 +166,7 @@ async def _write_state(connection: Connection, batch: Batch, clocks: Clocks) -> 
         await steps.insert_events(connection, events)
 
 
-def _holds(job: Job | None) -> tuple[frozenset[Hold], int | None, datetime | None, datetime | None]:
-    return (
-        (NONE, None, None, None) if job is None else (job.holds, job.hold_at, job.gate_since, job.gate_due_at)
-    )
+def _holds(job: Job | None) -> tuple[frozenset[Hold], int | None, datetime | None, datetime | None, int]:
+    if job is None:
+        return NONE, None, None, None, 0
+    return job.holds, job.hold_at, job.gate_since, job.gate_due_at, job.attempts_before

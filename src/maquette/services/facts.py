@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from maquette.domain.decision import Decision
-from maquette.store import jobs, safety, steps
+from maquette.store import dead_letters, jobs, safety, steps
 from maquette.store.database import Connection
 
 
@@ -35,7 +35,10 @@ async def write(connection: Connection, decisions: Sequence[Decision]) -> None:
         await jobs.update_effective(connection, effective)
     letters = [item.dead_letter for item in decisions if item.dead_letter]
     if letters:
-        await steps.insert_dead_letters(connection, letters)
+        await dead_letters.insert(connection, letters)
+    closed = [item.letter_closed for item in decisions if item.letter_closed]
+    if closed:
+        await dead_letters.close(connection, closed)
     await _safety(connection, decisions)
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from uuid import UUID
 
 from maquette.domain.errors import MaquetteError
-from maquette.domain.events import TERMINAL_EVENTS, Event
+from maquette.domain.events import FINAL_EVENTS, Event
 from maquette.domain.job import TERMINAL, Job
 from maquette.services.feed import Feeds
 from maquette.store import events as event_rows
@@ -122,7 +122,7 @@ async def follow(
             for event in page:
                 after = event.sequence
                 yield event
-                if event.type in TERMINAL_EVENTS:
+                if event.type in FINAL_EVENTS:
                     return
             progress = hub.progress(job_id)
             if progress is not None and progress != told:

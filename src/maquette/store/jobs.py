@@ -86,6 +86,7 @@ def job_from(row: Mapping[str, Any], lease: Lease | None = None) -> Job:
         asset_id=row["asset_id"],
         lease=lease,
         provided=positions(row["provided"]),
+        attempts_before=row["attempts_before"],
         holds=_holds(row["status"], row["holds"]),
         hold_at=row["hold_at"],
         gate_policies=NO_POLICIES if row["gate_policies"] is None else _policies(row["gate_policies"]),
@@ -210,6 +211,7 @@ async def update_holds(connection: Connection, jobs: Sequence[Job]) -> None:
         [job.hold_at for job in jobs],
         [job.gate_since for job in jobs],
         [job.gate_due_at for job in jobs],
+        [job.attempts_before for job in jobs],
     )
 
 

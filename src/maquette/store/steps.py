@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from maquette.domain.commands import Replacement
-from maquette.domain.decision import DeadLetter, StepChange
+from maquette.domain.decision import StepChange
 from maquette.domain.events import Event
 from maquette.domain.job import Artifact, AttemptRecord, Job, StepRecord, StepStatus
 from maquette.domain.review import UserDecision
@@ -149,22 +149,6 @@ async def insert_decision(
         await connection.execute(
             _SQL["select_artifacts"], item.job_id, item.position, item.revision, [*item.selection, *heirs]
         )
-
-
-async def insert_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> None:
-    """Insert dead letters."""
-    await connection.execute(
-        _SQL["insert_dead_letters"],
-        [item.id for item in letters],
-        [item.job.project_id for item in letters],
-        [item.job.id for item in letters],
-        [item.job.position for item in letters],
-        [item.job.revision for item in letters],
-        [item.job.attempt for item in letters],
-        [item.job.spec.name for item in letters],
-        [encode(item.error) for item in letters],
-        [item.job.finished_at for item in letters],
-    )
 
 
 async def insert_events(connection: Connection, events: Sequence[Event]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from maquette.api.shapes import examples_identity, examples_retention, examples_safety
+from maquette.api.shapes import examples_dead_letters, examples_identity, examples_retention, examples_safety
 
 Example = dict[str, Any]
 
@@ -348,6 +348,7 @@ EXAMPLES: Example = {
     },
     "Delivery": DELIVERY,
     "DeliveryPage": {"items": [DELIVERY], "next_cursor": None},
+    **examples_dead_letters.EXAMPLES,
     **examples_identity.EXAMPLES,
     **examples_retention.EXAMPLES,
     **examples_safety.EXAMPLES,

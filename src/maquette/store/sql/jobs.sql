@@ -2,7 +2,7 @@
 -- Lock order everywhere: jobs by id first.
 select id, project_id, asset_type, pipeline_version, correlation_id, skipped, gates, priority, service, status,
        position, step_status, gate_open, revisions, attempt, retry_at, sequence, created_at, started_at,
-       finished_at, error, asset_id, provided, holds, hold_at, gate_policies, gate_since,
+       finished_at, error, asset_id, provided, attempts_before, holds, hold_at, gate_policies, gate_since,
        gate_due_at
 from jobs
 where id = any($1::uuid[])
@@ -42,9 +42,11 @@ from unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::boolean[], $
 where jobs.id = x.id
 
 -- name: update_holds
-update jobs set holds = x.holds, hold_at = x.hold_at, gate_since = x.gate_since, gate_due_at = x.gate_due_at
-from unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::timestamptz[], $5::timestamptz[])
-     as x(id, holds, hold_at, gate_since, gate_due_at)
+update jobs
+set holds = x.holds, hold_at = x.hold_at, gate_since = x.gate_since, gate_due_at = x.gate_due_at,
+    attempts_before = x.attempts_before
+from unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::timestamptz[], $5::timestamptz[], $6::smallint[])
+     as x(id, holds, hold_at, gate_since, gate_due_at, attempts_before)
 where jobs.id = x.id
 
 -- name: update_effective

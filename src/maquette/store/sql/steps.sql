@@ -47,11 +47,6 @@ insert into user_decisions (project_id, job_id, position, revision, step, verdic
                             rewind_to, decided_by, decided_at, replacements)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 
--- name: insert_dead_letters
-insert into dead_letters (id, project_id, job_id, position, revision, attempt, step, error, created_at)
-select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::smallint[], $6::smallint[],
-                     $7::text[], $8::bytea[], $9::timestamptz[])
-
 -- name: insert_events
 insert into outbox (shard, job_id, sequence, project_id, type, time, correlation_id, data)
 select * from unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[],
