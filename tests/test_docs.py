@@ -32,7 +32,7 @@ def enums(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 def words() -> set[str]:
     """Return everything that stands in the pages as code, each word of it."""
     text = "\n".join(path.read_text() for path in sorted(DOCS.glob("*.md")))
-    return set(re.findall(r"[\w.-]+", " ".join(re.findall(r"`([^`\n]+)`", text))))
+    return set(re.findall(r"\d+:\d+|[\w.-]+", " ".join(re.findall(r"`([^`\n]+)`", text))))
 
 
 def test_every_status_is_documented() -> None:

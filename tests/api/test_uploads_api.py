@@ -57,7 +57,7 @@ async def test_a_refused_upload_stays_refused_wherever_it_is_named(live: Any) ->
 
 
 def _overwrite(root: Path, data: bytes) -> None:
-    [path] = root.rglob("uploads/*/a.png")
+    [path] = root.rglob("uploads/*/a.png*")
     path.chmod(0o644)
     path.write_bytes(data)
 
