@@ -41,6 +41,7 @@ class Person:
         job = await self.sure("POST", "/jobs", json=body, headers=key)
         paused = False
         while job["status"] not in TERMINAL:
+            assert time.monotonic() < self.deadline, f"has not ended: {job}"
             now = time.monotonic() - began
             if self.wish.cancels_at is not None and now > self.wish.cancels_at:
                 job = await self.sure("POST", f"/jobs/{job['id']}/cancel", conflict=True) or job

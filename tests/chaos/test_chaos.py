@@ -84,7 +84,7 @@ async def _terminate(site: Site, seconds: float) -> None:
                 "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend'"
                 " and pid <> pg_backend_pid() order by random() limit 1"
             )
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return
         finally:
             connection.terminate()
