@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from house import House, furnish
+from live_api import Live, open_live
 
 from maquette.bootstrap import open_deps
 from maquette.settings import Settings
@@ -21,3 +22,10 @@ async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
     )
     async with open_deps(settings) as deps:
         yield await furnish(deps)
+
+
+@pytest.fixture
+async def live(database_url: str, tmp_path: Path) -> AsyncIterator[Live]:
+    """Give the API with everything real behind it."""
+    async with open_live(database_url, tmp_path) as live:
+        yield live

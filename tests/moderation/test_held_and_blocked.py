@@ -28,7 +28,7 @@ from maquette.domain.principal import Principal
 from maquette.services import artifacts, assets, integrity, jobs, safety
 from maquette.services.jobs import JobView
 from maquette.services.safety import Word
-from maquette.store import events, projects
+from maquette.store import events
 from maquette.store.safety import Filter, RulingRow
 
 ALLOW, BLOCK = Word("allow", "It is a toy."), Word("block", "It is not.")
@@ -56,8 +56,7 @@ async def said(house: House, text: str, **more: Any) -> tuple[JobView, wire.Outc
 
 
 async def ungated(house: House) -> None:
-    async with house.deps.database.transaction() as connection:
-        await projects.insert_gates(connection, typeid.decode("prj", house.project), [], "usr_test")
+    await house.gates()
 
 
 async def test_a_held_prompt_waits_for_a_person_and_goes_on_with_his_word(house: House) -> None:
