@@ -29,6 +29,8 @@ CONNECTION_ERRORS = (
     asyncpg.TooManyConnectionsError,
 )
 _SETTINGS = {"jit": "off", "application_name": "maquette"}
+_TENANT_ROLE = "select quote_ident(left(current_user, 56) || '_tenant')"
+_AS_TENANT = "begin isolation level repeatable read read only; set local role {role}; set local maquette.projects = '{projects}'"
 
 T = TypeVar("T")
 Read = Callable[[Connection, Sequence[UUID]], Awaitable[Mapping[UUID, T]]]
@@ -78,6 +80,7 @@ class Database:
         self.url = url
         self._pool = pool
         self._gatherings: dict[Any, _Gathering] = {}
+        self._role: str | None = None
 
     @classmethod
     async def open(cls, url: str, *, connections_max: int = 10) -> "Database":
@@ -122,6 +125,38 @@ class Database:
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield connection
+
+    @asynccontextmanager
+    async def tenant(self, projects: Collection[UUID] | None) -> AsyncIterator[Connection]:
+        """Lend a connection for reads that answer a tenant: PostgreSQL shows it the rows of these projects alone.
+
+        One moment for all reads, as in `snapshot`, and one statement to begin: role and projects hold until the
+        transaction ends, so a pooler may give the connection to anybody afterwards. None, for operators, is every
+        project, as the owner.
+        """
+        if projects is None:
+            async with self.snapshot() as connection:
+                yield connection
+            return
+        named = ",".join(map(str, map(UUID, map(str, projects))))
+        async with self.connection() as connection:
+            try:
+                await connection.execute(
+                    _AS_TENANT.format(role=await self._tenant_role(connection), projects=named)
+                )
+                yield connection
+            except asyncpg.InvalidParameterValueError as error:  # what `set role` says of a role that is gone
+                raise Unavailable("The role of tenants' reads is gone: run `maquette migrate`.") from error
+            finally:
+                # Nothing was written, so it does not matter which; in a transaction that failed both roll back.
+                if not connection.is_closed():
+                    await connection.execute("commit")
+
+    async def _tenant_role(self, connection: Connection) -> str:
+        """Return the quoted name of the role, asked for once: it follows the name of who connects."""
+        if self._role is None:
+            self._role = str(await connection.fetchval(_TENANT_ROLE))
+        return self._role
 
     async def shared(self, read: Read[T], ids: Collection[UUID]) -> Mapping[UUID, T]:
         """Read rows by id for many callers at once: while one read is under way, the next one gathers.

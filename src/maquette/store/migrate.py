@@ -11,6 +11,7 @@ from importlib.resources import files
 import asyncpg
 
 from maquette.domain.errors import Unavailable
+from maquette.store import tenancy
 from maquette.store.database import Connection
 
 _LOCK = 0x6D617175  # "maqu": any constant that no other program on this database takes
@@ -58,6 +59,7 @@ async def migrate(url: str) -> list[str]:
                 await connection.execute(
                     "insert into schema_migrations (name, sha256) values ($1, $2)", item.name, item.sha256
                 )
+            await tenancy.establish(connection)
         return [item.name for item in missing]
     finally:
         await connection.close()
