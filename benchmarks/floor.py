@@ -17,6 +17,7 @@ import asyncpg
 from benchmarks.work import MODEL, MODEL_VERSION, STEPS, file_of, outputs_of
 from maquette.domain.asset import AssetDraft, draft
 from maquette.domain.commands import Complete, Create, Start
+from maquette.domain.context import Pins
 from maquette.domain.decision import Decision
 from maquette.domain.idempotency import canonical
 from maquette.domain.job import Artifact, Job, JobStatus, Lease, StepStatus, object_prefix
@@ -94,7 +95,7 @@ async def measure(url: str, *, jobs_count: int, batch: int) -> Bare:
 
 
 async def _record(database: Database, lane: _Lane) -> None:
-    brief = BriefRow("usr_benchmark", "props/floor", "a prompt", 1, b"{}", canonical(_EFFECTIVE))
+    brief = BriefRow("usr_benchmark", "props/floor", "a prompt", Pins(style=1), b"{}", canonical(_EFFECTIVE))
     async with database.transaction() as connection:
         await jobs.insert(connection, [(job, brief) for job in lane.created])
         fresh = {job.id: job for job in lane.created}

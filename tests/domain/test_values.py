@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maquette.domain import safety, typeid
-from maquette.domain.brief import Brief, compose, library_path
+from maquette.domain.brief import Brief, library_path
+from maquette.domain.composition import compose
 from maquette.domain.errors import Invalid, NotFound
 from maquette.domain.idempotency import canonical, inputs_digest, step_key
 from maquette.domain.parameters import PARAMETERS, complete_params
@@ -20,7 +21,7 @@ from maquette.domain.pipeline import (
     pipeline_for,
 )
 from maquette.domain.retry import POLICIES, retry_delay
-from maquette.domain.style import Style, check
+from maquette.domain.style import Style, fields, parse
 
 
 @given(st.uuids())
@@ -248,7 +249,7 @@ def test_the_palette_and_the_seed_reach_every_step() -> None:
 def test_a_style_that_makes_no_sense_is_refused(style: Style) -> None:
     """Colours are colours and words are words."""
     with pytest.raises(Invalid):
-        check(style)
+        parse(fields(style))
 
 
 @pytest.mark.parametrize(
@@ -256,7 +257,7 @@ def test_a_style_that_makes_no_sense_is_refused(style: Style) -> None:
 )
 def test_the_floor_sees_through_simple_disguises(text: str) -> None:
     """Case, digits for letters, invisible characters, accents and spacing do not hide a term."""
-    assert safety.judge(text)
+    assert safety.judge(safety.ALONE, [safety.Text(text)])[0].answer == "block"
 
 
 @pytest.mark.parametrize(
@@ -264,7 +265,7 @@ def test_the_floor_sees_through_simple_disguises(text: str) -> None:
 )
 def test_innocent_briefs_pass_the_floor(text: str) -> None:
     """Whole words only."""
-    assert not safety.judge(text)
+    assert not safety.judge(safety.ALONE, [safety.Text(text)])
 
 
 def test_an_unknown_asset_type_is_named() -> None:

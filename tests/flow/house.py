@@ -2,16 +2,17 @@
 
 import hashlib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from maquette import wire
 from maquette.domain.permissions import Role
 from maquette.domain.principal import Principal
-from maquette.domain.typeid import encode
+from maquette.domain.review import GatePolicy, Gates, gate_fields
+from maquette.domain.typeid import decode, encode
 from maquette.maintenance.sweeper import Sweeper
-from maquette.services import execution, jobs, reviews
+from maquette.services import context, execution, jobs, reviews
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.services.jobs import JobView
@@ -118,6 +119,11 @@ class House:
         answer = await self.report(await self.succeeded(task))
         assert [item.verdict for item in answer.verdicts] == ["applied"], answer
         return task
+
+    async def gates(self, *gates: str, policies: Mapping[str, GatePolicy] | None = None) -> None:
+        """Let jobs of the project stop at these gates alone."""
+        body = gate_fields(Gates(0, gates, policies or {}))
+        await context.put(self.deps, self.user, decode("prj", self.project), "gates", body)
 
     def sweeper(self) -> Sweeper:
         return Sweeper(self.deps.database, self.deps.transactor, self.deps.limits.lease_seconds)

@@ -16,6 +16,7 @@ from maquette import wire
 from maquette.bootstrap import open_deps
 from maquette.domain import typeid
 from maquette.domain.commands import Cancel, Create
+from maquette.domain.context import Pins
 from maquette.domain.errors import Invalid, MaquetteError, Unavailable
 from maquette.domain.job import Job, JobStatus, Place
 from maquette.services import execution, jobs, uploads
@@ -60,7 +61,7 @@ def _another(view: JobView, correlation_id: str = "fine", **more: object) -> Ord
     """Return an order for one more job like that of ``view``."""
     fields = {field.name: getattr(view.job, field.name) for field in dataclasses.fields(Job)}
     job = Job(**fields | {"id": new_id(), "correlation_id": correlation_id, "sequence": 0} | more)
-    return Order(job.id, Create(job), NewJob(BriefRow("usr_test", "x", "x", 0, b"{}", b"{}")))
+    return Order(job.id, Create(job), NewJob(BriefRow("usr_test", "x", "x", Pins(), b"{}", b"{}")))
 
 
 async def test_stopping_lets_the_batch_under_way_finish(house: House, settings: Settings) -> None:

@@ -10,7 +10,7 @@ from maquette.domain import typeid
 from maquette.domain.fair import STRIDE
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
-from maquette.store import projects, tasks
+from maquette.store import tasks
 from maquette.store.database import statements
 
 
@@ -57,8 +57,7 @@ async def neighbour(deps: Deps, weight: int = 1) -> House:
 
 async def without_gates(house: House) -> None:
     """Let the project's jobs go from step to step."""
-    async with house.deps.database.transaction() as connection:
-        await projects.insert_gates(connection, typeid.decode("prj", house.project), [], "usr_test")
+    await house.gates()
 
 
 async def take(house: House, count: int) -> Counter[str]:

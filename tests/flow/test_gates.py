@@ -8,14 +8,13 @@ import pytest
 from house import House
 from own_work import bring, glb, told
 
-from maquette.domain import typeid
 from maquette.domain.commands import GateTimeout
 from maquette.domain.errors import IllegalTransition, Invalid, MaquetteError, StaleReview
 from maquette.domain.events import EventType
 from maquette.domain.job import TERMINAL, JobStatus, StepStatus
 from maquette.domain.review import GATE_TIMEOUT, GatePolicy, Then, Verdict
 from maquette.maintenance.gates import GateKeeper
-from maquette.services import jobs, projects
+from maquette.services import jobs
 from maquette.services.jobs import JobView
 from maquette.services.orders import Order
 
@@ -27,7 +26,7 @@ def keeper(house: House) -> GateKeeper:
 async def gate(house: House, policy: GatePolicy | None, *, step: str = "text_to_image") -> None:
     """Let jobs of the project stop after one step, for as long as the policy says."""
     policies = {} if policy is None else {step: policy}
-    await projects.put_gates(house.deps, house.user, typeid.decode("prj", house.project), [step], policies)
+    await house.gates(step, policies=policies)
 
 
 async def waiting(house: House) -> JobView:
@@ -189,7 +188,7 @@ async def test_several_decide_at_once_and_one_wins(house: House) -> None:
 
 async def test_a_job_is_held_before_a_step(house: House) -> None:
     """It goes on until that step would begin; resume lets it go on; the place is free for another hold then."""
-    await projects.put_gates(house.deps, house.user, typeid.decode("prj", house.project), [], {})
+    await house.gates()
     view = await house.submit("2D")
     view = await jobs.pause(house.deps, house.user, view.job.id, "export")
     assert (view.job.status, view.job.hold_at) == (JobStatus.QUEUED, 2)
@@ -210,7 +209,7 @@ async def test_a_job_is_held_before_a_step(house: House) -> None:
 
 async def test_a_hold_further_on_can_be_taken_back(house: House) -> None:
     """Resume on a job that runs withdraws it; a second resume has nothing to do."""
-    await projects.put_gates(house.deps, house.user, typeid.decode("prj", house.project), [], {})
+    await house.gates()
     view = await house.submit("2D")
     await jobs.pause(house.deps, house.user, view.job.id, "export")
     await jobs.resume(house.deps, house.user, view.job.id)

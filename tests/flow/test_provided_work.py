@@ -9,7 +9,7 @@ from own_work import bring, glb, png, told
 from maquette.domain import typeid
 from maquette.domain.errors import Invalid
 from maquette.domain.job import JobStatus, StepStatus
-from maquette.services import assets, projects
+from maquette.services import assets
 from maquette.services.ids import new_id
 from maquette.services.jobs import JobView
 from maquette.store import reading
@@ -19,7 +19,7 @@ SKIP = ["rig", "anim"]
 
 @pytest.fixture
 async def ungated(house: House) -> House:
-    await projects.put_gates(house.deps, house.user, typeid.decode("prj", house.project), [], {})
+    await house.gates()
     return house
 
 

@@ -11,13 +11,13 @@ from maquette.domain import typeid
 from maquette.domain.errors import Invalid
 from maquette.domain.events import EventType
 from maquette.domain.job import JobStatus, Place, StepStatus, step_id
-from maquette.services import jobs, projects
+from maquette.services import jobs
 from maquette.services.jobs import JobView
 
 
 async def to_anim(house: House, gates: list[str]) -> JobView:
     """Run a 3D job up to the gate after anim; what a step makes depends on the step alone."""
-    await projects.put_gates(house.deps, house.user, typeid.decode("prj", house.project), gates, {})
+    await house.gates(*gates)
     view = await house.submit("3D", seed=7)
     while (view.job.spec.name, view.job.status) != ("anim", JobStatus.AWAITING_REVIEW):
         if view.job.status is JobStatus.AWAITING_REVIEW:
@@ -140,9 +140,7 @@ async def test_a_hand_fixed_file_is_taken_over_too(house: House) -> None:
     """What stood in an artifact's place when it was approved stands there again."""
     view = await to_anim(house, ["before_export"])
     await jobs.cancel(house.deps, house.user, view.job.id)
-    await projects.put_gates(
-        house.deps, house.user, typeid.decode("prj", house.project), ["retopo", "rig"], {}
-    )
+    await house.gates("retopo", "rig")
     view = await house.submit("3D", seed=7)
     while view.job.status is not JobStatus.AWAITING_REVIEW:
         [task] = await house.claim()

@@ -12,15 +12,13 @@ from maquette.domain import typeid
 from maquette.domain.events import cloud_event
 from maquette.domain.job import JobStatus
 from maquette.domain.review import GatePolicy, Then
-from maquette.services import jobs, projects
+from maquette.services import jobs
 
 
 async def test_one_job_with_all_of_it(house: House) -> None:
     """A brought concept, a replaced mesh, a hold, a pause, a rewind that reuses, a time-out: each snapshot follows."""
     policies = {"before_export": GatePolicy(86_400, Then.APPROVE, 3600)}
-    await projects.put_gates(
-        house.deps, house.user, typeid.decode("prj", house.project), ["retopo", "before_export"], policies
-    )
+    await house.gates("retopo", "before_export", policies=policies)
     picture, mesh = await bring(house, png(), "concept.png"), await bring(house, glb(), "fixed.glb")
     view = await house.submit("3D", seed=7, provide={"text_to_image": [picture]})
     job_id, snapshots = view.job.id, list[dict[str, Any]]()

@@ -10,6 +10,7 @@ from house import WORKER, House, Refused
 from maquette import wire
 from maquette.domain import typeid
 from maquette.domain.commands import Cancel, Create
+from maquette.domain.context import Pins
 from maquette.domain.errors import (
     IdempotencyMismatch,
     IllegalTransition,
@@ -25,7 +26,6 @@ from maquette.domain.job import Job, JobStatus, Place
 from maquette.services import assets, execution, jobs, reviews
 from maquette.services.ids import new_id
 from maquette.services.orders import NewJob, Order
-from maquette.store import projects
 from maquette.store.jobs import BriefRow
 
 
@@ -81,7 +81,7 @@ async def test_a_command_that_the_database_refuses_fails_alone(house: House) -> 
             **{name: getattr(view.job, name) for name in Job.__slots__}
             | {"id": new_id(), "correlation_id": correlation_id, "sequence": 0}
         )
-        brief = BriefRow("usr_test", "x", "x", 0, b"{}", b"{}")
+        brief = BriefRow("usr_test", "x", "x", Pins(), b"{}", b"{}")
         return Order(job.id, Create(job), NewJob(brief))
 
     orders = [order("bad\0id" if place == 11 else "fine") for place in range(40)]
@@ -189,8 +189,7 @@ async def test_a_claim_sent_again_replays_its_answer(house: House) -> None:
 async def test_an_outcome_can_bring_the_next_task(house: House) -> None:
     """One exchange: the same request reports a step and leases the job's next one."""
     await house.submit("2D")
-    async with house.deps.database.transaction() as connection:
-        await projects.insert_gates(connection, typeid.decode("prj", house.project), (), "usr")
+    await house.gates()
     view = await house.submit("2D")
     tasks = await house.claim(2)
     task = next(item for item in tasks if item.job_id == typeid.encode("job", view.job.id))
@@ -352,8 +351,7 @@ async def test_bad_changes_leave_the_gate_open(house: House, changes: dict) -> N
 
 async def test_the_same_brief_makes_the_next_version(house: House) -> None:
     """Several jobs for one library path end at once: versions 1 to n, no gap, one asset."""
-    async with house.deps.database.transaction() as connection:
-        await projects.insert_gates(connection, typeid.decode("prj", house.project), (), "usr")
+    await house.gates()
     views = [await house.submit("2D") for _ in range(5)]
     for _ in range(3):
         outcomes = [await house.succeeded(task) for task in await house.claim(5)]

@@ -7,6 +7,7 @@ import maquette
 from maquette.api import (
     assets,
     batches,
+    context,
     dead_letters,
     events,
     execution,
@@ -63,6 +64,7 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
         events,
         assets,
         projects,
+        context,
         retention,
         safety,
         uploads,

@@ -41,6 +41,9 @@ async def list_assets(
     q: Annotated[
         str | None, Query(max_length=200, description="Words of path or prompt; all must occur.")
     ] = None,
+    style_version: Annotated[
+        int | None, Query(ge=0, le=_VERSION_MAX, description="Style DNA that the latest version was made with.")
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
@@ -53,6 +56,7 @@ async def list_assets(
         asset_type=asset_type,
         path=path or None,
         text=q or None,
+        style_version=style_version,
         limit=limit + 1,
     )
     return page([_shown(call, item) for item in found], limit)

@@ -39,7 +39,7 @@ TAGS = [
     {"name": "jobs", "description": "Submit a brief and follow it to the asset."},
     {"name": "dead letters", "description": "What failed for good, to be tried again or given up."},
     {"name": "assets", "description": "The versioned library."},
-    {"name": "projects", "description": "The tenant: style DNA and gates."},
+    {"name": "projects", "description": "The tenant and its context: style DNA, constraints, gates, routes."},
     {"name": "identity", "description": "Who may ask: keys, members, tokens of workers."},
     {
         "name": "safety",

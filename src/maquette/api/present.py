@@ -1,17 +1,20 @@
 """Domain values as the API shows them: ids as TypeIDs, times as RFC 3339, files with signed links."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from maquette.domain import typeid
 from maquette.domain.asset import Asset, AssetFile
+from maquette.domain.context import KINDS
 from maquette.domain.events import timestamp
 from maquette.domain.job import Artifact, StepRecord, StepStatus, step_id
 from maquette.ports import ObjectStore
 from maquette.services.jobs import JobView
 from maquette.services.reviews import decision_fields
+from maquette.store.projects import Project
 
 _POLICIES = ("floor", "platform", "project")
 _FINISHED = frozenset({StepStatus.DONE, StepStatus.APPROVED})
@@ -21,6 +24,19 @@ Fields = dict[str, Any]
 def moment(value: datetime | None) -> str | None:
     """Return a time as text, or None."""
     return None if value is None else timestamp(value)
+
+
+def project(item: Project) -> Fields:
+    """Return a project with the newest version of its context."""
+    values = {name: getattr(item, name) for name in KINDS}
+    return {
+        "id": typeid.encode("prj", item.id),
+        "name": item.name,
+        "created_at": moment(item.created_at),
+        "created_by": item.created_by,
+        "open_jobs_max": item.open_jobs_max,
+        **{name: {"version": value.version, **KINDS[name].fields(value)} for name, value in values.items()},
+    }
 
 
 def artifact(item: Artifact, objects: ObjectStore, ttl_seconds: int) -> Fields:
@@ -81,6 +97,7 @@ def job(
         "inputs": row.inputs,
         "effective_inputs": row.effective,
         "safety": policies(row.safety),
+        "context": {f"{kind}_version": number for kind, number in asdict(row.pins).items()},
         "pipeline": {"name": state.pipeline.name, "version": state.pipeline_version},
         "progress": _progress(view, steps),
         "queue_position": view.queue_position,
@@ -122,6 +139,7 @@ def _current_step(
         shown = _step(state.id, record, files)
     else:
         shown = _empty_step(state.id, state.pipeline.steps[position].name, position, revision)
+        shown["requested_service"] = state.service_at(position)
     if current:
         shown |= {
             "status": state.step_status,

@@ -3,6 +3,7 @@
 MaquetteError
 ├── Invalid                 the request itself is wrong; ``details`` name the fields
 │   ├── UnsafeContent       a safety policy refused it
+│   ├── ConstraintConflict  it asks for what the project's constraints forbid
 │   ├── UnusableUpload      a file is not what it must be; the detail's type says why
 │   └── IdempotencyMismatch the key was used with another body
 ├── Unauthenticated
@@ -13,6 +14,7 @@ MaquetteError
 ├── Conflict                legal in itself, but not now
 │   ├── IllegalTransition   this command in this status
 │   ├── StaleFence          the lease this came under has ended
+│   ├── StaleVersion        somebody else changed the document first
 │   ├── StaleReview         somebody else decided first
 │   ├── StaleRuling         what holds of a safety decision is not what the caller saw
 │   ├── AwaitingVerdict     nobody has said yet that it may be seen
@@ -74,6 +76,12 @@ class UnsafeContent(Invalid):
     """A safety policy refused it."""
 
     code = "content_policy_violation"
+
+
+class ConstraintConflict(Invalid):
+    """It asks for what the project's constraints forbid; ``details`` name both sides."""
+
+    code = "constraint_conflict"
 
 
 class UnusableUpload(Invalid):
@@ -139,6 +147,12 @@ class StaleFence(Conflict):
     """The lease this came under has ended; the work must be dropped."""
 
     code = "stale_fence"
+
+
+class StaleVersion(Conflict):
+    """Somebody else changed the document first; ``extra["version"]`` is what holds now."""
+
+    code = "stale_version"
 
 
 class StaleReview(Conflict):

@@ -133,7 +133,10 @@ class Job:
     retry_at: datetime | None = None
     sequence: int = 0
     priority: int = 0
-    service: str = "studio"
+    default_service: str = "studio"
+    """Who does the steps that no route names."""
+    routes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """Services that may do a step, the preferred one first, by position; pinned when the job was created."""
     lease: Lease | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -161,6 +164,15 @@ class Job:
     def spec(self) -> StepSpec:
         """The current step."""
         return self.pipeline.steps[self.position]
+
+    @property
+    def service(self) -> str:
+        """Who is to do the current step."""
+        return self.service_at(self.position)
+
+    def service_at(self, position: int) -> str:
+        """Return who is to do a step: the first of its route."""
+        return self.routes[position][0] if position in self.routes else self.default_service
 
     @property
     def revision(self) -> int:

@@ -93,6 +93,8 @@ _RULES = _people(Role.REVIEWER, "safety:write")
 _SEES_WEBHOOKS = _people(Role.ARTIST, "webhooks:read")
 _WEBHOOKS = _people(Role.OWNER, "webhooks:admin")
 
+_CONTEXT = ("style", "constraints", "gates", "routes")
+
 RULES: Mapping[str, Rule] = {
     # Jobs
     "submit_job": _MAKES_JOBS,
@@ -120,8 +122,10 @@ RULES: Mapping[str, Rule] = {
     "list_projects": _SEES_PROJECT,
     "get_project": _SEES_PROJECT,
     "change_project": _SETS_PROJECT,
-    "put_project_style": _SETS_PROJECT,
-    "put_project_gates": _SETS_PROJECT,
+    **{f"get_project_{kind}": _SEES_PROJECT for kind in _CONTEXT},
+    **{f"list_project_{kind}_versions": _SEES_PROJECT for kind in _CONTEXT},
+    **{f"diff_project_{kind}": _SEES_PROJECT for kind in _CONTEXT},
+    **{f"put_project_{kind}": _SETS_PROJECT for kind in _CONTEXT},
     "get_project_retention": _SEES_PROJECT,
     "put_project_retention": _SETS_PROJECT,
     "run_project_retention": _SETS_PROJECT,

@@ -1,11 +1,14 @@
 """Gates: what a person may decide, and what a decision changes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+from maquette.domain.errors import Detail, Invalid
+from maquette.domain.pipeline import DEFAULT_GATES, GATE_NAMES
 
 
 class Verdict(StrEnum):
@@ -73,6 +76,59 @@ class GatePolicy:
         step = timedelta(seconds=every)
         following = first + ((now - first) // step + 1) * step
         return following if self.then is Then.REMIND else min(following, end)
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """One version of where a person decides in a project's jobs: names of steps, or ``before_export``."""
+
+    version: int = 0
+    names: tuple[str, ...] = DEFAULT_GATES
+    policies: Mapping[str, GatePolicy] = field(default_factory=dict)
+    """What follows when nobody decides, by gate."""
+
+
+def parse_gates(body: Mapping[str, Any], version: int = 0) -> Gates:
+    """Return the gates in a document; ``Invalid`` names what is wrong. One that says nothing has the default ones."""
+    given: Sequence[Any] = body.get("gates", DEFAULT_GATES)
+    timed = [gate for gate in given if not isinstance(gate, str)]
+    names = tuple(gate if isinstance(gate, str) else gate["step"] for gate in given)
+    problems = [
+        Detail(("gates", place), f"{name[:40]!r} is not one of {', '.join(GATE_NAMES)}", "value_error")
+        for place, name in enumerate(names)
+        if name not in GATE_NAMES
+    ]
+    if len(set(names)) != len(names):
+        problems.append(Detail(("gates",), "must not repeat an entry", "value_error"))
+    if problems:
+        raise Invalid(f"{'.'.join(map(str, problems[0].loc))}: {problems[0].msg}", details=problems)
+    return Gates(version, names, {gate["step"]: policy_from(gate) for gate in timed})
+
+
+def policy_from(fields: Mapping[str, Any]) -> GatePolicy:
+    """Return the policy in ``policy_fields``."""
+    then = Then(fields.get("then", Then.REMIND))
+    return GatePolicy(fields["after_seconds"], then, fields.get("remind_every_seconds"))
+
+
+def policy_fields(policy: GatePolicy) -> dict[str, Any]:
+    """Return a gate's policy as it is kept and shown."""
+    return {
+        "after_seconds": policy.after_seconds,
+        "then": str(policy.then),
+        "remind_every_seconds": policy.remind_every_seconds,
+    }
+
+
+def gate_fields(gates: Gates) -> dict[str, Any]:
+    """Return the document: ``parse_gates`` reads it back."""
+    policies = gates.policies
+    return {
+        "gates": [
+            {"step": name, **policy_fields(policies[name])} if name in policies else name
+            for name in gates.names
+        ]
+    }
 
 
 REVISION_MAX = 255

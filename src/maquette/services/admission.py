@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from maquette.domain import safety, typeid
-from maquette.domain.brief import PRIORITIES, Brief, compose, library_path
-from maquette.domain.errors import Detail, Invalid, UnsafeContent
-from maquette.domain.pipeline import check_skip, gates_at, pipeline_for
+from maquette.domain import routing, typeid
+from maquette.domain.brief import PRIORITIES, Brief, library_path
+from maquette.domain.composition import compose
+from maquette.domain.constraints import check_path
+from maquette.domain.context import Pins
+from maquette.domain.errors import Invalid
+from maquette.domain.pipeline import REFERENCE_POSITION, check_skip, gates_at, pipeline_for
 from maquette.domain.review import GatePolicy
-from maquette.domain.style import Style
 from maquette.domain.text import PROMPT, clean
 from maquette.services.provided import Provided, choose
 from maquette.store.projects import Project, Upload
@@ -26,8 +28,12 @@ class Admitted:
     provided: Provided
     gates: frozenset[int]
     gate_policies: Mapping[int, GatePolicy]
+    references: tuple[UUID, ...]
+    """The brief's reference images; where it brings none, the style's."""
     effective: Mapping[str, Any]
-    style_version: int
+    routes: Mapping[int, tuple[str, ...]]
+    """Services by position; who does the steps that are not there is the platform's to say."""
+    pins: Pins
 
 
 def admit(
@@ -66,7 +72,7 @@ def admit(
         negative_prompt=clean(wish.get("negative_prompt") or "", PROMPT, ("negative_prompt",)),
         seed=seed,
         variants=wish.get("variants", 1),
-        library_path=library_path(path, prompt),
+        library_path=library_path(path, prompt, project.constraints.library_folder),
         skip=tuple(wish.get("skip", ())),
         reference_uploads=_known_uploads(wish.get("reference_uploads", ()), uploads),
         params=wish.get("params") or {},
@@ -76,7 +82,9 @@ def admit(
         from_asset=provided.from_asset,
     )
     skipped |= provided.idle
-    gates = gates_at(pipeline, project.gates, skipped | provided.positions)
+    check_path(project.constraints, brief.library_path)
+    policies = project.gates.policies
+    gates = gates_at(pipeline, project.gates.names, skipped | provided.positions)
     # A gate that is named twice, as its step and as before_export, follows what is said of the step.
     named = sorted(gates, key=lambda gate: gate != "before_export")
     return Admitted(
@@ -84,22 +92,27 @@ def admit(
         skipped,
         provided,
         frozenset(gates.values()),
-        {gates[gate]: project.gate_policies[gate] for gate in named if gate in project.gate_policies},
-        compose(brief, project.style),
-        project.style.version,
+        {gates[gate]: policies[gate] for gate in named if gate in policies},
+        brief.reference_uploads or _style_references(project, provided, uploads),
+        compose(brief, project.style, project.constraints),
+        routing.pinned(project.routes, pipeline),
+        Pins(
+            project.style.version,
+            project.constraints.version,
+            project.gates.version,
+            project.routes.version,
+        ),
     )
 
 
-def judge(brief: Brief, style: Style) -> None:
-    """Raise ``UnsafeContent`` when the floor finds something in what the worker would be told."""
-    findings = safety.judge(brief.prompt, brief.negative_prompt, *style.keywords)
-    if findings:
-        categories = sorted({item.category for item in findings})
-        raise UnsafeContent(
-            f"The prompt is refused by the content policy ({', '.join(categories)}).",
-            details=[Detail(("prompt",), f"refused: {name}", "content_policy") for name in categories],
-            extra={"stage": "input", "categories": categories, "policy_version": safety.POLICY_VERSION},
-        )
+def _style_references(
+    project: Project, provided: Provided, uploads: Mapping[UUID, Upload]
+) -> tuple[UUID, ...]:
+    """Return the style's reference images, where a picture is to be painted at all."""
+    if REFERENCE_POSITION + 1 in provided.positions | provided.idle:
+        return ()
+    ids = (typeid.decode("upl", item) for item in project.style.references)
+    return tuple(item for item in ids if item in uploads)
 
 
 def _known_uploads(wanted: Collection[str], uploads: Mapping[UUID, Upload]) -> tuple[UUID, ...]:

@@ -18,22 +18,31 @@ async def list_assets(
     asset_type: str | None = None,
     path: str | None = None,
     text: str | None = None,
+    style_version: int | None = None,
     limit: int = 50,
 ) -> list[Asset]:
     """Return up to ``limit`` assets at their latest version, newest first, older than ``before``.
 
-    ``path`` is a library path or a folder of it; ``text`` are words of path or prompt, all of which must occur.
+    ``path`` is a library path or a folder of it; ``text`` are words of path or prompt, all of which must occur;
+    ``style_version`` is what the latest version was made with.
     """
     principal.require_project(project)
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         return await assets.page(
-            connection, project, before=before, asset_type=asset_type, path=path, text=text, limit=limit
+            connection,
+            project,
+            before=before,
+            asset_type=asset_type,
+            path=path,
+            text=text,
+            style_version=style_version,
+            limit=limit,
         )
 
 
 async def get(deps: Deps, principal: Principal, asset_id: UUID, version: int | None = None) -> Asset:
     """Return one version of an asset; None means the latest."""
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.projects) as connection:
         found = await assets.version(connection, asset_id, principal.projects, version)
     if found is None:
         raise NotFound("There is no such asset version.")

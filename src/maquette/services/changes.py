@@ -5,18 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from maquette.domain.brief import SEED_MAX, Brief, changed, compose
+from maquette.domain import style as styles
+from maquette.domain.brief import SEED_MAX, Brief
+from maquette.domain.composition import COMPOSED, UNBOUND, changed, compose, still_adjusted
+from maquette.domain.constraints import Constraints, parse
 from maquette.domain.errors import Detail, Invalid
 from maquette.domain.idempotency import canonical
 from maquette.domain.moderation import words
-from maquette.domain.parameters import complete_params
 from maquette.domain.principal import Principal
 from maquette.domain.ruling import Ruling, Stage
-from maquette.domain.style import Style
 from maquette.domain.text import PROMPT, clean
 from maquette.services.deps import Deps
 from maquette.services.jobs import JobView
 from maquette.services.moderation import refuse
+from maquette.store import context
 from maquette.store.database import decode
 
 _CHANGEABLE = ("prompt", "negative_prompt", "seed", "variants", "params")
@@ -40,7 +42,23 @@ async def judged(
     return ruling, ""
 
 
-def effective(view: JobView, changes: Mapping[str, Any], begin: int, reseeded: Sequence[int] = ()) -> bytes:
+async def constraints_of(deps: Deps, view: JobView) -> Constraints:
+    """Return the constraints that the job pinned."""
+    number = view.row.pins.constraints
+    if number == 0:
+        return UNBOUND
+    async with deps.database.connection() as connection:
+        found = await context.version(connection, view.job.project_id, "constraints", number)
+    return UNBOUND if found is None else parse(found.body, number)
+
+
+def effective(
+    view: JobView,
+    changes: Mapping[str, Any],
+    begin: int,
+    constraints: Constraints,
+    reseeded: Sequence[int] = (),
+) -> bytes:
     """Return the effective inputs with changes to the steps from position ``begin`` on; ``Invalid`` names each wrong one.
 
     The steps at the positions in ``reseeded`` get a new seed unless the changes name one. Judging is the caller's.
@@ -52,15 +70,8 @@ def effective(view: JobView, changes: Mapping[str, Any], begin: int, reseeded: S
     ]
     changes = _checked(changes, redone)
     brief = changed(_brief_in_force(view), changes)
-    complete_params(pipeline, brief.params, ("changes", "params"))
-    pinned = before["params"]["text_to_image"]["style"]
-    style = Style(
-        view.row.style_version,
-        tuple(pinned["keywords"]),
-        tuple(pinned["negative_keywords"]),
-        tuple(pinned["palette"]),
-    )
-    after = compose(brief, style)
+    style = styles.parse(before["params"]["text_to_image"]["style"], view.row.pins.style)
+    after = compose(brief, style, constraints, ("changes", "params"))
     params = {name: (after if name in redone else before)["params"][name] for name in before["params"]}
     seeds = dict(before["seeds"])
     if "seed" in changes:
@@ -68,7 +79,7 @@ def effective(view: JobView, changes: Mapping[str, Any], begin: int, reseeded: S
     elif reseeded:
         again = {pipeline.steps[place].name for place in reseeded}
         seeds |= dict.fromkeys(sorted(again), secrets.randbelow(SEED_MAX))
-    return canonical({"params": params, "seeds": seeds})
+    return canonical({"params": params, "seeds": seeds} | still_adjusted(before, params))
 
 
 def _checked(changes: Mapping[str, Any], redone: list[str]) -> dict[str, Any]:
@@ -100,7 +111,6 @@ def _brief_in_force(view: JobView) -> Brief:
     """Return the brief with what earlier decisions made of it: read back from the effective inputs."""
     params, seeds = view.row.effective["params"], view.row.effective["seeds"]
     concept = params["text_to_image"]
-    composed = {"prompt", "negative_prompt", "variants", "style", "name"}
     return Brief(
         project_id=view.job.project_id,
         asset_type=view.job.asset_type,
@@ -110,7 +120,7 @@ def _brief_in_force(view: JobView) -> Brief:
         seed=seeds["text_to_image"],
         library_path=view.row.library_path,
         params={
-            step: {name: value for name, value in values.items() if name not in composed}
+            step: {name: value for name, value in values.items() if name not in COMPOSED}
             for step, values in params.items()
         },
     )

@@ -43,7 +43,7 @@ async def list_letters(
 ) -> list[Letter]:
     """Return up to ``limit`` letters, newest first, older than ``before``."""
     scope = principal.projects if project is None else [principal.require_project(project)]
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(scope) as connection:
         return await dead_letters.page(
             connection, scope, before=before, status=status, step=step, job=job, limit=limit
         )
@@ -51,7 +51,7 @@ async def list_letters(
 
 async def show(deps: Deps, principal: Principal, letter_id: UUID) -> LetterView:
     """Return a letter and its history; ``NotFound`` when it is missing or another project's."""
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         letter = await dead_letters.one(connection, letter_id, principal.memberships)
         if letter is None:
             raise NotFound("There is no such dead letter.")
@@ -69,7 +69,10 @@ async def redrive(
     letter = (await show(deps, principal, letter_id)).letter
     view = await get(deps, principal, letter.job_id)
     given = {name: value for name, value in (wanted or {}).items() if value is not None}
-    effective = changing.effective(view, given, view.job.position) if given else None
+    effective = None
+    if given:
+        constraints = await changing.constraints_of(deps, view)
+        effective = changing.effective(view, given, view.job.position, constraints)
     ruling, safety = await changing.judged(deps, principal, view, effective)
     command = Redrive(letter.id, principal.subject, given, effective, safety, ruling)
     await deps.transactor.apply(letter.job_id, command)
@@ -89,7 +92,7 @@ async def matching(
 ) -> list[Letter]:
     """Return up to ``limit`` letters that an order to redrive many would come to, the oldest first."""
     principal.require_project(project)
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         return await dead_letters.open_letters(
             connection, project, wanted, until=datetime.now(UTC), after=None, limit=limit
         )
@@ -108,7 +111,7 @@ async def redrive_many(
 
 async def order(deps: Deps, principal: Principal, key: UUID) -> Order:
     """Return an order to redrive many and how far it has come."""
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         found = await dead_letters.redrive(connection, key, principal.memberships)
     if found is None:
         raise NotFound("There is no such redrive.")

@@ -1,14 +1,10 @@
 """Projects: making them, their context."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from uuid import UUID
 
-from maquette.domain import style as styles
 from maquette.domain.errors import Invalid, NotFound
-from maquette.domain.pipeline import GATE_NAMES
 from maquette.domain.principal import Principal
-from maquette.domain.review import GatePolicy
-from maquette.domain.style import Style
 from maquette.domain.text import NAME, clean
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
@@ -38,7 +34,7 @@ async def _context(connection: Connection, project: UUID) -> Project:
 async def get(deps: Deps, principal: Principal, project: UUID) -> Project:
     """Return a project with the newest version of its context."""
     principal.require_project(project)
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         return await _context(connection, project)
 
 
@@ -62,7 +58,7 @@ async def list_projects(
     deps: Deps, principal: Principal, *, before: UUID | None, limit: int
 ) -> list[Project]:
     """Return the caller's projects, newest first."""
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.projects) as connection:
         return await projects.page(connection, principal.projects, before, limit)
 
 
@@ -77,37 +73,4 @@ async def change(
         name = clean(name, NAME, ("name",), required=True)
     async with deps.database.transaction() as connection:
         await projects.rename(connection, project, name, open_jobs_max)
-        return await _context(connection, project)
-
-
-async def put_style(deps: Deps, principal: Principal, project: UUID, style: Style) -> Project:
-    """Make a new version of the style DNA; jobs keep the version they began with."""
-    principal.require_project(project)
-    checked = styles.check(style)
-    async with deps.database.transaction() as connection:
-        await _context(connection, project)
-        await projects.insert_style(connection, project, checked, principal.subject)
-        return await _context(connection, project)
-
-
-async def put_gates(
-    deps: Deps,
-    principal: Principal,
-    project: UUID,
-    gates: Sequence[str],
-    policies: Mapping[str, GatePolicy],
-) -> Project:
-    """Make a new version of the gates: steps after which a person decides, or ``before_export``.
-
-    ``policies`` say what follows when nobody decides, by gate; jobs keep what held when they were created.
-    """
-    principal.require_project(project)
-    unknown = [gate for gate in gates if gate not in GATE_NAMES]
-    if unknown:
-        raise Invalid.field(("gates",), f"{unknown[0]!r} is not one of {', '.join(GATE_NAMES)}")
-    if len(set(gates)) != len(gates):
-        raise Invalid.field(("gates",), "must not repeat an entry")
-    async with deps.database.transaction() as connection:
-        await _context(connection, project)
-        await projects.insert_gates(connection, project, gates, principal.subject, policies)
         return await _context(connection, project)

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from maquette.domain import commands, typeid
+from maquette.domain.constraints import Constraints
 from maquette.domain.errors import IllegalTransition, Invalid, StaleReview
 from maquette.domain.events import timestamp
 from maquette.domain.principal import Principal
@@ -30,7 +31,7 @@ async def decide(deps: Deps, principal: Principal, job_id: UUID, answer: Mapping
     rewind_to = answer.get("rewind_to")
     first = decided if rewind_to is None else pipeline.position(rewind_to, ("rewind_to",))
     changes = {name: value for name, value in (answer.get("changes") or {}).items() if value is not None}
-    effective = _effective(view, verdict, changes, first, decided)
+    effective = _effective(view, verdict, changes, first, decided, await changing.constraints_of(deps, view))
     ruling, safety = await changing.judged(deps, principal, view, effective)
     command = commands.Review(
         step=answer["step"],
@@ -138,7 +139,12 @@ async def _replacements(
 
 
 def _effective(
-    view: JobView, verdict: Verdict, changes: Mapping[str, Any], first: int, decided: int
+    view: JobView,
+    verdict: Verdict,
+    changes: Mapping[str, Any],
+    first: int,
+    decided: int,
+    constraints: Constraints,
 ) -> bytes | None:
     """Return the effective inputs after the decision, or None when they stay as they are.
 
@@ -152,4 +158,4 @@ def _effective(
         return None
     rejected = verdict is Verdict.REJECTED
     reseeded = (first, decided) if rejected else ()
-    return changing.effective(view, changes, first if rejected else first + 1, reseeded)
+    return changing.effective(view, changes, first if rejected else first + 1, constraints, reseeded)

@@ -71,6 +71,8 @@ async def record(
         places += [
             (("provide", step), item) for step, items in (wish.get("provide") or {}).items() for item in items
         ]
+        if project is not None and not wish.get("reference_uploads"):
+            places += [(("style", "references"), item) for item in project.style.references]
         ids = [typeid.decode_field("upl", item, loc) for loc, item in places]
         found = await projects.uploads(connection, ids, [project_id]) if ids else []
         source = await _source(connection, project_id, wish.get("from_asset"))
@@ -81,7 +83,7 @@ async def record(
     admitted = admit(
         wish, project, uploads, source, seed=secrets.randbelow(SEED_MAX) if seed is None else seed
     )
-    brought = [(loc, uploads[key]) for (loc, _), key in zip(places, ids, strict=True)]
+    brought = [(loc, uploads[key]) for (loc, _), key in zip(places, ids, strict=True) if key in uploads]
     for loc, item in brought:
         await require_usable(deps, item, loc)
     job = _new_job(admitted, correlation_id)
@@ -90,7 +92,7 @@ async def record(
     held = judged.verdict == "hold"
     ruling = judged.ruling(project_id, principal.subject, correlation_id=job.correlation_id) if held else None
     records, files = rows(job, admitted.provided, principal.subject)
-    references = [uploads[key] for key in admitted.brief.reference_uploads]
+    references = [uploads[key] for key in admitted.references]
     create = Create(job, records, (*_references(job, references), *files), ruling)
     brief = _brief_row(admitted, principal, batch, "" if held else judged.policy.name)
     new = NewJob(brief, request, webhook_url=webhook_url)
@@ -144,6 +146,7 @@ def _new_job(admitted: Admitted, correlation_id: str | None) -> Job:
         priority=PRIORITIES[brief.priority],
         provided=admitted.provided.positions,
         gate_policies=admitted.gate_policies,
+        routes=admitted.routes,
     )
 
 
@@ -155,7 +158,7 @@ def _brief_row(
         created_by=principal.subject,
         library_path=brief.library_path,
         prompt=brief.prompt,
-        style_version=admitted.style_version,
+        pins=admitted.pins,
         inputs=canonical(brief_fields(brief)),
         effective=canonical(admitted.effective),
         batch=batch,

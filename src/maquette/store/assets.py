@@ -43,6 +43,7 @@ async def _reserve(
         [item.job.asset_type for item in items],
         [item.name for item in items],
         [item.job.finished_at for item in items],
+        [item.lineage["style_version"] for item in items],
         [f"{item.library_path.replace('/', ' ').replace('-', ' ')} {item.prompt}" for item in items],
     )
     return {drafts[row["project_id"], row["library_path"]].job.id: (row["id"], row["latest"]) for row in rows}
@@ -88,10 +89,11 @@ async def page(
     asset_type: str | None,
     path: str | None,
     text: str | None,
+    style_version: int | None,
     limit: int,
 ) -> list[Asset]:
     """Return up to ``limit`` assets at their latest version, newest first, older than ``before``."""
-    rows = await connection.fetch(_SQL["page"], project, before, asset_type, path, text, limit)
+    rows = await connection.fetch(_SQL["page"], project, before, asset_type, path, text, limit, style_version)
     return await _with_files(connection, rows)
 
 

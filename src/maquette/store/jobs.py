@@ -7,10 +7,11 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from maquette.domain.context import Pins
 from maquette.domain.fair import Share
 from maquette.domain.holds import NONE
 from maquette.domain.job import Hold, Job, JobStatus, Lease, StepStatus
-from maquette.domain.review import GatePolicy, Then
+from maquette.domain.review import GatePolicy, policy_fields, policy_from
 from maquette.store.database import Connection, decode, encode, statements
 
 _SQL = statements("jobs")
@@ -40,7 +41,7 @@ class BriefRow:
     created_by: str
     library_path: str
     prompt: str
-    style_version: int
+    pins: Pins
     inputs: bytes
     effective: bytes
     batch: BatchLine | None = None
@@ -70,7 +71,8 @@ def job_from(row: Mapping[str, Any], lease: Lease | None = None) -> Job:
         skipped=positions(row["skipped"]),
         gates=positions(row["gates"]),
         priority=row["priority"],
-        service=row["service"],
+        default_service=row["service"],
+        routes=NO_ROUTES if row["routes"] is None else _routes(row["routes"]),
         status=JobStatus(row["status"]),
         position=row["position"],
         step_status=StepStatus(row["step_status"]),
@@ -108,25 +110,17 @@ def _holds(status: str, bits: int) -> frozenset[Hold]:
 
 _PAUSED = frozenset({Hold.DECISION})
 NO_POLICIES: Mapping[int, GatePolicy] = {}
+NO_ROUTES: Mapping[int, tuple[str, ...]] = {}
+
+
+@lru_cache(maxsize=256)
+def _routes(data: bytes) -> Mapping[int, tuple[str, ...]]:
+    return {position: tuple(services) for position, services in decode(data)}
 
 
 @lru_cache(maxsize=256)
 def _policies(data: bytes) -> Mapping[int, GatePolicy]:
     return {position: policy_from(fields) for position, fields in decode(data)}
-
-
-def policy_from(fields: Mapping[str, Any]) -> GatePolicy:
-    """Return the policy that was kept as ``policy_fields``."""
-    return GatePolicy(fields["after_seconds"], Then(fields["then"]), fields["remind_every_seconds"])
-
-
-def policy_fields(policy: GatePolicy) -> dict[str, Any]:
-    """Return a gate's policy as it is kept and shown."""
-    return {
-        "after_seconds": policy.after_seconds,
-        "then": policy.then,
-        "remind_every_seconds": policy.remind_every_seconds,
-    }
 
 
 def lease_from(row: Mapping[str, Any]) -> Lease:
@@ -167,7 +161,7 @@ async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) ->
         [mask(job.skipped) for job in jobs],
         [mask(job.gates) for job in jobs],
         [job.priority for job in jobs],
-        [job.service for job in jobs],
+        [job.default_service for job in jobs],
         [job.status for job in jobs],
         [job.position for job in jobs],
         [job.step_status for job in jobs],
@@ -178,6 +172,7 @@ async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) ->
         [job.created_at for job in jobs],
         [mask(job.provided) for job in jobs],
         [_policies_kept(job) for job in jobs],
+        [encode(sorted(job.routes.items())) if job.routes else None for job in jobs],
     )
     briefs = [brief for _, brief in new]
     await connection.execute(
@@ -187,12 +182,15 @@ async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) ->
         [brief.created_by for brief in briefs],
         [brief.library_path for brief in briefs],
         [brief.prompt for brief in briefs],
-        [brief.style_version for brief in briefs],
+        [brief.pins.style for brief in briefs],
         [brief.inputs for brief in briefs],
         [brief.effective for brief in briefs],
         [brief.batch.batch_id if brief.batch else None for brief in briefs],
         [brief.batch.line if brief.batch else None for brief in briefs],
         [brief.safety for brief in briefs],
+        [brief.pins.constraints for brief in briefs],
+        [brief.pins.gates for brief in briefs],
+        [brief.pins.routes for brief in briefs],
     )
 
 

@@ -1,16 +1,19 @@
-"""Projects and what belongs to them: style, gates, uploads."""
+"""Projects with the newest version of their context, and uploads."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 from uuid import UUID
 
+from maquette.domain.constraints import Constraints
+from maquette.domain.context import KINDS
 from maquette.domain.pipeline import DEFAULT_GATES
-from maquette.domain.review import GatePolicy
+from maquette.domain.review import Gates
+from maquette.domain.routing import Routes
 from maquette.domain.style import Style
 from maquette.store.database import Connection, decode, encode, statements
-from maquette.store.jobs import policy_fields, policy_from
 
 _SQL = statements("projects")
 
@@ -25,10 +28,9 @@ class Project:
     created_by: str
     open_jobs_max: int
     style: Style
-    gates: tuple[str, ...]
-    gates_version: int
-    gate_policies: Mapping[str, GatePolicy]
-    """What follows when nobody decides, by gate."""
+    constraints: Constraints
+    gates: Gates
+    routes: Routes
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +79,35 @@ async def context(connection: Connection, project: UUID) -> Project | None:
     row = await connection.fetchrow(_SQL["context"], project)
     if row is None:
         return None
-    body: dict[str, Any] = decode(row["style"]) if row["style"] else {}
-    style = Style(row["style_version"], **{name: tuple(words) for name, words in body.items()})
-    gates = tuple(row["gates"]) if row["gates"] is not None else DEFAULT_GATES
     return Project(
         row["id"],
         row["name"],
         row["created_at"],
         row["created_by"],
         row["open_jobs_max"],
-        style,
-        gates,
-        row["gates_version"],
-        {} if row["gate_policies"] is None else _policies(row["gate_policies"]),
+        _document("style", row["style_version"], row["style"]),
+        _document("constraints", row["constraints_version"], row["constraints"]),
+        _gates(row["gates_version"], None if row["gates"] is None else tuple(row["gates"]), row["policies"]),
+        _document("routes", row["routes_version"], row["routes"]),
     )
 
 
-def _policies(data: bytes) -> dict[str, GatePolicy]:
-    return {gate: policy_from(fields) for gate, fields in decode(data).items()}
+@lru_cache(maxsize=256)
+def _document(kind: str, version: int, body: bytes | None) -> Any:
+    """Return a document as the domain knows it; read once, for it never changes."""
+    return KINDS[kind].parse({} if body is None else decode(body), version)
+
+
+@lru_cache(maxsize=256)
+def _gates(version: int, gates: tuple[str, ...] | None, policies: bytes | None) -> Any:
+    return KINDS["gates"].parse(gates_body(gates, policies), version)
+
+
+def gates_body(gates: Sequence[str] | None, policies: bytes | None) -> dict[str, Any]:
+    """Return the document of gates, which is kept in columns of its own."""
+    known: Mapping[str, Any] = decode(policies) if policies is not None else {}
+    names = DEFAULT_GATES if gates is None else gates
+    return {"gates": [{"step": name, **known[name]} if name in known else name for name in names]}
 
 
 async def page(
@@ -109,30 +122,6 @@ async def page(
 async def lock(connection: Connection, project: UUID) -> None:
     """Let others who change the project wait until this transaction ends."""
     await connection.execute(_SQL["lock"], project)
-
-
-async def insert_style(connection: Connection, project: UUID, style: Style, by: str) -> None:
-    """Add a version; the project's lock orders two at once. Run it in a transaction."""
-    await lock(connection, project)
-    body = {
-        "keywords": style.keywords,
-        "negative_keywords": style.negative_keywords,
-        "palette": style.palette,
-    }
-    await connection.execute(_SQL["insert_style"], project, encode(body), by)
-
-
-async def insert_gates(
-    connection: Connection,
-    project: UUID,
-    gates: Sequence[str],
-    by: str,
-    policies: Mapping[str, GatePolicy] | None = None,
-) -> None:
-    """Add a version; the project's lock orders two at once. Run it in a transaction."""
-    await lock(connection, project)
-    kept = encode({gate: policy_fields(policy) for gate, policy in policies.items()}) if policies else None
-    await connection.execute(_SQL["insert_gates"], project, list(gates), kept, by)
 
 
 async def insert_upload(connection: Connection, upload: Upload, by: str) -> datetime:
@@ -151,7 +140,9 @@ async def insert_upload(connection: Connection, upload: Upload, by: str) -> date
     return at
 
 
-async def uploads(connection: Connection, ids: Sequence[UUID], projects: Sequence[UUID] | None) -> list[Upload]:
+async def uploads(
+    connection: Connection, ids: Sequence[UUID], projects: Sequence[UUID] | None
+) -> list[Upload]:
     """Return the uploads that exist in the projects; None: in any."""
     rows = await connection.fetch(_SQL["uploads"], ids, projects)
     return [

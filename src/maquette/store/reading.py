@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from maquette.domain.context import Pins
 from maquette.domain.job import Artifact, Job, Lease, StepRecord
 from maquette.domain.review import UserDecision, Verdict
 from maquette.store.database import Connection, decode, statements
@@ -29,7 +30,7 @@ class JobRow:
     job: Job
     created_by: str
     library_path: str
-    style_version: int
+    pins: Pins
     inputs: Mapping[str, Any]
     effective: Mapping[str, Any]
     batch: BatchLine | None
@@ -52,7 +53,7 @@ def _job_row(row: Mapping[str, Any]) -> JobRow:
         job_from(row),
         row["created_by"],
         row["library_path"],
-        row["style_version"],
+        Pins(row["style_version"], row["constraints_version"], row["gates_version"], row["routes_version"]),
         decode(row["inputs"]),
         decode(row["effective"]),
         None if row["batch_id"] is None else BatchLine(row["batch_id"], row["batch_line"]),

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from maquette.api.shapes import examples_dead_letters, examples_identity, examples_retention, examples_safety
+from maquette.api.shapes import (
+    examples_context,
+    examples_dead_letters,
+    examples_identity,
+    examples_retention,
+    examples_safety,
+)
 
 Example = dict[str, Any]
 
@@ -86,6 +92,7 @@ JOB: Example = {
     "inputs": SUBMISSION,
     "effective_inputs": {"params": {}, "seeds": {}},
     "safety": POLICIES,
+    "context": {"style_version": 3, "constraints_version": 2, "gates_version": 1, "routes_version": 0},
     "pipeline": {"name": "3D", "version": 2},
     "progress": {"value": 0.14, "steps_done": 1, "steps_total": 7, "message": ""},
     "queue_position": None,
@@ -147,13 +154,10 @@ PROJECT: Example = {
     "created_at": TIME,
     "created_by": IDS["usr"],
     "open_jobs_max": 1000,
-    "style": {
-        "version": 3,
-        "keywords": ["hand-painted"],
-        "negative_keywords": ["photo"],
-        "palette": ["#c83a34"],
-    },
-    "gates": {"version": 1, "gates": ["text_to_image", "before_export"]},
+    "style": {"version": 3, **examples_context.STYLE},
+    "constraints": {"version": 2, **examples_context.CONSTRAINTS},
+    "gates": {"version": 1, **examples_context.GATES},
+    "routes": {"version": 1, **examples_context.ROUTES},
 }
 UPLOAD_REQUEST: Example = {
     "project_id": IDS["prj"],
@@ -349,6 +353,7 @@ EXAMPLES: Example = {
     "Delivery": DELIVERY,
     "DeliveryPage": {"items": [DELIVERY], "next_cursor": None},
     **examples_dead_letters.EXAMPLES,
+    **examples_context.EXAMPLES,
     **examples_identity.EXAMPLES,
     **examples_retention.EXAMPLES,
     **examples_safety.EXAMPLES,

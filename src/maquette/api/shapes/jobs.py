@@ -201,6 +201,15 @@ class JobUrls(Shape):
     resume: str
 
 
+class Context(Shape):
+    """Versions of the project's context; 0 where nobody had said anything."""
+
+    style_version: int
+    constraints_version: int
+    gates_version: int
+    routes_version: int
+
+
 class Job(Shape):
     """One run of a pipeline for one brief. ``steps`` are the current revisions in order."""
 
@@ -218,6 +227,7 @@ class Job(Shape):
     inputs: dict[str, Any]
     effective_inputs: dict[str, Any]
     safety: PolicyVersions | None = Field(description="The policies that allowed what workers are told.")
+    context: Context = Field(description="Versions of the project's context that the job holds on to.")
     pipeline: PipelineRef
     progress: Progress
     queue_position: int | None = Field(description="From 1, while the current step waits for a worker.")

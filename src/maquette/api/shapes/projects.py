@@ -1,16 +1,13 @@
-"""Projects, their context, their keys, and uploads."""
+"""Projects and uploads."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import ConfigDict, Field
 
 from maquette.api.shapes.base import Shape, Timestamp
-from maquette.api.shapes.examples import PROJECT, UPLOAD, UPLOAD_REQUEST, UPLOAD_STATE
-from maquette.domain.review import GatePolicy, Then
-from maquette.domain.style import KEYWORDS_MAX, PALETTE_MAX
-from maquette.domain.text import KEYWORD, NAME
-
-Words = Annotated[list[Annotated[str, Field(max_length=KEYWORD.points_max)]], Field(max_length=KEYWORDS_MAX)]
+from maquette.api.shapes.context import Constraints, Gates, Routes, Style
+from maquette.api.shapes.examples import UPLOAD, UPLOAD_REQUEST, UPLOAD_STATE
+from maquette.domain.text import NAME
 
 
 class ProjectCreation(Shape):
@@ -30,73 +27,6 @@ class ProjectChange(Shape):
     open_jobs_max: int | None = Field(default=None, ge=1, le=10_000_000, description="For operators.")
 
 
-class StyleBody(Shape):
-    """Style DNA: words added to every prompt, and colours."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"keywords": ["hand-painted"], "negative_keywords": [], "palette": ["#c83a34"]}]
-        }
-    )
-
-    keywords: Words = Field(default=[])
-    negative_keywords: Words = Field(default=[])
-    palette: list[Annotated[str, Field(max_length=7)]] = Field(
-        default=[], max_length=PALETTE_MAX, description="`#rrggbb`, the most important first."
-    )
-
-
-class Style(StyleBody):
-    """A version of the style DNA."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [PROJECT["style"]]})
-
-    version: int
-
-
-class TimedGate(Shape):
-    """A gate that does not wait for ever."""
-
-    step: str = Field(max_length=40)
-    after_seconds: int = Field(ge=1, le=31_536_000, description="How long it waits, from when it opens.")
-    then: Literal["remind", "approve", "reject"] = Field(
-        default="remind", description="`reject` gives the job up: redoing a step for nobody would only spend."
-    )
-    remind_every_seconds: int | None = Field(
-        default=None,
-        ge=60,
-        le=31_536_000,
-        description="Remind this often: until the decision, or with `remind` from the end of the wait on.",
-    )
-
-    def policy(self) -> GatePolicy:
-        """Return what the domain knows of it."""
-        return GatePolicy(self.after_seconds, Then(self.then), self.remind_every_seconds)
-
-
-class GatesBody(Shape):
-    """Steps after which a person decides; `before_export` is the last step before export."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"gates": ["text_to_image", "before_export"]},
-                {"gates": [{"step": "before_export", "after_seconds": 86400, "then": "approve"}]},
-            ]
-        }
-    )
-
-    gates: list[Annotated[str, Field(max_length=40)] | TimedGate] = Field(max_length=20)
-
-
-class Gates(GatesBody):
-    """A version of the gates."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [PROJECT["gates"]]})
-
-    version: int
-
-
 class Project(Shape):
     """A tenant with the newest version of its context."""
 
@@ -106,7 +36,9 @@ class Project(Shape):
     created_by: str
     open_jobs_max: int
     style: Style
+    constraints: Constraints
     gates: Gates
+    routes: Routes
 
 
 class ProjectPage(Shape):

@@ -1,12 +1,14 @@
 -- name: reserve
 -- Assets are locked by (project, path), after jobs and tasks; the row lock makes version numbers gap-free.
-insert into assets (id, project_id, library_path, type, name, latest, created_at, search)
-select x.id, x.project_id, x.library_path, x.type, x.name, 1, x.created_at, to_tsvector('simple', x.words)
-from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[])
-     as x(id, project_id, library_path, type, name, created_at, words)
+insert into assets (id, project_id, library_path, type, name, latest, created_at, style_version, search)
+select x.id, x.project_id, x.library_path, x.type, x.name, 1, x.created_at, x.style_version,
+       to_tsvector('simple', x.words)
+from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::integer[], $8::text[])
+     as x(id, project_id, library_path, type, name, created_at, style_version, words)
 order by x.project_id, x.library_path
 on conflict (project_id, library_path) do update
-set latest = assets.latest + 1, type = excluded.type, search = excluded.search
+set latest = assets.latest + 1, type = excluded.type, style_version = excluded.style_version,
+    search = excluded.search
 returning id, project_id, library_path, latest
 
 -- name: insert_versions
@@ -31,6 +33,7 @@ with page as materialized (
       and ($3::text is null or a.type = $3)
       and ($4::text is null or a.library_path = $4 or starts_with(a.library_path, $4 || '/'))
       and ($5::text is null or a.search @@ plainto_tsquery('simple', $5))
+      and ($7::integer is null or a.style_version = $7)
     order by a.id desc
     limit $6
 )

@@ -13,10 +13,16 @@ where id = $1 and archived_at is null
 -- The project with the newest version of everything a job pins.
 select p.id, p.name, p.created_at, p.created_by, p.open_jobs_max,
        coalesce(s.version, 0) as style_version, s.body as style,
-       coalesce(g.version, 0) as gates_version, g.gates, g.policies as gate_policies
+       coalesce(c.version, 0) as constraints_version, c.body as constraints,
+       coalesce(g.version, 0) as gates_version, g.gates, g.policies,
+       coalesce(r.version, 0) as routes_version, r.body as routes
 from projects p
 left join lateral (select * from project_styles s where s.project_id = p.id order by version desc limit 1) s on true
 left join lateral (select * from project_gates g where g.project_id = p.id order by version desc limit 1) g on true
+left join lateral (select * from project_documents d where d.project_id = p.id and d.kind = 'constraints'
+                   order by version desc limit 1) c on true
+left join lateral (select * from project_documents d where d.project_id = p.id and d.kind = 'routes'
+                   order by version desc limit 1) r on true
 where p.id = $1 and p.archived_at is null
 
 -- name: page
@@ -27,14 +33,6 @@ limit $3
 
 -- name: lock
 select id from projects where id = $1 and archived_at is null for update
-
--- name: insert_style
-insert into project_styles (project_id, version, body, created_at, created_by)
-select $1, coalesce(max(version), 0) + 1, $2, clock_timestamp(), $3 from project_styles where project_id = $1
-
--- name: insert_gates
-insert into project_gates (project_id, version, gates, policies, created_at, created_by)
-select $1, coalesce(max(version), 0) + 1, $2, $3, clock_timestamp(), $4 from project_gates where project_id = $1
 
 -- name: insert_upload
 insert into uploads (id, project_id, name, media_type, bytes, sha256, key, created_at, created_by)

@@ -1,6 +1,7 @@
 -- name: job
 -- $2 null: any project (operators).
-select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety
+select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety,
+       b.constraints_version, b.gates_version, b.routes_version
 from jobs j
 join briefs b on b.job_id = j.id
 where j.id = $1 and ($2::uuid[] is null or j.project_id = any($2))
@@ -21,7 +22,8 @@ with page as materialized (
     order by j.id desc
     limit $5
 )
-select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety
+select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety,
+       b.constraints_version, b.gates_version, b.routes_version
 from page j
 join briefs b on b.job_id = j.id
 order by j.id desc
@@ -36,14 +38,16 @@ with page as materialized (
     order by j.id desc
     limit $4
 )
-select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety
+select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety,
+       b.constraints_version, b.gates_version, b.routes_version
 from page j
 join briefs b on b.job_id = j.id
 order by j.id desc
 
 -- name: batch_jobs
 -- The same over one batch: at most a thousand jobs.
-select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety
+select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety,
+       b.constraints_version, b.gates_version, b.routes_version
 from briefs b
 join jobs j on j.id = b.job_id
 where b.batch_id = $2 and ($1::uuid[] is null or j.project_id = any($1))

@@ -150,6 +150,7 @@ from uploads u
 where u.project_id = $1 and u.id < $2 and u.id > $3
   and not exists (select from artifacts a
                   where a.key = u.key and strpos(a.key, a.job_id::text) = 0 and a.expired_at is null)
+  and not exists (select from project_styles s where s.project_id = u.project_id and u.id = any(s.reference_ids))
 order by u.id
 limit $4
 
