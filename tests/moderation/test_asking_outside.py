@@ -69,7 +69,7 @@ async def test_pictures_wait_until_the_moderator_has_seen_them(house: House, out
     assert await loop(house).run_once() == 1
     view = await house.view(view.job.id)
     assert (view.job.status, view.artifacts[0].withheld) == (JobStatus.AWAITING_REVIEW, None)
-    assert view.records[0].safety == "1.0.0"
+    assert view.records[0].safety == "2.0.0"
     assert [item.type for item in await told(house, view.job.id)][-1] is EventType.SAFETY_DECIDED
     assert await rulings(house) == []
     assert await loop(house).run_once() == 0

@@ -12,12 +12,15 @@ class RulesModerator:
     name = "rules"
     state = "closed"
 
-    async def judge(self, subjects: Sequence[Subject], policy: InForce) -> Sequence[Sequence[Objection]]:  # noqa: ARG002
-        """Return what the rules object to in each subject."""
-        return [
-            [
-                Objection(item.category, "block", subject.where, item.term, "floor")
-                for item in safety.judge(subject.text)
-            ]
-            for subject in subjects
-        ]
+    async def judge(self, subjects: Sequence[Subject], policy: InForce) -> Sequence[Sequence[Objection]]:
+        """Return what the rules object to in each subject; what runs over several stands with the first."""
+        objections: list[list[Objection]] = [[] for _ in subjects]
+        for item in safety.judge(
+            policy.rules, [safety.Text(subject.text, subject.avoided) for subject in subjects]
+        ):
+            if item.answer != "allow":
+                where = subjects[item.text].where
+                objections[item.text].append(
+                    Objection(item.category, item.answer, where, item.rule, item.source, item.span, item.view)
+                )
+        return objections

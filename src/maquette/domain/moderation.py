@@ -9,7 +9,7 @@ from maquette.domain.errors import Detail, Invalid
 from maquette.domain.idempotency import canonical
 from maquette.domain.parameters import PARAMETERS
 from maquette.domain.ruling import Answer, Stage
-from maquette.domain.safety import POLICY_VERSION
+from maquette.domain.safety import ALONE, POLICY_VERSION, Compiled, compiled, parse
 
 EVIDENCE_MAX = 20
 #: A larger picture is shown to no moderator outside: a person has to look at it.
@@ -191,7 +191,7 @@ def parse_outside(body: Mapping[str, Any]) -> Outside:
 class InForce:
     """All policies that hold in a project, as one."""
 
-    rules: Any
+    rules: Compiled
     outside: Outside
     versions: Mapping[str, int]
     """By name: ``floor``, ``platform``, ``project``; 0: there is none."""
@@ -199,7 +199,12 @@ class InForce:
     @property
     def name(self) -> str:
         """Versions as they are kept with what was allowed: ``floor.platform.project``."""
-        return ".".join(str(self.versions[name]) for name in ("floor", "platform", "project"))
+        return policies_name(self.versions["platform"], self.versions["project"])
+
+
+def policies_name(platform: int, project: int) -> str:
+    """Return the versions of the policies in force as one text: ``floor.platform.project``."""
+    return f"{POLICY_VERSION}.{platform}.{project}"
 
 
 Versioned = tuple[int, Mapping[str, Any]]
@@ -215,7 +220,15 @@ def in_force(platform: Versioned | None, project: Versioned | None) -> InForce:
     outside = parse_outside(platform[1].get("moderator", {})) if platform else Outside()
     if project is not None and "moderator" in project[1]:
         outside = outside.stricter(parse_outside(project[1]["moderator"]))
-    return InForce(None, outside, versions)
+    rules = compiled(
+        [
+            parse(given[1], source)
+            for source, given in (("platform", platform), ("project", project))
+            if given is not None
+        ],
+        over=ALONE,
+    )
+    return InForce(rules, outside, versions)
 
 
 def _thresholds(body: Any) -> tuple[dict[str, tuple[float, float]], list[Detail]]:
