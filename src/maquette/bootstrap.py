@@ -32,6 +32,7 @@ from maquette.domain.principal import Principal
 from maquette.domain.retention import Policy
 from maquette.maintenance.gates import GateKeeper
 from maquette.maintenance.partitions import Partitions
+from maquette.maintenance.quotas import QuotaKeeper
 from maquette.maintenance.redrives import RedriveLoop
 from maquette.maintenance.relay import Relay
 from maquette.maintenance.retention import RetentionLoop
@@ -47,6 +48,7 @@ from maquette.services.follow import Hub
 from maquette.services.ids import new_id
 from maquette.services.moderation import Moderation
 from maquette.services.principals import Authenticator, make_key
+from maquette.services.tariff import Tariff
 from maquette.services.transactor import Transactor
 from maquette.settings import Settings
 from maquette.store import identity
@@ -95,6 +97,7 @@ async def open_deps(settings: Settings, objects: ObjectStore | None = None) -> A
         hub=hub,
         identity=Authenticator(database, settings.worker_token, provider),
         moderation=Moderation(database, RulesModerator(), await _moderator_outside(settings, closing)),
+        tariff=Tariff(database),
         outbound=OutboundPolicy.parse(settings.outbound_allow),
         webhook_key=settings.webhook_key.encode(),
         limits=Limits(
@@ -235,6 +238,7 @@ def maintain(settings: Settings) -> None:
             sweepers = [
                 Sweeper(deps.database, deps.transactor, settings.lease_seconds).run(),
                 GateKeeper(deps.database, deps.transactor).run(),
+                QuotaKeeper(deps.database, deps.transactor).run(),
                 RedriveLoop(deps.database, deps.transactor).run(),
                 Relay(deps.database, event_sinks(deps, webhooks.nudge)).run(),
                 webhooks.run(),

@@ -19,10 +19,12 @@ from maquette.api import (
     openapi,
     problems,
     projects,
+    quotas,
     retention,
     safety,
     services,
     uploads,
+    usage,
     webhooks,
 )
 from maquette.api.body import BodyGuard
@@ -65,6 +67,8 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
         assets,
         projects,
         context,
+        quotas,
+        usage,
         retention,
         safety,
         uploads,

@@ -9,11 +9,13 @@ from fastapi import APIRouter, Header, Query, Response
 from maquette.api import present
 from maquette.api.call import Call, Caller, Cursor, Limit, answer, cursor_id, page
 from maquette.api.openapi import problems, success
+from maquette.api.quotas import rehearsed
 from maquette.api.shapes import jobs as shapes
+from maquette.api.shapes.quotas import DryRun
 from maquette.domain import typeid
 from maquette.domain.errors import Invalid
 from maquette.domain.job import JobStatus
-from maquette.services import jobs, reviews
+from maquette.services import jobs, rehearsal, reviews
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -52,7 +54,8 @@ def shown(call: Call, view: jobs.JobView, *, history: bool = False) -> present.F
         status=201,
         headers=("Location", "Idempotency-Replayed"),
     )
-    | problems(401, 403, 404, 413, 415, 422, 429, 503),
+    | success(DryRun, "With `dry_run`: what it would come to; nothing was recorded")
+    | problems(401, 402, 403, 404, 413, 415, 422, 429, 503),
 )
 async def submit_job(
     body: shapes.JobSubmission,
@@ -64,7 +67,12 @@ async def submit_job(
         ),
     ] = None,
 ) -> Response:
-    """Admit a brief and queue its first step. When this answers 201, the job survives any crash."""
+    """Admit a brief and queue its first step. When this answers 201, the job survives any crash.
+
+    With `dry_run` it only tells, with 200, what that would come to and cost, and everything it would be refused for.
+    """
+    if body.dry_run:
+        return answer(rehearsed(await rehearsal.rehearse(call.deps, call.principal, body.wish())))
     made = await jobs.submit(
         call.deps,
         call.principal,
@@ -179,8 +187,14 @@ async def pause_job(job_id: str, call: Caller, body: shapes.Pause | None = None)
     operation_id="resume_job",
     summary="Let a held job go on",
     response_class=Response,
-    responses=success(shapes.Job, "The job, going on") | problems(401, 403, 404, 409, 503),
+    responses=success(shapes.Job, "The job, going on") | problems(401, 403, 404, 409, 413, 415, 422, 503),
 )
-async def resume_job(job_id: str, call: Caller) -> Response:
-    """Go on where the job stood; on a job that runs, take back the hold before a later step."""
-    return answer(shown(call, await jobs.resume(call.deps, call.principal, typeid.decode("job", job_id))))
+async def resume_job(job_id: str, call: Caller, body: shapes.Resume | None = None) -> Response:
+    """Go on where the job stood; on a job that runs, take back the hold before a later step.
+
+    A job that is paused for `quota` because of its `max_cost` goes on with a higher one.
+    """
+    max_cost = None if body is None else body.max_cost
+    return answer(
+        shown(call, await jobs.resume(call.deps, call.principal, typeid.decode("job", job_id), max_cost))
+    )

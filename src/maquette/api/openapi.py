@@ -45,6 +45,7 @@ TAGS = [
         "name": "safety",
         "description": "Content policies, what was decided by them, and what people say of it.",
     },
+    {"name": "quotas", "description": "What projects and their users may have and spend, and what they spent."},
     {"name": "uploads", "description": "Reference images."},
     {"name": "services", "description": "Who does the steps, and what waits for them."},
     {"name": "webhooks", "description": "Addresses that a project's events are sent to."},
@@ -70,10 +71,10 @@ _SAMPLES: tuple[MaquetteError, ...] = (
     documents.UnsupportedMediaType("The body must be JSON."),
     documents.RangeNotSatisfiable("The file has 10 bytes; the range lies outside of it."),
     Invalid("body.prompt: Field required", details=[Detail(("body", "prompt"), "Field required", "missing")]),
+    BudgetExhausted("The project has not enough left of this month's budget."),
     QuotaExceeded("The project has as many open jobs as it may have."),
     documents.InternalError("Something went wrong on our side."),
     Unavailable("The database is away."),
-    BudgetExhausted("The project has not enough left of this month's budget."),
 )
 #: Wire types have names of their own beside the shapes (both know a Progress).
 _WIRE_TEMPLATE = "#/components/schemas/Worker{name}"

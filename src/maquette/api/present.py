@@ -8,9 +8,11 @@ from uuid import UUID
 
 from maquette.domain import typeid
 from maquette.domain.asset import Asset, AssetFile
+from maquette.domain.billing import reserved
 from maquette.domain.context import KINDS
 from maquette.domain.events import timestamp
-from maquette.domain.job import Artifact, StepRecord, StepStatus, step_id
+from maquette.domain.job import Artifact, Job, StepRecord, StepStatus, step_id
+from maquette.domain.ledger import CURRENCY, dollars
 from maquette.ports import ObjectStore
 from maquette.services.jobs import JobView
 from maquette.services.reviews import decision_fields
@@ -102,7 +104,7 @@ def job(
         "progress": _progress(view, steps),
         "queue_position": view.queue_position,
         "eta_seconds": None,
-        "cost": {"currency": "USD", "estimated": 0, "reserved": 0, "actual": _spent(view.records)},
+        "cost": _cost(state),
         "steps": steps,
         "user_decisions": [decision_fields(item) for item in view.decisions],
         "error": state.error,
@@ -229,9 +231,17 @@ def _progress(view: JobView, steps: Sequence[Fields]) -> Fields:
     }
 
 
-def _spent(records: Sequence[StepRecord]) -> float:
-    costs = (record.metrics.get("cost_estimate", 0) for record in records)
-    return sum(cost for cost in costs if isinstance(cost, int | float))
+def _cost(job: Job) -> Fields:
+    """Return what a job costs, in dollars; what costs nothing has no bill."""
+    bill = job.bill
+    most = None if bill is None else bill.max_micros
+    return {
+        "currency": CURRENCY,
+        "estimated": dollars(sum(item.micros for item in bill.estimates)) if bill else 0,
+        "reserved": dollars(reserved(job).micros),
+        "actual": dollars(bill.spent.micros) if bill else 0,
+        "max_cost": None if most is None else dollars(most),
+    }
 
 
 def asset(item: Asset, objects: ObjectStore, ttl_seconds: int) -> Fields:

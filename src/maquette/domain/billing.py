@@ -93,7 +93,7 @@ def _charge(job: Job, position: int, kind: Kind, amount: Amount, now: datetime, 
         "revision": job.revisions[position],
         "attempt": job.attempt if position == job.position else 0,
         "step": job.pipeline.steps[position].name,
-        "service": job.service,
+        "service": job.service_at(position),
         **more,
     }
     return Charge(**fields, kind=kind, amount=amount, at=now)

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from maquette.domain.job import Artifact, Hold, Job, Lease, StepRecord
+from maquette.domain.ledger import Amount
 from maquette.domain.review import Verdict
 from maquette.domain.ruling import Override, Ruling
 
@@ -120,6 +121,8 @@ class Review:
     replacements: tuple[Replacement, ...] = ()
     ruling: Ruling | None = None
     """Why the job is held before it goes on with what was changed; None when nothing was found."""
+    estimates: tuple[Amount, ...] | None = None
+    """What each step may cost with what was changed; None when that stays as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,20 @@ class Resume:
     """A person lets a held job go on, or takes back the hold before a step further on."""
 
     by: str
+    max_micros: int | None = None
+    """What it may cost from now on, in micro-dollars; None when that stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaExhausted:
+    """The task would be leased, but its project or user has spent what it may in this month."""
+
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaAvailable:
+    """There may be room again for what a job waits to spend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +232,8 @@ Command = (
     | GateTimeout
     | Pause
     | Resume
+    | QuotaExhausted
+    | QuotaAvailable
     | Cancel
     | SafetyDecided
     | Redrive
@@ -233,6 +252,8 @@ COMMANDS: tuple[type[Command], ...] = (
     GateTimeout,
     Pause,
     Resume,
+    QuotaExhausted,
+    QuotaAvailable,
     Cancel,
     SafetyDecided,
     Redrive,

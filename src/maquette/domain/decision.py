@@ -11,6 +11,7 @@ from maquette.domain.commands import Replacement
 from maquette.domain.events import Event, EventType
 from maquette.domain.holds import NONE, hold
 from maquette.domain.job import Artifact, AttemptRecord, Hold, Job, JobStatus, StepRecord, StepStatus
+from maquette.domain.ledger import Charge
 from maquette.domain.review import UserDecision
 from maquette.domain.ruling import Override, Reach, Ruling, Unjudged
 
@@ -77,6 +78,8 @@ class Decision:
     override: Override | None = None
     unjudged: Unjudged | None = None
     reach: Reach | None = None
+    charges: tuple[Charge, ...] = ()
+    """Entries of the ledger; ``billing.account`` adds them."""
     index: bool = False
     """File the job's artifacts as a new version in the library; the last two events wait for its number."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from maquette.domain import commands as c
 from maquette.domain import typeid
+from maquette.domain.billing import raised
 from maquette.domain.decision import (
     Decision,
     StepChange,
@@ -73,13 +74,16 @@ def withdraw(job: Job, command: c.Resume, now: datetime) -> Decision:
 
 
 def resume(job: Job, command: c.Resume, now: datetime) -> Decision:
-    """Let a held job go on where it stood, unless something else holds it, too."""
-    if Hold.DECISION not in job.holds:
+    """Let a held job go on where it stood, unless something else holds it, too; with more to spend, what held that goes."""
+    quota, job = Hold.QUOTA in job.holds, raised(job, command.max_micros)
+    if Hold.DECISION not in job.holds and not (quota and command.max_micros is not None):
         raise IllegalTransition(
             f"A job that is paused cannot take 'resume': nobody paused it, it waits for {job.pause_reason}.",
             extra={"job_status": str(job.status), "command": "resume"},
         )
-    after = replace(let_go(job, Hold.DECISION), sequence=job.sequence + 1)
+    if Hold.DECISION in job.holds:
+        job = let_go(job, Hold.DECISION)
+    after = replace(job, sequence=job.sequence + 1)
     event = make_event(
         after, after.sequence, EventType.JOB_RESUMED, now, by=command.by, steps=[current_facts(after)]
     )

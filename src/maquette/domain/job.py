@@ -10,6 +10,7 @@ from uuid import UUID
 
 from maquette.domain import typeid
 from maquette.domain.fair import FIRST, Share
+from maquette.domain.ledger import Bill
 from maquette.domain.pipeline import Pipeline, StepSpec, pinned
 from maquette.domain.review import GatePolicy
 from maquette.domain.ruling import Withheld
@@ -154,6 +155,8 @@ class Job:
     """Since when the open gate's clock runs; None without a policy, and while the job is held."""
     gate_due_at: datetime | None = None
     """When the open gate's policy has something to do next."""
+    bill: Bill | None = None
+    """Estimates and what was spent; None as long as it costs nothing."""
 
     @property
     def pipeline(self) -> Pipeline:

@@ -11,8 +11,8 @@ from datetime import datetime
 from itertools import product
 from typing import Any
 
+from maquette.domain import billing, completion, dead_letters, verdicts
 from maquette.domain import commands as c
-from maquette.domain import completion, dead_letters, verdicts
 from maquette.domain import gates as g
 from maquette.domain import transitions as t
 from maquette.domain.decision import Decision
@@ -87,9 +87,11 @@ _RULED = Rule(
     (S.QUEUED, S.RUNNING, S.AWAITING_REVIEW, S.PAUSED, S.SUCCEEDED, S.FAILED),
     "go on, unless held otherwise; or fail what may not be",
 )
+_EXHAUSTED = Rule(billing.quota_exhausted, (S.PAUSED,), "hold before a step that costs")
 _RELEASE = Rule(t.release, (S.CANCELED,), "release the lease")
 
 _OF_WORKERS = (c.Start, c.ReuseResolved, c.Complete, c.Fail, c.Acknowledge, c.Expire)
+_OF_LOOPS = (c.RetryDue, c.GateTimeout, c.QuotaExhausted, c.QuotaAvailable)
 
 #: command → rule, for each status. Every pair stands here; a test holds it to that.
 TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
@@ -98,6 +100,7 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Acknowledge: STALE, c.Expire: STALE, c.RetryDue: IGNORE, c.Review: REFUSE, c.GateTimeout: IGNORE,
         c.Pause: Rule(g.pause, (S.PAUSED, S.QUEUED), _HOLD),
         c.Resume: Rule(g.withdraw, (S.QUEUED,), _WITHDRAW),
+        c.QuotaExhausted: _EXHAUSTED, c.QuotaAvailable: IGNORE,
         c.Cancel: _CANCEL, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.RUNNING: {
@@ -105,6 +108,7 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Acknowledge: STALE, c.Expire: _EXPIRE, c.RetryDue: _RETRY, c.Review: REFUSE, c.GateTimeout: IGNORE,
         c.Pause: Rule(g.pause, (S.PAUSED, S.RUNNING), _HOLD),
         c.Resume: Rule(g.withdraw, (S.RUNNING,), _WITHDRAW),
+        c.QuotaExhausted: _EXHAUSTED, c.QuotaAvailable: IGNORE,
         c.Cancel: _CANCEL, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.AWAITING_REVIEW: {
@@ -112,6 +116,7 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Acknowledge: STALE, c.Expire: STALE, c.RetryDue: IGNORE, c.Review: _REVIEW, c.GateTimeout: _TIMEOUT,
         c.Pause: Rule(g.pause, (S.PAUSED, S.AWAITING_REVIEW), _HOLD),
         c.Resume: Rule(g.withdraw, (S.AWAITING_REVIEW,), _WITHDRAW),
+        c.QuotaExhausted: IGNORE, c.QuotaAvailable: IGNORE,
         c.Cancel: _CANCEL, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.PAUSED: {
@@ -123,22 +128,25 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.RetryDue: IGNORE, c.Review: _REVIEW, c.GateTimeout: IGNORE,
         c.Pause: Rule(g.pause, (S.PAUSED,), "hold as well, else refused"),
         c.Resume: Rule(g.resume, (S.QUEUED, S.RUNNING, S.AWAITING_REVIEW, S.PAUSED), "go on, unless held otherwise"),
+        c.QuotaExhausted: IGNORE,
+        c.QuotaAvailable: Rule(billing.quota_available, (S.QUEUED, S.RUNNING, S.PAUSED), "go on, unless held otherwise"),
         c.Cancel: _CANCEL, c.SafetyDecided: _RULED, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.SUCCEEDED: dict.fromkeys(c.COMMANDS, REFUSE)
     | dict.fromkeys(_OF_WORKERS, STALE)
-    | {c.RetryDue: IGNORE, c.GateTimeout: IGNORE},
+    | dict.fromkeys(_OF_LOOPS, IGNORE),
     S.FAILED: dict.fromkeys(c.COMMANDS, REFUSE)
     | dict.fromkeys(_OF_WORKERS, STALE)
+    | dict.fromkeys(_OF_LOOPS, IGNORE)
     | {
-        c.RetryDue: IGNORE, c.GateTimeout: IGNORE,
         c.Redrive: Rule(dead_letters.redrive, (S.QUEUED, S.RUNNING, S.PAUSED), "try the failed step again"),
         c.Discard: Rule(dead_letters.discard, (S.FAILED,), "give the dead letter up"),
     },
     S.CANCELED: {
         c.Create: REFUSE, c.Start: STALE, c.ReuseResolved: STALE, c.Complete: _RELEASE, c.Fail: _RELEASE,
         c.Acknowledge: _RELEASE, c.Expire: _RELEASE, c.RetryDue: IGNORE, c.Review: REFUSE, c.GateTimeout: IGNORE,
-        c.Pause: REFUSE, c.Resume: REFUSE, c.Cancel: REFUSE, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
+        c.Pause: REFUSE, c.Resume: REFUSE, c.Cancel: REFUSE,
+        c.QuotaExhausted: IGNORE, c.QuotaAvailable: IGNORE, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
 }  # fmt: skip
 
@@ -153,7 +161,9 @@ def decide(job: Job | None, command: c.Command, now: datetime) -> Decision:
     """Return what ``command`` makes of ``job``. Pure and total; a job that does not exist yet is None."""
     if job is None:
         if isinstance(command, c.Create):
-            return t.create(command, now)
+            return billing.account(None, command, t.create(command, now), now)
         raise IllegalTransition(f"There is no job for {name(type(command))!r}.")
     decision = TABLE[job.status][type(command)].apply(job, command, now)
+    if job.bill is not None or isinstance(command, c.Complete):
+        decision = billing.account(job, command, decision, now)
     return g.wind(decision, now) if job.gate_policies else decision

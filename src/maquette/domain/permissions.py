@@ -47,6 +47,8 @@ SCOPES: Mapping[str, str] = {
     "safety:read": "read safety policies and decisions, appeal",
     "safety:write": "override safety decisions, take files away",
     "services:read": "see services and what waits for them",
+    "usage:read": "read quotas, and what work did cost",
+    "quotas:admin": "set quotas; for operators plans and rates as well",
     "members:admin": "change members: as good as all rights, for a member may do whatever his role allows",
     "operators:admin": "keys of operators and tokens of workers: as good as everything",
 }
@@ -90,6 +92,7 @@ _OPERATORS = _operators("operators:admin")
 _KEYS = _people(Role.OWNER, "keys:admin")
 _SEES_SAFETY = _people(Role.VIEWER, "safety:read")
 _RULES = _people(Role.REVIEWER, "safety:write")
+_SEES_USAGE = _people(Role.VIEWER, "usage:read")
 _SEES_WEBHOOKS = _people(Role.ARTIST, "webhooks:read")
 _WEBHOOKS = _people(Role.OWNER, "webhooks:admin")
 
@@ -168,6 +171,15 @@ RULES: Mapping[str, Rule] = {
     "redrive_dead_letters": _MAKES_JOBS,
     "get_redrive": _SEES_JOBS,
     "cancel_redrive": _MAKES_JOBS,
+    # Quotas
+    "list_plans": _operators("usage:read"),
+    "get_plan": _operators("usage:read"),
+    "put_plan": _operators("quotas:admin"),
+    "get_project_quotas": _SEES_USAGE,
+    "put_project_quotas": _people(Role.OWNER, "quotas:admin"),
+    "get_service_rates": _SEES_USAGE,
+    "put_service_rates": _operators("quotas:admin"),
+    "get_usage": _SEES_USAGE,
     # Webhooks
     "create_webhook": _WEBHOOKS,
     "list_webhooks": _SEES_WEBHOOKS,

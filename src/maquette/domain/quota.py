@@ -71,6 +71,12 @@ class Terms:
         held = _over(self.quotas.limits, self.plan.limits)
         return replace(held, concurrent_jobs=_least(held.concurrent_jobs, self.open_jobs_max))
 
+    @property
+    def limits_storage(self) -> bool:
+        """Whether anything says how much may be stored."""
+        given = (self.plan.limits, self.plan.per_user, self.quotas.limits, self.quotas.per_user)
+        return any(item.stored_bytes is not None for item in (*given, *self.quotas.users.values()))
+
     def user(self, subject: str) -> Limits:
         """Return what holds for one user: his own limits, else those of any user, and never more than the project's."""
         given = self.quotas.users.get(subject, NO_LIMITS)
@@ -156,8 +162,8 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """A limit that does not let something pass: whose, which, how much of it is used and was asked for."""
+class Asked:
+    """What something takes of a limit: whose, which, how much of it is used and is asked for."""
 
     scope: str
     """``project`` or ``user``."""
@@ -166,6 +172,11 @@ class Reached:
     used: int
     wanted: int
     retry_after_seconds: float
+
+    @property
+    def too_much(self) -> bool:
+        """Whether the limit does not let it pass. What takes nothing always passes."""
+        return self.wanted > 0 and self.used + self.wanted > self.value
 
     def fields(self) -> dict[str, Any]:
         """Return it as callers see it: money in dollars, GPU time in seconds."""
@@ -176,10 +187,10 @@ class Reached:
         return {"scope": self.scope, "limit": self.limit, **shown_numbers}
 
 
-def reached(
+def asked(
     scope: str, limits: Limits, used: Used, wanted: Amount, *, jobs: int, now: datetime
-) -> Iterator[Reached]:
-    """Tell which limits do not let ``jobs`` more jobs and ``wanted`` more reserved pass. What costs nothing is not held up."""
+) -> Iterator[Asked]:
+    """Return what ``jobs`` more jobs and ``wanted`` more reserved take of each limit that is set."""
     gpu_ms = None if limits.gpu_seconds_per_month is None else limits.gpu_seconds_per_month * 1000
     month = (next_month(now) - now).total_seconds()
     day = (next_day(now) - now).total_seconds()
@@ -191,8 +202,8 @@ def reached(
         # What a job will store nobody knows: one that begins below the limit is finished.
         ("stored_bytes", limits.stored_bytes, used.stored_bytes, jobs, 3600.0),
     ):
-        if value is not None and more > 0 and has + more > value:
-            yield Reached(scope, name, value, has, more, wait)
+        if value is not None:
+            yield Asked(scope, name, value, has, more, wait)
 
 
 _BUDGETS = frozenset({"cost_per_month", "gpu_seconds_per_month"})
@@ -205,7 +216,7 @@ _SAYS = {
 }
 
 
-def refusal(item: Reached) -> MaquetteError:
+def refusal(item: Asked) -> MaquetteError:
     """Return the error that tells of a limit: what it is, what is used, what is left, when to try again."""
     kind = BudgetExhausted if item.limit in _BUDGETS else QuotaExceeded
     return kind(

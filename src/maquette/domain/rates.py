@@ -1,6 +1,6 @@
 """Rates: what one run of a step costs on a service, as far as one can tell before. A service without rates is free."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -50,16 +50,17 @@ def check(given: Mapping[str, Mapping[str, Any]]) -> dict[str, Rate]:
 
 
 def estimates(
-    rates: Mapping[str, Rate],
+    rates: Rates,
+    services: Sequence[str],
     pipeline: Pipeline,
     effective: Mapping[str, Any],
     left_out: Collection[int],
 ) -> tuple[Amount, ...]:
-    """Return what one run of each step of the pipeline may cost, in order; nothing for those that do not run."""
+    """Return what one run of each step may cost on its service, by position; nothing for those that do not run."""
     params = effective["params"]
     return tuple(
-        rates[spec.name].estimate(params.get(spec.name, {}).get("variants", 1))
-        if spec.name in rates and position not in left_out
+        rate.estimate(params.get(spec.name, {}).get("variants", 1))
+        if position not in left_out and (rate := rates.get(services[position], {}).get(spec.name))
         else NOTHING
         for position, spec in enumerate(pipeline.steps)
     )

@@ -4,27 +4,25 @@ Lock order: jobs by id, then assets by (project, path), then projects by id. Cla
 have to wait for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from maquette.domain.asset import AssetDraft, draft, indexed_data
-from maquette.domain.commands import Create
 from maquette.domain.decision import Decision
-from maquette.domain.errors import IdempotencyMismatch, NotFound, QuotaExceeded
 from maquette.domain.events import Event, EventType
 from maquette.domain.fair import Clocks
 from maquette.domain.holds import NONE
 from maquette.domain.job import Hold, Job
 from maquette.domain.typeid import encode as typeid
-from maquette.services import facts
+from maquette.services import creation, facts
+from maquette.services.creation import may_reserve
 from maquette.services.dispatch import serve
 from maquette.services.ids import new_id
-from maquette.services.orders import Batch, Fences, NewJob, Order, Replayed, Slot
-from maquette.store import assets, jobs, steps, tasks, webhooks
+from maquette.services.orders import Batch, Fences, Order, Slot
+from maquette.store import assets, jobs, quotas, steps, tasks
 from maquette.store.database import Connection
-from maquette.store.jobs import RequestKey
 
 
 async def run(
@@ -44,13 +42,11 @@ async def run(
         existing |= set(await tasks.replayed(connection, retried))
     locked = await jobs.lock(connection, sorted(existing))
     batch = Batch(max(locked.now, floor), locked.xid, dict(locked.jobs), dict(locked.jobs))
-    for slot, order in orders:
-        if order.new is None:
-            batch.fold(slot, order.job_id, order.command)
+    again = _fold(batch, [(slot, order) for slot, order in orders if order.new is None])
     await facts.write(connection, batch.decisions)
     await _file_assets(connection, batch, batch.decisions)
     told = len(batch.decisions)
-    await _create(connection, batch, [(slot, order, order.new) for slot, order in orders if order.new])
+    await creation.apply(connection, batch, again, [(slot, order) for slot, order in orders if order.new])
     await facts.write(connection, batch.decisions[told:])
     told = len(batch.decisions)
     await serve(connection, batch, wishes, parked, fences, clocks)
@@ -59,59 +55,17 @@ async def run(
     return batch
 
 
-async def _create(
-    connection: Connection, batch: Batch, creations: Sequence[tuple[Slot, Order, NewJob]]
-) -> None:
-    """Create jobs under their projects' locks: replay known requests, keep to the limit of open jobs."""
-    if not creations:
-        return
-    projects = sorted({_project(order) for _, order, _ in creations})
-    slots_left = await jobs.open_slots(connection, projects)
-    requests = [new.request for _, _, new in creations if new.request is not None]
-    known = await jobs.remembered_requests(connection, requests) if requests else {}
-    fresh: list[tuple[RequestKey, UUID]] = []
-    for slot, order, new in creations:
-        request, project = new.request, _project(order)
-        earlier = known.get((request.project_id, request.key)) if request else None
-        if request is not None and earlier is not None:
-            same = earlier[1] == request.digest
-            batch.verdicts[slot] = (
-                Replayed(earlier[0])
-                if same
-                else IdempotencyMismatch(
-                    f"Idempotency-Key {request.key!r} was used before with another body."
-                )
-            )
-        elif project not in slots_left:
-            batch.verdicts[slot] = NotFound("There is no such project.")
-        elif slots_left[project] <= 0:
-            batch.verdicts[slot] = QuotaExceeded(
-                "The project has as many open jobs as it may have: decide at open gates or cancel some.",
-                retry_after_seconds=5,
-            )
-        elif batch.fold(slot, order.job_id, order.command):
-            slots_left[project] -= 1
-            batch.new[order.job_id] = new
-            if request is not None:
-                known[request.project_id, request.key] = (order.job_id, request.digest)
-                fresh.append((request, order.job_id))
-    if fresh:
-        await jobs.remember_requests(connection, fresh, batch.now)
-    if batch.new:
-        await jobs.insert(connection, [(batch.after[key], new.brief) for key, new in batch.new.items()])
-    hooks = [
-        (new_id(), batch.after[key].project_id, key, new.webhook_url, new.brief.created_by)
-        for key, new in batch.new.items()
-        if new.webhook_url is not None
-    ]
-    if hooks:
-        await webhooks.insert_for_jobs(connection, hooks, batch.now)
-
-
-def _project(order: Order) -> UUID:
-    if not isinstance(order.command, Create):
-        raise TypeError("Only Create brings a new job.")
-    return order.command.job.project_id
+def _fold(batch: Batch, orders: Sequence[tuple[Slot, Order]]) -> list[tuple[Slot, Order]]:
+    """Fold orders for jobs that are there; return those that have to wait for the project's lock, with what follows them."""
+    later: list[tuple[Slot, Order]] = []
+    waiting: set[UUID] = set()
+    for slot, order in orders:
+        if order.job_id in waiting or may_reserve(batch.after.get(order.job_id), order.command):
+            waiting.add(order.job_id)
+            later.append((slot, order))
+        else:
+            batch.fold(slot, order.job_id, order.command)
+    return later
 
 
 async def _file_assets(connection: Connection, batch: Batch, decisions: Sequence[Decision]) -> None:
@@ -159,11 +113,33 @@ async def _write_state(connection: Connection, batch: Batch, clocks: Clocks) -> 
     held = [job for job in changed.values() if _holds(job) != _holds(batch.before[job.id])]
     if held:
         await jobs.update_holds(connection, held)
+    await _write_bills(connection, batch, changed)
     if changed:
         await tasks.move(connection, batch.before, changed, batch.now, clocks)
     events = [event for decision in batch.decisions for event in decision.events]
     if events:
         await steps.insert_events(connection, events)
+
+
+async def _write_bills(connection: Connection, batch: Batch, changed: Mapping[UUID, Job]) -> None:
+    """Write what jobs cost, and which wait for something to spend: no statement for those that cost nothing."""
+    before = {key: batch.before[key] for key in changed}
+    bills = [
+        job for key, job in changed.items() if job.bill is not (old.bill if (old := before[key]) else None)
+    ]
+    if bills:
+        await quotas.update_bills(connection, bills)
+    waited = {key for key, old in before.items() if old is not None and _waits_for_budget(old)}
+    wait = {key for key, job in changed.items() if _waits_for_budget(job)}
+    if wait - waited:
+        await quotas.block(connection, [changed[key] for key in sorted(wait - waited)], batch.now)
+    if waited - wait:
+        await quotas.unblock(connection, [changed[key] for key in sorted(waited - wait)])
+
+
+def _waits_for_budget(job: Job) -> bool:
+    """Whether room in the project lets the job go on; its own ``max_cost`` is a person's to raise."""
+    return Hold.QUOTA in job.holds and job.bill is not None and not job.bill.exceeded_by(job.position)
 
 
 def _holds(job: Job | None) -> tuple[frozenset[Hold], int | None, datetime | None, datetime | None, int]:

@@ -58,8 +58,9 @@ def _taking(room: Room, owner: tuple[UUID, str] | None, *, jobs: int) -> Callabl
             return
         moved = (item.amount for item in decision.charges if item.kind is not Kind.SETTLE)
         wanted: Amount = sum(moved, start=NOTHING)
-        if found := room.reached(*owner, wanted, jobs=jobs):
-            raise quota.refusal(found[0])
+        for item in room.asked(*owner, wanted, jobs=jobs):
+            if item.too_much:
+                raise quota.refusal(item)
         room.take(*owner, wanted, jobs=jobs)
 
     return take

@@ -8,6 +8,7 @@ from maquette.ports import ObjectStore
 from maquette.services.follow import Hub
 from maquette.services.moderation import Moderation
 from maquette.services.principals import Authenticator
+from maquette.services.tariff import Tariff
 from maquette.services.transactor import Transactor
 from maquette.store import migrate
 from maquette.store.database import Database
@@ -37,6 +38,7 @@ class Deps:
     hub: Hub
     identity: Authenticator
     moderation: Moderation
+    tariff: Tariff
     limits: Limits
     outbound: OutboundPolicy
     """Where requests may go that somebody else chose the address of."""

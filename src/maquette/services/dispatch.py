@@ -10,7 +10,7 @@ from maquette.domain.idempotency import inputs_digest
 from maquette.domain.job import Job, Lease
 from maquette.domain.pipeline import choose_inputs
 from maquette.domain.ruling import BLOCKED
-from maquette.services import facts, reuse
+from maquette.services import facts, reuse, spending
 from maquette.services.orders import Batch, Fences, Handout, Slot, Wish
 from maquette.store import steps, tasks
 from maquette.store.database import Connection
@@ -132,6 +132,7 @@ async def _start(
     letter: left in the queue, it would fail every claim for good.
     """
     await reuse.resolve(connection, batch, given)
+    await spending.hold_back(connection, batch, given)
     told = len(batch.decisions)
     served = [(slot, slot.wish, job) for slot, found in given.items() for job in found if slot.wish]
     batch.handouts.update({slot: [] for slot in given})

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from maquette.domain.decision import Decision
-from maquette.store import dead_letters, jobs, safety, steps
+from maquette.store import dead_letters, jobs, quotas, safety, steps
 from maquette.store.database import Connection
 
 
@@ -39,6 +39,9 @@ async def write(connection: Connection, decisions: Sequence[Decision]) -> None:
     closed = [item.letter_closed for item in decisions if item.letter_closed]
     if closed:
         await dead_letters.close(connection, closed)
+    charges = [charge for item in decisions for charge in item.charges]
+    if charges:
+        await quotas.insert_charges(connection, charges)
     await _safety(connection, decisions)
 
 

@@ -9,6 +9,7 @@ from maquette.domain.commands import Cancel, Command, Pause, Resume
 from maquette.domain.errors import NotFound
 from maquette.domain.events import Event
 from maquette.domain.job import Artifact, Job, Lease, Place, StepRecord
+from maquette.domain.ledger import MICROS
 from maquette.domain.principal import Principal
 from maquette.domain.review import UserDecision
 from maquette.services.deps import Deps
@@ -119,9 +120,10 @@ async def pause(deps: Deps, principal: Principal, job_id: UUID, before: str | No
     return await _command(deps, principal, job_id, Pause(principal.subject, before))
 
 
-async def resume(deps: Deps, principal: Principal, job_id: UUID) -> JobView:
-    """Let a held job go on."""
-    return await _command(deps, principal, job_id, Resume(principal.subject))
+async def resume(deps: Deps, principal: Principal, job_id: UUID, max_cost: float | None = None) -> JobView:
+    """Let a held job go on; ``max_cost`` is what it may cost from now on, in dollars."""
+    most = None if max_cost is None else round(max_cost * MICROS)
+    return await _command(deps, principal, job_id, Resume(principal.subject, most))
 
 
 async def _command(deps: Deps, principal: Principal, job_id: UUID, command: Command) -> JobView:

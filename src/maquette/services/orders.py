@@ -1,5 +1,6 @@
 """What the transactor is asked for, and the state of one batch while it is being decided."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -92,13 +93,20 @@ class Batch:
     verdicts: dict[Slot, Verdict] = field(default_factory=dict)
     handouts: dict[Slot, list[Handout]] = field(default_factory=dict)
 
-    def fold(self, slot: Slot, job_id: UUID, command: Command) -> bool:
-        """Apply a command to what the ones before it left; a refusal concerns this slot alone."""
+    def fold(
+        self, slot: Slot, job_id: UUID, command: Command, take: Callable[[Decision], None] | None = None
+    ) -> bool:
+        """Apply a command to what the ones before it left; a refusal concerns this slot alone.
+
+        ``take`` may raise one of its own over what was decided.
+        """
         job = self.after.get(job_id)
         try:
             if job is None and not isinstance(command, Create):
                 raise NotFound("There is no such job.")
             decision = lifecycle.decide(job, command, self.now)
+            if take is not None:
+                take(decision)
         except MaquetteError as error:
             self.verdicts[slot] = error
             return False

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from maquette.domain import quota
 from maquette.domain.ledger import Amount
-from maquette.domain.quota import Limits, Reached, Terms, Used
+from maquette.domain.quota import Asked, Limits, Terms, Used
 from maquette.store import quotas
 from maquette.store.database import Connection
 from maquette.store.quotas import Subject
@@ -32,16 +32,16 @@ class Room:
     """What users have, where they are limited."""
     used: dict[tuple[UUID, str | None], Used] = field(default_factory=dict)
 
-    def reached(self, project: UUID, subject: str, wanted: Amount, *, jobs: int) -> list[Reached]:
-        """Return the limits that do not let so much pass, the project's first."""
-        found = quota.reached(
+    def asked(self, project: UUID, subject: str, wanted: Amount, *, jobs: int) -> list[Asked]:
+        """Return what so much takes of each limit that is set, the project's first."""
+        whole = quota.asked(
             "project", self.limits[project], self._used(project), wanted, jobs=jobs, now=self.now
         )
         own = self.user_limits.get((project, subject))
         if own is None:
-            return list(found)
+            return list(whole)
         used = self._used(project, subject)
-        return [*found, *quota.reached("user", own, used, wanted, jobs=jobs, now=self.now)]
+        return [*whole, *quota.asked("user", own, used, wanted, jobs=jobs, now=self.now)]
 
     def take(self, project: UUID, subject: str, wanted: Amount, *, jobs: int) -> None:
         """Count what was taken."""
@@ -89,6 +89,9 @@ async def look(
         subjects = [subject for _, subject in room.user_limits]
         for key, amount in (await quotas.spent(connection, room.limits, month, subjects)).items():
             room.used[key] = replace(room.used.get(key, _NONE), amount=amount)
+    if jobs and any(limits.stored_bytes is not None for limits in everyone):
+        for key, number in (await quotas.stored(connection, room.limits)).items():
+            room.used[key] = replace(room.used.get(key, _NONE), stored_bytes=number)
     return room
 
 

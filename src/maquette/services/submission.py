@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -10,18 +10,21 @@ from uuid import UUID
 from maquette.domain import typeid
 from maquette.domain.brief import PRIORITIES, SEED_MAX, Brief
 from maquette.domain.commands import Create
-from maquette.domain.errors import Invalid, NotFound
+from maquette.domain.errors import Invalid, MaquetteError, NotFound
 from maquette.domain.idempotency import canonical, request_digest
 from maquette.domain.job import Artifact, Job, JobStatus, StepStatus
+from maquette.domain.ledger import MICROS
 from maquette.domain.moderation import words
 from maquette.domain.pipeline import REFERENCE, REFERENCE_POSITION, pipeline_for
 from maquette.domain.principal import Principal
+from maquette.domain.quota import above_max_cost
 from maquette.services.admission import Admitted, admit
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.services.orders import NewJob, Replayed
 from maquette.services.provided import parse_from_asset, rows, uploaded
 from maquette.services.references import judge_brief
+from maquette.services.tariff import bill
 from maquette.services.uploads import require_usable
 from maquette.services.webhooks import check_url
 from maquette.store import jobs, projects, sources
@@ -60,9 +63,58 @@ async def record(
     )
     if request is not None and (earlier := await _made_before(deps, request)):
         return Recorded(earlier, replayed=True)
+    if wish.get("dry_run"):
+        raise Invalid.field(("dry_run",), "briefs are rehearsed one by one")
     webhook_url = wish.get("webhook_url")
     if webhook_url is not None:
         check_url(deps.outbound, webhook_url, ("webhook_url",))
+    ready = await prepare(deps, project_id, wish, correlation_id)
+    admitted, job, uploads = ready.admitted, ready.job, ready.uploads
+    for loc, item in ready.brought:
+        await require_usable(deps, item, loc)
+    if (unpaid := ready.above_max_cost) is not None:
+        raise unpaid
+    told = words(admitted.brief.asset_type, admitted.effective)
+    judged = await judge_brief(deps, principal, project_id, told, ready.brought, job.correlation_id)
+    held = judged.verdict == "hold"
+    ruling = judged.ruling(project_id, principal.subject, correlation_id=job.correlation_id) if held else None
+    records, files = rows(job, admitted.provided, principal.subject)
+    references = [uploads[key] for key in admitted.references]
+    create = Create(job, records, (*_references(job, references), *files), ruling)
+    brief = _brief_row(admitted, principal, batch, "" if held else judged.policy.name)
+    new = NewJob(brief, request, webhook_url=webhook_url)
+    made = await deps.transactor.create(job, create, new)
+    return (
+        Recorded(made.job_id, replayed=True)
+        if isinstance(made, Replayed)
+        else Recorded(made.id, replayed=False)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A brief that may become this job, as far as it alone can say: not judged, and within no limits yet."""
+
+    job: Job
+    admitted: Admitted
+    uploads: Mapping[UUID, Upload]
+    brought: Sequence[tuple[tuple[str, ...], Upload]]
+    """Files that come with it, with the field that names each."""
+
+    @property
+    def above_max_cost(self) -> MaquetteError | None:
+        """The error to refuse it with when it is estimated above its own ``max_cost``."""
+        bill = self.job.bill
+        if bill is None or bill.max_micros is None:
+            return None
+        estimated = sum(item.micros for item in bill.estimates)
+        return above_max_cost(estimated, bill.max_micros) if estimated > bill.max_micros else None
+
+
+async def prepare(
+    deps: Deps, project_id: UUID, wish: Mapping[str, Any], correlation_id: str | None
+) -> Prepared:
+    """Admit a brief under the project's context, and estimate what it costs."""
     async with deps.database.connection() as connection:
         project = await projects.context(connection, project_id)
         places: list[tuple[tuple[str, ...], str]] = [
@@ -84,24 +136,13 @@ async def record(
         wish, project, uploads, source, seed=secrets.randbelow(SEED_MAX) if seed is None else seed
     )
     brought = [(loc, uploads[key]) for (loc, _), key in zip(places, ids, strict=True) if key in uploads]
-    for loc, item in brought:
-        await require_usable(deps, item, loc)
     job = _new_job(admitted, correlation_id)
-    told = words(admitted.brief.asset_type, admitted.effective)
-    judged = await judge_brief(deps, principal, project_id, told, brought, job.correlation_id)
-    held = judged.verdict == "hold"
-    ruling = judged.ruling(project_id, principal.subject, correlation_id=job.correlation_id) if held else None
-    records, files = rows(job, admitted.provided, principal.subject)
-    references = [uploads[key] for key in admitted.references]
-    create = Create(job, records, (*_references(job, references), *files), ruling)
-    brief = _brief_row(admitted, principal, batch, "" if held else judged.policy.name)
-    new = NewJob(brief, request, webhook_url=webhook_url)
-    made = await deps.transactor.create(job, create, new)
-    return (
-        Recorded(made.job_id, replayed=True)
-        if isinstance(made, Replayed)
-        else Recorded(made.id, replayed=False)
-    )
+    services = [job.service_at(position) for position in range(len(job.revisions))]
+    left_out = job.skipped | job.provided
+    estimated = await deps.tariff.estimate(job.pipeline, services, admitted.effective, left_out)
+    most = wish.get("max_cost")
+    priced = replace(job, bill=bill(estimated, None if most is None else round(most * MICROS)))
+    return Prepared(priced, admitted, uploads, brought)
 
 
 async def _made_before(deps: Deps, request: RequestKey) -> UUID | None:
@@ -150,9 +191,7 @@ def _new_job(admitted: Admitted, correlation_id: str | None) -> Job:
     )
 
 
-def _brief_row(
-    admitted: Admitted, principal: Principal, batch: BatchLine | None, safety: str
-) -> BriefRow:
+def _brief_row(admitted: Admitted, principal: Principal, batch: BatchLine | None, safety: str) -> BriefRow:
     brief = admitted.brief
     return BriefRow(
         created_by=principal.subject,

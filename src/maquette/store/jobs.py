@@ -11,6 +11,7 @@ from maquette.domain.context import Pins
 from maquette.domain.fair import Share
 from maquette.domain.holds import NONE
 from maquette.domain.job import Hold, Job, JobStatus, Lease, StepStatus
+from maquette.domain.ledger import Amount, Bill
 from maquette.domain.review import GatePolicy, policy_fields, policy_from
 from maquette.store.database import Connection, decode, encode, statements
 
@@ -89,6 +90,7 @@ def job_from(row: Mapping[str, Any], lease: Lease | None = None) -> Job:
         lease=lease,
         provided=positions(row["provided"]),
         attempts_before=row["attempts_before"],
+        bill=None if row["bill"] is None else bill_from(row["bill"]),
         holds=_holds(row["status"], row["holds"]),
         hold_at=row["hold_at"],
         gate_policies=NO_POLICIES if row["gate_policies"] is None else _policies(row["gate_policies"]),
@@ -109,6 +111,25 @@ def _holds(status: str, bits: int) -> frozenset[Hold]:
 
 
 _PAUSED = frozenset({Hold.DECISION})
+
+
+def bill_kept(bill: Bill) -> bytes:
+    """Return a bill as it is kept with the job."""
+    return encode(
+        [
+            [[item.micros, item.gpu_ms] for item in bill.estimates],
+            [bill.spent.micros, bill.spent.gpu_ms],
+            bill.max_micros,
+        ]
+    )
+
+
+def bill_from(data: bytes) -> Bill:
+    """Return the bill that was kept."""
+    estimates, spent, max_micros = decode(data)
+    return Bill(tuple(Amount(*item) for item in estimates), Amount(*spent), max_micros)
+
+
 NO_POLICIES: Mapping[int, GatePolicy] = {}
 NO_ROUTES: Mapping[int, tuple[str, ...]] = {}
 
@@ -276,11 +297,3 @@ async def remember_requests(
         [job for _, job in requests],
         [now] * len(requests),
     )
-
-
-async def open_slots(connection: Connection, projects: Sequence[UUID]) -> dict[UUID, int]:
-    """Lock projects and return how many more open jobs each may have; archived and missing ones are left out."""
-    rows = await connection.fetch(_SQL["lock_projects"], projects)
-    limits = {row["id"]: row["open_jobs_max"] for row in rows}
-    counts = await connection.fetch(_SQL["count_open"], list(limits), list(limits.values()))
-    return {row["id"]: limits[row["id"]] - row["open"] for row in counts}

@@ -142,6 +142,12 @@ async def blocked(connection: Connection, after: UUID, limit: int) -> list[Block
     return [Blocked(row["job_id"], row["project_id"], row["subject"]) for row in rows]
 
 
+async def now(connection: Connection) -> datetime:
+    """Return the database's time."""
+    moment: datetime = await connection.fetchval(_SQL["now"])
+    return moment
+
+
 async def add_up(connection: Connection, limit: int) -> int:
     """Move up to ``limit`` fresh entries into the sums; return how many."""
     return int(await connection.fetchval(_SQL["add_up"], limit))
@@ -174,13 +180,31 @@ async def put_quotas(connection: Connection, project: UUID, quotas: Quotas) -> N
     await connection.execute(_SQL["put_quotas"], project, quotas.plan, encode(kept))
 
 
-async def rates(connection: Connection, service: str) -> dict[str, Rate]:
-    """Return what steps cost on a service; nothing for one without rates."""
-    data = await connection.fetchval(_SQL["rates"], service)
-    return {} if data is None else {step: Rate(**values) for step, values in decode(data).items()}
+async def tariff(connection: Connection) -> dict[str, dict[str, Rate]]:
+    """Return the rates of every service that has any, by step."""
+    return {
+        row["service"]: {step: Rate(**values) for step, values in decode(row["rates"]).items()}
+        for row in await connection.fetch(_SQL["tariff"])
+    }
 
 
 async def put_rates(connection: Connection, service: str, rates: Mapping[str, Rate], by: str) -> None:
     """Make or replace the rates of a service."""
-    text = encode(rates).decode()
-    await connection.execute(_SQL["put_rates"], service, text, by)
+    await connection.execute(_SQL["put_rates"], service, encode(rates), by)
+
+
+async def stored(connection: Connection, projects: Collection[UUID]) -> dict[tuple[UUID, str | None], int]:
+    """Return what projects (None) and their users store, in bytes, as last measured."""
+    rows = await connection.fetch(_SQL["stored"], list(projects))
+    return {(row["project_id"], row["subject"]): row["bytes"] for row in rows}
+
+
+async def due_for_measuring(connection: Connection, age_seconds: float) -> list[UUID]:
+    """Return projects with limits whose store was not measured lately."""
+    return [row["id"] for row in await connection.fetch(_SQL["due_for_measuring"], age_seconds)]
+
+
+async def measure(connection: Connection, project: UUID) -> None:
+    """Look at what a project stores; run it in a transaction."""
+    await connection.execute(_SQL["measure"], project)
+    await connection.execute(_SQL["forget_stored"], project)

@@ -22,6 +22,7 @@ Params = Annotated[
     ),
 ]
 Seed = Annotated[int, Field(ge=0, le=SEED_MAX)]
+MaxCost = Annotated[float, Field(ge=0, le=1e6)]
 Variants = Annotated[int, Field(ge=1, le=8)]
 
 
@@ -66,20 +67,28 @@ class JobSubmission(Shape):
         default=None,
         description="With `from_asset`: the first step to do again; by default the first one that `params` names.",
     )
-    max_cost: Annotated[float | None, later(None)] = Field(default=None, description="Not in this release.")
+    max_cost: MaxCost | None = Field(
+        default=None, description="US dollars: estimated above it, it is refused; later, held before going above."
+    )
     fallback: Annotated[str, later("allow")] = Field(default="allow", description="Not in this release.")
     reuse: Annotated[str, later("allow")] = Field(default="allow", description="Not in this release.")
-    dry_run: Annotated[bool, later(neutral=False)] = Field(default=False, description="Not in this release.")
+    dry_run: bool = Field(
+        default=False, description="Only tell what it would come to and cost, and what would be refused."
+    )
     webhook_url: Annotated[str, Field(min_length=1, max_length=URL_LENGTH_MAX)] | None = Field(
         default=None, description="Where this job's events are sent, besides the project's webhooks."
     )
 
     def wish(self) -> dict[str, Any]:
         """Return the brief as the service takes it: without what only has a neutral value yet."""
-        return self.model_dump(exclude=_LATER)
+        wish = self.model_dump(exclude=_LATER)
+        neutral = {name for name in _NEW if wish[name] is None or wish[name] is False}
+        return {name: value for name, value in wish.items() if name not in neutral}
 
 
-_LATER = {"max_cost", "fallback", "reuse", "dry_run"}
+_LATER = {"fallback", "reuse"}
+#: Left out where they ask for nothing: bodies of before keep their digest under an `Idempotency-Key`.
+_NEW = {"max_cost", "dry_run"}
 
 
 class Artifact(Shape):
@@ -178,9 +187,10 @@ class Cost(Shape):
     """What the job costs, in units of ``currency``."""
 
     currency: str
-    estimated: float
-    reserved: float
-    actual: float
+    estimated: float = Field(description="What one run of each step may cost, at the rates of the submission.")
+    reserved: float = Field(description="Of that, for steps that are still to run.")
+    actual: float = Field(description="What steps did cost, redone ones included.")
+    max_cost: float | None
 
 
 class BatchRef(Shape):
@@ -284,6 +294,14 @@ class Review(Shape):
         max_length=32,
         description="With an approval: hand-fixed uploads by the artifact whose place they take.",
     )
+
+
+class Resume(Shape):
+    """What a job that waits for quota may cost from now on; without a body, what it could before."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"max_cost": 5.0}]})
+
+    max_cost: MaxCost | None = None
 
 
 class Pause(Shape):

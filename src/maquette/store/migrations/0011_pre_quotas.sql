@@ -17,7 +17,7 @@ alter table projects
 -- What steps cost on a service, by step.
 create table rates (
     service text not null primary key,
-    rates text not null,
+    rates bytea not null,
     updated_at timestamptz not null,
     updated_by text not null
 );
@@ -86,6 +86,15 @@ create table blocked (
     project_id uuid not null,
     since timestamptz not null,
     primary key (job_id, project_id)
+);
+
+-- What projects and users store, measured where it is limited: by looking at what there is, so it cannot drift.
+create table stored (
+    project_id uuid not null,
+    subject text not null,
+    bytes bigint not null,
+    measured_at timestamptz not null,
+    primary key (project_id, subject)
 );
 
 -- What was refused, for the operator: by project, day, user and reason.

@@ -3,7 +3,7 @@
 select id, project_id, asset_type, pipeline_version, correlation_id, skipped, gates, priority, service, status,
        position, step_status, gate_open, revisions, attempt, retry_at, sequence, created_at, started_at,
        finished_at, error, asset_id, provided, attempts_before, holds, hold_at, gate_policies, routes, gate_since,
-       gate_due_at
+       gate_due_at, bill
 from jobs
 where id = any($1::uuid[])
 order by id
@@ -64,12 +64,3 @@ join unnest($1::uuid[], $2::text[]) as x(project_id, key) using (project_id, key
 -- Under the projects' locks, so no other transaction can bring the same keys.
 insert into request_keys (project_id, key, digest, job_id, created_at)
 select * from unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[], $5::timestamptz[])
-
--- name: lock_projects
-select id, open_jobs_max from projects where id = any($1::uuid[]) and archived_at is null order by id for update
-
--- name: count_open
--- Stops counting at the limit.
-select p.id, (select count(*) from (
-    select from jobs j where j.project_id = p.id and j.finished_at is null limit p.open_max) o) as open
-from unnest($1::uuid[], $2::integer[]) as p(id, open_max)

@@ -117,10 +117,44 @@ set limits = excluded.limits, updated_at = excluded.updated_at, updated_by = exc
 -- name: put_quotas
 update projects set plan = $2, quotas = $3 where id = $1 and archived_at is null
 
--- name: rates
-select rates from rates where service = $1
+-- name: tariff
+select service, rates from rates order by service
+
+-- name: now
+select clock_timestamp()
 
 -- name: put_rates
 insert into rates (service, rates, updated_at, updated_by) values ($1, $2, clock_timestamp(), $3)
 on conflict (service) do update
 set rates = excluded.rates, updated_at = excluded.updated_at, updated_by = excluded.updated_by
+
+-- name: stored
+-- The project's (subject null) and each user's, as last measured.
+select project_id, subject, sum(bytes)::bigint as bytes from stored where project_id = any($1::uuid[])
+group by grouping sets ((project_id), (project_id, subject))
+
+-- name: due_for_measuring
+-- Projects with limits that were not measured lately; whether storage is limited is in the limits themselves.
+select p.id from projects p
+where (p.plan is not null or p.quotas is not null) and p.archived_at is null
+  and not exists (select from stored s where s.project_id = p.id
+                  and s.measured_at > clock_timestamp() - make_interval(secs => $1))
+
+-- name: measure
+-- Files that attempts made and people uploaded, as long as they are kept: what was taken over is the same object.
+with found as (
+    select b.created_by as subject, sum(a.bytes) as bytes
+    from artifacts a join briefs b on b.job_id = a.job_id
+    where a.project_id = $1 and a.attempt > 0 and a.expired_at is null
+    group by b.created_by
+    union all
+    select u.created_by, sum(u.bytes) from uploads u where u.project_id = $1 group by u.created_by
+    union all
+    select '', 0
+)
+insert into stored (project_id, subject, bytes, measured_at)
+select $1, subject, sum(bytes), clock_timestamp() from found group by subject order by subject
+on conflict (project_id, subject) do update set bytes = excluded.bytes, measured_at = excluded.measured_at
+
+-- name: forget_stored
+delete from stored where project_id = $1 and measured_at < transaction_timestamp()

@@ -1,0 +1,78 @@
+"""Quotas: adds the ledger up, and lets jobs go on for which there is something left to spend again.
+
+Any number of replicas may run it: adding up takes rows that nobody else has, and a command that comes twice does nothing.
+"""
+
+import asyncio
+import logging
+import random
+from uuid import UUID
+
+from maquette.domain.commands import QuotaAvailable
+from maquette.domain.errors import MaquetteError
+from maquette.services.orders import Order
+from maquette.services.room import look
+from maquette.services.transactor import Transactor
+from maquette.store import quotas
+from maquette.store.database import Database
+
+_LOG = logging.getLogger(__name__)
+BATCH_MAX = 1000
+ENTRIES_MAX = 10_000
+INTERVAL_SECONDS = 1.0
+#: Looking at all files of a project takes a while; this old may a measurement be.
+MEASURE_SECONDS = 60.0
+_FIRST = UUID(int=0)
+
+
+class QuotaKeeper:
+    """``run()`` over ``run_once()``."""
+
+    def __init__(self, database: Database, transactor: Transactor) -> None:
+        self._database = database
+        self._transactor = transactor
+
+    async def run(self) -> None:
+        """Look after quotas until canceled; the database being away is waited out."""
+        while True:
+            try:
+                await self.run_once()
+            except MaquetteError as error:
+                _LOG.warning("Looking after quotas failed: %s", error)
+            except Exception:  # noqa: BLE001 - the loop must outlive one bad round
+                _LOG.exception("Looking after quotas failed.")
+            # Replicas that started together drift apart.
+            await asyncio.sleep(INTERVAL_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - no secret
+
+    async def run_once(self) -> int:
+        """Add up what is fresh, then let jobs go on; return how many did."""
+        async with self._database.transaction() as connection:
+            await quotas.add_up(connection, ENTRIES_MAX)
+        await self._measure()
+        let_go, after = 0, _FIRST
+        while True:
+            async with self._database.connection() as connection:
+                waiting = await quotas.blocked(connection, after, BATCH_MAX)
+                terms = await quotas.terms(connection, {item.project_id for item in waiting})
+                owners = {item.job_id: (item.project_id, item.subject) for item in waiting}
+                now = await quotas.now(connection)
+                room = await look(connection, terms, set(owners.values()), now, jobs=False, costs=True)
+            orders = [
+                Order(job, QuotaAvailable())
+                for job, (project, subject) in owners.items()
+                if project not in room.limits or room.spent_up(project, subject) is None
+            ]
+            await self._transactor.exchange(orders)
+            let_go += len(orders)
+            if len(waiting) < BATCH_MAX:
+                return let_go
+            after = waiting[-1].job_id
+
+    async def _measure(self) -> None:
+        """Measure what projects store whose storage is limited."""
+        async with self._database.connection() as connection:
+            due = await quotas.due_for_measuring(connection, MEASURE_SECONDS)
+            terms = await quotas.terms(connection, due)
+        for project in [key for key, item in terms.items() if item.limits_storage]:
+            async with self._database.transaction() as connection:
+                await quotas.measure(connection, project)
