@@ -56,8 +56,9 @@ async def test_a_refused_upload_stays_refused_wherever_it_is_named(live: Any) ->
     assert (state["state"], state["refused"]["type"], state["found"]) == ("refused", "not_what_it_says", None)
 
 
-def _overwrite(root: Path, data: bytes) -> None:
-    [path] = root.rglob("uploads/*/a.png*")
+def _overwrite(root: Path, held: bytes, data: bytes) -> None:
+    stored = [item for item in root.rglob("uploads/*/a.png*/*") if item.is_file()]
+    [path] = [item for item in stored if item.read_bytes() == held]
     path.chmod(0o644)
     path.write_bytes(data)
 
@@ -65,6 +66,6 @@ def _overwrite(root: Path, data: bytes) -> None:
 async def test_bytes_that_changed_on_the_way_are_refused(live: Any, tmp_path: Path) -> None:
     """Whatever store holds them: they are held against the sha256 that was announced."""
     upload = await uploaded(live, png(7), "a.png")
-    _overwrite(tmp_path, png(8))
+    _overwrite(tmp_path, png(7), png(8))
     state = await _state(live, upload)
     assert (state["state"], state["refused"]["type"]) == ("refused", "wrong_checksum")

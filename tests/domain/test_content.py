@@ -1,9 +1,10 @@
 """Uploads looked at by their bytes: what is whole passes, what could harm or mislead is refused with its reason."""
 
+import base64
 from collections.abc import Iterator
 
 import pytest
-from uploads_corpus import BAD, GOOD, glb_of, picture, png_of, triangle
+from uploads_corpus import BAD, GOOD, glb_of, picture, png_of, triangle, with_picture
 
 from maquette.domain.content import READERS, Facts, inspect
 from maquette.domain.content_images import PIXELS_MAX
@@ -42,9 +43,19 @@ def test_whole_pictures_pass_with_their_size(name: str, piece: int) -> None:
 @pytest.mark.parametrize("piece", [1, 65536])
 def test_a_whole_mesh_passes(piece: int) -> None:
     """With what it is made of, data URIs included."""
-    document = triangle(images=[{"uri": "data:image/png;base64,AAAA"}])
+    text = base64.b64encode(picture("PNG")).decode()
+    document = triangle(images=[{"uri": f"data:image/png;base64,{text}"}])
     facts = look(glb_of(document), "model/gltf-binary", piece)
     assert facts.numbers == {"meshes": 1, "nodes": 1, "primitives": 1}
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("piece", [1, 100, 65536])
+def test_a_mesh_with_a_picture_passes(form: str, piece: int) -> None:
+    """Wherever it lies in the binary part, and when its view is padded."""
+    data = picture(form)
+    for whole in (with_picture(data), with_picture(data + b"\0" * 3), with_picture(data, offset=1000)):
+        assert look(whole, "model/gltf-binary", piece).numbers["meshes"] == 1
 
 
 @pytest.mark.parametrize("name", GOOD)

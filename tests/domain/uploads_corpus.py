@@ -1,5 +1,6 @@
 """Files that people may bring: whole ones, and what is cut off, too much, two things at once, or leads elsewhere."""
 
+import base64
 import io
 import json
 import struct
@@ -47,6 +48,17 @@ def triangle(**more: Any) -> dict[str, Any]:
     }
 
 
+def with_picture(data: bytes, *, offset: int = 36, **view: Any) -> bytes:
+    """Return a mesh with a picture behind its positions."""
+    binary = b"\0" * offset + data
+    binary += b"\0" * (-len(binary) % 4)
+    views = [{"buffer": 0, "byteLength": 36}, {"buffer": 0, "byteOffset": offset, "byteLength": len(data)} | view]
+    document = triangle(
+        buffers=[{"byteLength": len(binary)}], bufferViews=views, images=[{"bufferView": 1, "mimeType": "image/png"}]
+    )
+    return glb_of(document, binary)
+
+
 GOOD = {
     "png": (picture("PNG"), "image/png"),
     "png with a colour profile": (
@@ -92,6 +104,13 @@ BAD: dict[str, tuple[bytes, str, str]] = {
     "a packed bomb of text in any language": (png_of(5, 5, chunk(b"iTXt", b"Comment\0\1\0en\0\0" + _ZEROS)), "image/png", "too_large"),
     "a packed bomb of a profile": (png_of(5, 5, chunk(b"iCCP", b"sRGB\0\0" + _ZEROS)), "image/png", "too_large"),
     "a profile that is none": (png_of(5, 5, chunk(b"iCCP", b"sRGB\0\0nonsense")), "image/png", "damaged"),
+    "a mesh with a bomb of pixels": (with_picture(png_of(50_000, 50_000)), "model/gltf-binary", "too_large"),
+    "a mesh with a broken picture": (with_picture(picture("JPEG")[:300]), "model/gltf-binary", "damaged"),
+    "a mesh with a page for a picture": (with_picture(b"<html><script>"), "model/gltf-binary", "unsupported"),
+    "a mesh with a bomb in its text": (
+        glb_of(triangle(images=[{"uri": "data:image/png;base64," + base64.b64encode(png_of(50_000, 50_000)[:300]).decode()}])),
+        "model/gltf-binary", "too_large",
+    ),
     "a moving png": (_animated("PNG"), "image/png", "unsupported"),
     "a moving webp": (_animated("WEBP"), "image/webp", "unsupported"),
     "a jpeg of 65,535 by 65,535": (

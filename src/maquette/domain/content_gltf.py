@@ -9,6 +9,7 @@ import struct
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
+from maquette.domain import content_gltf_images
 from maquette.domain.content_images import Unusable, nothing_behind
 from maquette.domain.feed import Feed
 
@@ -36,6 +37,7 @@ def glb(feed: Feed) -> Generator[None, bytes, Mapping[str, int]]:
     if count > JSON_BYTES_MAX:
         raise Unusable("too_large", f"has more than {JSON_BYTES_MAX:,} bytes of JSON")
     document = _document((yield from feed.take(count)))
+    places = content_gltf_images.places(document)
     binary = 0
     for _ in range(_CHUNKS_MAX):
         if feed.position >= length:
@@ -45,6 +47,9 @@ def glb(feed: Feed) -> Generator[None, bytes, Mapping[str, int]]:
             binary = count
         if feed.position + count > length:
             raise Unusable("damaged", "holds a chunk that is longer than the file")
+        if kind == _BIN:
+            count -= yield from content_gltf_images.pass_over(feed, places, count)
+            places = []
         yield from feed.skip(count)
     if feed.position != length:
         raise Unusable("damaged", "says another length than it has")
