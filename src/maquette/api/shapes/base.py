@@ -10,6 +10,8 @@ from maquette.api.problems import MalformedJson
 from maquette.domain.idempotency import canonical
 
 METADATA_BYTES_MAX = 16 * 1024
+METADATA_DEPTH_MAX = 8
+METADATA_KEY_MAX = 128
 
 
 class Shape(BaseModel):
@@ -25,7 +27,19 @@ def _storable(value: dict[str, Any]) -> dict[str, Any]:
         raise PydanticCustomError("value_error", "holds an integer of more than 64 bits") from error
     if len(canonical(value)) > METADATA_BYTES_MAX:
         raise PydanticCustomError("too_long", f"may have {METADATA_BYTES_MAX} bytes as JSON at most")
+    _check_keys(value, METADATA_DEPTH_MAX)
     return value
+
+
+def _check_keys(value: Any, depth: int) -> None:
+    if not isinstance(value, dict | list):
+        return
+    if not depth:
+        raise PydanticCustomError("value_error", f"may be nested {METADATA_DEPTH_MAX} levels deep at most")
+    if isinstance(value, dict) and any(not 0 < len(key) <= METADATA_KEY_MAX for key in value):
+        raise PydanticCustomError("value_error", f"needs keys of 1 to {METADATA_KEY_MAX} characters")
+    for item in value.values() if isinstance(value, dict) else value:
+        _check_keys(item, depth - 1)
 
 
 def later(neutral: Any) -> BeforeValidator:
@@ -43,7 +57,9 @@ def later(neutral: Any) -> BeforeValidator:
 Metadata = Annotated[
     dict[str, Any],
     AfterValidator(_storable),
-    Field(description="Anything of yours, at most 16 KiB as JSON; comes back unchanged."),
+    Field(
+        description="Anything of yours, at most 16 KiB as JSON, 8 levels deep, keys of 1 to 128 characters; comes back unchanged."
+    ),
 ]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}, description="RFC 3339, UTC.")]
 
