@@ -48,13 +48,18 @@ def triangle(**more: Any) -> dict[str, Any]:
     }
 
 
-def with_picture(data: bytes, *, offset: int = 36, **view: Any) -> bytes:
+def with_picture(data: bytes, *, offset: int = 36) -> bytes:
     """Return a mesh with a picture behind its positions."""
     binary = b"\0" * offset + data
     binary += b"\0" * (-len(binary) % 4)
-    views = [{"buffer": 0, "byteLength": 36}, {"buffer": 0, "byteOffset": offset, "byteLength": len(data)} | view]
+    views = [
+        {"buffer": 0, "byteLength": 36},
+        {"buffer": 0, "byteOffset": offset, "byteLength": len(data)},
+    ]
     document = triangle(
-        buffers=[{"byteLength": len(binary)}], bufferViews=views, images=[{"bufferView": 1, "mimeType": "image/png"}]
+        buffers=[{"byteLength": len(binary)}],
+        bufferViews=views,
+        images=[{"bufferView": 1, "mimeType": "image/png"}],
     )
     return glb_of(document, binary)
 

@@ -13,7 +13,11 @@ from maquette.domain.text import NOTES, PROMPT
 from maquette.outbound import URL_LENGTH_MAX
 
 Params = Annotated[
-    dict[str, dict[str, Any]],
+    dict[
+        Annotated[str, Field(max_length=40)],
+        Annotated[dict[Annotated[str, Field(max_length=40)], Any], Field(max_length=64)],
+    ],
+    Field(max_length=16),
     WithJsonSchema(
         {
             "anyOf": list(parameters_schema.schemas().values()),
@@ -68,7 +72,8 @@ class JobSubmission(Shape):
         description="With `from_asset`: the first step to do again; by default the first one that `params` names.",
     )
     max_cost: MaxCost | None = Field(
-        default=None, description="US dollars: estimated above it, it is refused; later, held before going above."
+        default=None,
+        description="US dollars: estimated above it, it is refused; later, held before going above.",
     )
     fallback: Annotated[str, later("allow")] = Field(default="allow", description="Not in this release.")
     reuse: Annotated[str, later("allow")] = Field(default="allow", description="Not in this release.")
@@ -187,7 +192,9 @@ class Cost(Shape):
     """What the job costs, in units of ``currency``."""
 
     currency: str
-    estimated: float = Field(description="What one run of each step may cost, at the rates of the submission.")
+    estimated: float = Field(
+        description="What one run of each step may cost, at the rates of the submission."
+    )
     reserved: float = Field(description="Of that, for steps that are still to run.")
     actual: float = Field(description="What steps did cost, redone ones included.")
     max_cost: float | None
