@@ -55,10 +55,6 @@ async def said(house: House, text: str, **more: Any) -> tuple[JobView, wire.Outc
     return await house.view(view.job.id), answer
 
 
-async def ungated(house: House) -> None:
-    await house.gates()
-
-
 async def test_a_held_prompt_waits_for_a_person_and_goes_on_with_his_word(house: House) -> None:
     """Nothing is dispatched while it is held; allowing it queues the first step, and the same prompt passes then."""
     play(house)
@@ -177,7 +173,7 @@ async def test_a_review_that_changes_the_prompt_is_judged_again(house: House) ->
 async def test_a_held_result_is_seen_by_nobody_until_a_person_allows_it(house: House) -> None:
     """The work is kept, the files are withheld on every path, the next step waits; then it goes on as if just done."""
     play(house)
-    await ungated(house)
+    await house.gates()
     view, answer = await said(house, "maybe a robot")
     assert [item.verdict for item in answer.verdicts] == ["applied"]
     assert (view.job.status, view.job.pause_reason, view.job.position) == ("paused", "safety", 0)
@@ -255,7 +251,7 @@ async def test_a_job_given_up_while_held_takes_no_verdict(house: House) -> None:
 async def test_a_file_that_is_taken_away_is_gone_everywhere(house: House) -> None:
     """Content, library, later jobs and steps that would read it, in this job and in those that took it over."""
     play(house)
-    await ungated(house)
+    await house.gates()
     view = await done(house, await house.submit("2D"))
     assert view.job.status is JobStatus.SUCCEEDED
     assert view.job.asset_id is not None
@@ -319,3 +315,26 @@ async def test_a_foreign_tenant_sees_nothing(house: House) -> None:
     viewer = Principal("user", "usr_viewer", {typeid.decode("prj", house.project): Role.VIEWER})
     with pytest.raises(Forbidden):
         await safety.override(house.deps, viewer.under("override_safety_decision"), row.ruling.id, ALLOW)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+async def test_what_other_policies_allowed_is_done_again(house: House, changed: bool) -> None:
+    """Equal work of an earlier revision is taken over only as long as the same policies hold."""
+    await house.gates("before_export")
+    view = await house.submit("3D", seed=7)
+    while view.job.status is not JobStatus.AWAITING_REVIEW:
+        await as_ever(house)
+        view = await house.view(view.job.id)
+    if changed:
+        project = typeid.decode("prj", house.project)
+        await safety.put_project_policy(house.deps, house.user, project, {"moderator": {}})
+    await house.review(view, "rejected", rewind_to="retopo")
+    assert await as_ever(house) == "retopo"
+    assert await as_ever(house) == ("rig" if changed else "anim")
+
+
+async def as_ever(house: House) -> str:
+    """Do the next step with the result that it always has."""
+    [task] = await house.claim()
+    await house.report(await house.succeeded(task, content=f"{task.step} as ever".encode()))
+    return task.step

@@ -46,7 +46,7 @@ async def test_a_refusal_names_its_decision(live: Any) -> None:
     refused = await live.user.post("/jobs", json=body)
     problem = refused.json()
     assert (refused.status_code, problem["code"]) == (422, "content_policy_violation")
-    assert problem["policy_version"] == {"floor": 1, "platform": 0, "project": 0}
+    assert problem["policy_version"] == {"floor": 2, "platform": 0, "project": 0}
     found = (await live.user.get(f"/safety/decisions/{problem['decision_id']}")).json()
     assert (found["verdict"], found["job_id"], found["evidence"][0]["where"]) == (
         "block", None, "text_to_image.prompt",
@@ -102,7 +102,7 @@ async def test_policies_have_versions_and_are_checked(live: Any) -> None:
         assert (await live.user.put(address, json=policy)).json()["version"] == number
     first = shapes.Policy.model_validate_json((await live.user.get(address, params={"version": 1})).content)
     assert first.policy == {"moderator": {"thresholds": {"gore": {"hold": 0.1}}}}
-    assert (await live.brief())["safety"] == {"floor": 1, "platform": 0, "project": 2}
+    assert (await live.brief())["safety"] == {"floor": 2, "platform": 0, "project": 2}
     assert (await live.user.put("/safety/policy", json={})).status_code == 403
     assert (await live.operator.put("/safety/policy", json={})).json()["version"] == 1
-    assert (await live.brief())["safety"] == {"floor": 1, "platform": 1, "project": 2}
+    assert (await live.brief())["safety"] == {"floor": 2, "platform": 1, "project": 2}

@@ -11,11 +11,12 @@ from uuid import UUID
 from maquette.domain.commands import ReuseResolved
 from maquette.domain.idempotency import inputs_digest, step_key
 from maquette.domain.job import Artifact, Job, Place, StepRecord
+from maquette.domain.moderation import policies_name
 from maquette.domain.pipeline import choose_inputs
 from maquette.services import facts
 from maquette.services.ids import new_id
 from maquette.services.orders import Batch, Slot
-from maquette.store import steps
+from maquette.store import safety, steps
 from maquette.store.database import Connection
 
 
@@ -79,6 +80,10 @@ async def _equal(
                 break
     if not found:
         return {}
+    # Allowed by other policies than those that hold now, it is made anew and judged by these.
+    versions = await safety.versions(connection, sorted({job.project_id for job in jobs}))
+    current = {job.id: policies_name(versions[None], versions[job.project_id]) for job in jobs}
+    found = {key: record for key, record in found.items() if record.safety == current[key]}
     files = await steps.revision_artifacts(connection, list(found.values()))
     # What somebody took away since is done again: it may not be seen.
     found = {
