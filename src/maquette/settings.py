@@ -135,7 +135,11 @@ class Settings:
     api_key: str = _setting("", "Client: API key; empty: the one that `up` made here.", secret=True)
     project_id: str = _setting("", "Client: project to work in; empty: the one that `up` made here.")
     worker_token: str = _setting(
-        "", "Token of the workers; empty: made on first use.", check=_secret_text, secret=True
+        "",
+        "Token of the workers: of all of them, or for a worker process one that `maquette worker-token create` made. Empty: "
+        "made on first use.",
+        check=_secret_text,
+        secret=True,
     )
     signing_key: str = _setting(
         "", "Key that signs URLs of files; empty: made on first use.", check=_secret_text, secret=True
@@ -160,9 +164,13 @@ class Settings:
         check=_HTTP,
     )
     moderator_api_key: str = _setting("", "Key that the moderator outside is sent as a bearer.", secret=True)
-    moderator_model: str = _setting("omni-moderation-latest", "Model that the moderator outside is asked for.")
+    moderator_model: str = _setting(
+        "omni-moderation-latest", "Model that the moderator outside is asked for."
+    )
     moderator_timeout_seconds: float = _setting(
-        5.0, "How long one judgement of the moderator outside may take, tries again included.", check=_between(0.1, 60)
+        5.0,
+        "How long one judgement of the moderator outside may take, tries again included.",
+        check=_between(0.1, 60),
     )
     oidc_issuers: str = _setting(
         "",

@@ -1,6 +1,7 @@
 """Keys of projects and operators, tokens of workers: what they open, how they change, how they end."""
 
 import asyncio
+import logging
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -251,8 +252,11 @@ async def test_keys_of_one_kind_are_not_found_among_another(live: Live) -> None:
     assert (await client_of(live.app, ours["key"]).get("/jobs")).status_code == 200
 
 
-async def test_bad_credentials_are_401_whatever_they_are(live: Live) -> None:
-    """Never a 500, never a hint: garbled, cut, lengthened, foreign and enormous ones; each is counted by its reason."""
+async def test_bad_credentials_are_401_whatever_they_are(
+    live: Live, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Never a 500, never a hint: garbled, cut, lengthened, foreign and enormous ones; each is counted and logged by its reason."""
+    caplog.set_level(logging.INFO, logger="maquette.identity")
     key = await made(live.user, f"/projects/{live.project_id}/keys")
     text, nobody = key["key"], live.nobody
     wrong = [
@@ -274,6 +278,12 @@ async def test_bad_credentials_are_401_whatever_they_are(live: Live) -> None:
     counted = (await nobody.get("/metrics")).text
     for reason in ("missing", "malformed", "key"):
         assert f'maquette_authentications_refused_total{{reason="{reason}"}}' in counted
+    told = [record for record in caplog.records if record.name == "maquette.identity"]
+    assert len(told) == len(wrong) + 3
+    assert {record.fields["reason"] for record in told} == {"missing", "malformed", "key"}
+    assert {record.fields["route"] for record in told} == {"/jobs"}
+    secret = text[30:45]
+    assert [record for record in told if secret in str(vars(record))] == []
 
 
 async def test_a_worker_s_token_is_for_its_services(live: Live) -> None:

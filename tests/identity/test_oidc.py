@@ -10,6 +10,7 @@ import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from local_issuer import EC, ED, RSA, LocalIssuer, serving
 
 from maquette.adapters import oidc_keys
 from maquette.adapters.identity_oidc import OidcProvider
+from maquette.cli.doctor.identity import providers
+from maquette.cli.doctor.scene import Scene
 from maquette.domain.errors import Unauthenticated, Unavailable
 from maquette.domain.oidc import Claims, Grants, Issuer, parse_algorithms, parse_grants, subject_of
 from maquette.domain.permissions import Role
@@ -307,6 +310,23 @@ async def test_an_issuer_gone_mad_harms_nobody(
         assert {type(error) for error in found} == {Unavailable}, found
         assert issuer.url in (await made.problems())[0]
     assert len(issuer.asked) <= 2
+
+
+async def test_the_doctor_asks_the_providers(issuer: LocalIssuer, tmp_path: Path) -> None:
+    """All well, nothing to ask, and a provider that is broken: a line that names it, and what to do."""
+
+    async def found(**variables: str) -> Any:
+        given = {f"MAQUETTE_{name.upper()}": value for name, value in variables.items()}
+        return await asyncio.to_thread(providers, Scene(given, tmp_path))
+
+    believed = {"oidc_issuers": f"{issuer.url}=maquette", "outbound_allow": "127.0.0.1"}
+    assert (await found()).state == "skipped"
+    assert (await found(**believed)).state == "ok"
+    issuer.status = 500
+    broken = await found(**believed)
+    assert (broken.state, issuer.url in broken.says) == ("broken", True)
+    refused = await found(oidc_issuers=believed["oidc_issuers"])
+    assert (refused.state, "MAQUETTE_OUTBOUND_ALLOW" in refused.do) == ("broken", True)
 
 
 async def test_groups_give_roles_and_operators(issuer: LocalIssuer) -> None:
