@@ -6,6 +6,7 @@ from starlette.middleware import Middleware
 import maquette
 from maquette.api import (
     assets,
+    audit,
     batches,
     context,
     dead_letters,
@@ -76,6 +77,7 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
         webhooks,
         keys,
         members,
+        audit,
     )
     routers = [noun.router for noun in nouns]
     routers.append(health.router(metrics, relay))

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from fastapi import Depends, Query, Request, Response
 
 from maquette.domain import typeid
 from maquette.domain.errors import Invalid, NotFound, Unauthenticated
-from maquette.domain.principal import Principal
+from maquette.domain.principal import Origin, Principal
 from maquette.services.deps import Deps
 
 LIMIT_MAX = 100
@@ -52,7 +52,11 @@ async def authenticated(request: Request) -> Call:
         _tell(request, error.reason)
         raise
     operation = scope["route"].operation_id
-    principal = known.under(operation)
+    client = (scope.get("client") or (None,))[0]
+    origin = Origin(scope["state"]["request_id"], client)
+    principal = replace(known.under(operation), origin=origin)
+    if not deps.limiter.idle:
+        _limit(request, deps, principal)
     return Call(
         deps, principal, scope["state"]["correlation_id"], scope.get("root_path", ""), operation, bearer
     )

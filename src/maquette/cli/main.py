@@ -8,6 +8,7 @@ import typer
 
 from maquette.cli import (
     assets,
+    audit,
     backup,
     batches,
     dead_letters,
@@ -46,6 +47,7 @@ app.add_typer(dead_letters.app, name="dlq")
 app.add_typer(projects.app, name="project")
 app.add_typer(keys.app, name="key")
 app.add_typer(members.app, name="member")
+app.add_typer(audit.app, name="audit")
 app.add_typer(keys.token_app, name="worker-token")
 app.add_typer(rulings.app, name="safety")
 app.add_typer(services.app, name="service")

@@ -50,6 +50,7 @@ SCOPES: Mapping[str, str] = {
     "usage:read": "read quotas, and what work did cost",
     "quotas:admin": "set quotas; for operators plans and rates as well",
     "members:admin": "change members: as good as all rights, for a member may do whatever his role allows",
+    "audit:read": "read what was administered",
     "operators:admin": "keys of operators and tokens of workers: as good as everything",
 }
 """What a narrowed key may be given; a key without scopes has all that its role allows."""
@@ -180,6 +181,9 @@ RULES: Mapping[str, Rule] = {
     "get_service_rates": _SEES_USAGE,
     "put_service_rates": _operators("quotas:admin"),
     "get_usage": _SEES_USAGE,
+    # Audit
+    "list_project_audit": _people(Role.OWNER, "audit:read"),
+    "list_audit": _operators("audit:read"),
     # Webhooks
     "create_webhook": _WEBHOOKS,
     "list_webhooks": _SEES_WEBHOOKS,

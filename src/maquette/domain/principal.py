@@ -9,6 +9,14 @@ from maquette.domain.permissions import RULES, Kind, Role
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The request that something is asked by, as the audit log names it."""
+
+    request_id: str
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A user with a role in each of his projects, a worker, or an operator, who has every project."""
 
@@ -22,6 +30,8 @@ class Principal:
     """The services that a worker's token is for; None: all of them."""
     needs: Role = Role.OWNER
     """What the operation under way demands in the project it concerns; the most until an operation is named."""
+    origin: Origin | None = field(default=None, compare=False)
+    """None for what no request asked for: a command beside the API, a test."""
 
     def under(self, operation: str) -> "Principal":
         """Return the principal bound to an operation's rule, or raise ``Forbidden`` when it is not for him at all.

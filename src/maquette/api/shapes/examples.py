@@ -3,6 +3,7 @@
 from typing import Any
 
 from maquette.api.shapes import (
+    examples_audit,
     examples_context,
     examples_dead_letters,
     examples_identity,
@@ -354,6 +355,7 @@ EXAMPLES: Example = {
     "Delivery": DELIVERY,
     "DeliveryPage": {"items": [DELIVERY], "next_cursor": None},
     **examples_context.EXAMPLES,
+    **examples_audit.EXAMPLES,
     **examples_dead_letters.EXAMPLES,
     **examples_identity.EXAMPLES,
     **examples_quotas.EXAMPLES,

@@ -1,0 +1,70 @@
+"""The audit log: what was administered, by whom, by which request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from maquette.store.database import Connection, decode, encode, statements
+
+_SQL = statements("audit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One administrative act."""
+
+    id: UUID
+    at: datetime | None = None
+    """The database's time; None until it is written."""
+    project_id: UUID | None
+    """None: it concerned the installation."""
+    subject: str
+    kind: str
+    act: str
+    object: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    request_id: str
+    address: str | None
+
+
+async def insert(connection: Connection, entry: Entry) -> None:
+    """Insert an entry in the transaction of the act."""
+    await connection.execute(
+        _SQL["insert"],
+        entry.id,
+        entry.project_id,
+        entry.subject,
+        entry.kind,
+        entry.act,
+        entry.object,
+        None if entry.before is None else encode(entry.before),
+        None if entry.after is None else encode(entry.after),
+        entry.request_id,
+        entry.address,
+    )
+
+
+async def page(
+    connection: Connection,
+    project: UUID | None,
+    *,
+    before: UUID | None,
+    subject: str | None,
+    act: str | None,
+    object_: str | None,
+    limit: int,
+) -> list[Entry]:
+    """Return up to ``limit`` entries of a project (None: of all and of none), newest first, older than ``before``."""
+    rows = await connection.fetch(_SQL["page"], project, before, subject, act, object_, limit)
+    return [
+        Entry(**row | {name: row[name] and decode(row[name]) for name in ("before", "after")})
+        for row in map(dict, rows)
+    ]
+
+
+async def forget(connection: Connection, days: int) -> int:
+    """Delete what is older; return how many entries that were."""
+    return int((await connection.execute(_SQL["forget"], days)).rpartition(" ")[2])
