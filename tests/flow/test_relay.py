@@ -31,7 +31,7 @@ async def test_a_follower_sees_no_gap_through_hundreds_of_moves(house: House, re
     seen: list[int] = []
 
     async def watch() -> None:
-        async for item in follow(house.deps.database, house.deps.hub, job.id, 0):
+        async for item in follow(house.deps.database, house.deps.hub, job.project_id, job.id, 0):
             if isinstance(item, Event):
                 seen.append(item.sequence)
                 if item.sequence == total:

@@ -12,7 +12,7 @@ from maquette.store import reading
 
 async def location(deps: Deps, principal: Principal, artifact_id: UUID) -> SignedRequest:
     """Return a signed URL of an artifact's bytes; ``Expired`` when retention has taken them."""
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.projects) as connection:
         found = await reading.artifact(connection, artifact_id, principal.projects)
     if found is None:
         raise NotFound("There is no such artifact.")

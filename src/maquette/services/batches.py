@@ -114,7 +114,7 @@ def _fingerprint(line: Line) -> Mapping[str, Any]:
 
 async def get(deps: Deps, principal: Principal, batch_id: UUID) -> BatchView:
     """Return a batch and how its jobs stand; ``NotFound`` when it is missing or another project's."""
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         batch = await batches.one(connection, batch_id, principal.memberships)
         if batch is None:
             raise NotFound("There is no such batch.")
@@ -128,7 +128,7 @@ async def list_batches(
 ) -> list[BatchView]:
     """Return a project's batches, newest first, older than ``before``."""
     principal.require_project(project)
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         found = await batches.page(connection, [project], before, limit)
         counted = await batches.counts(connection, [batch.id for batch in found])
     return [BatchView(batch, counted[batch.id]) for batch in found]
@@ -137,7 +137,7 @@ async def list_batches(
 async def cancel(deps: Deps, principal: Principal, batch_id: UUID) -> BatchView:
     """Give up every job of the batch that has not ended. What ends meanwhile by itself is left as it is."""
     await get(deps, principal, batch_id)
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         open_jobs = await batches.open_jobs(connection, batch_id)
     for start in range(0, len(open_jobs), _CANCELS_AT_ONCE):
         some = open_jobs[start : start + _CANCELS_AT_ONCE]

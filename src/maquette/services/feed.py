@@ -39,7 +39,7 @@ class Feed:
     async def advance(self, database: Database, project: UUID) -> Snapshot:
         """Read what is new and return how far that goes; the first time, only where now is."""
         async with self._turn:
-            async with database.connection() as connection:
+            async with database.tenant([project]) as connection:
                 seen, whole = self.seen or await events.now(connection), False
                 while not whole:
                     page = await events.of_project(connection, project, seen, None, PAGE)
@@ -56,7 +56,7 @@ class Feed:
         kept = next((page for page in self._pages if page.before == seen), None)
         if kept is not None or seen == self.seen:
             return kept
-        async with database.connection() as connection:
+        async with database.tenant([project]) as connection:
             return await events.of_project(connection, project, seen, self.seen, PAGE)
 
     def wake(self) -> None:

@@ -99,7 +99,7 @@ class Hub:
 
 
 async def follow(
-    database: Database, hub: Hub, job_id: UUID, after: int
+    database: Database, hub: Hub, project: UUID, job_id: UUID, after: int
 ) -> AsyncIterator[Event | Running | None]:
     """Yield a job's events after a sequence, and progress between them, until the job has ended.
 
@@ -110,7 +110,7 @@ async def follow(
     try:
         while True:
             news.clear()
-            async with database.connection() as connection:
+            async with database.tenant([project]) as connection:
                 page = await event_rows.of_job(connection, job_id, after, PAGE)
                 if not page:
                     pulse = (await event_rows.pulses(connection, [job_id])).get(job_id)

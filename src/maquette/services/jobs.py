@@ -64,7 +64,7 @@ async def get(deps: Deps, principal: Principal, job_id: UUID) -> JobView:
 
     Read one after the other, a job could still run a step whose files are there already.
     """
-    async with deps.database.snapshot() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         row = await reading.job(connection, job_id, principal.memberships)
         if row is None:
             raise NotFound("There is no such job.")
@@ -102,7 +102,7 @@ async def list_jobs(
 ) -> list[JobView]:
     """Return up to ``limit`` jobs, newest first, older than ``before``."""
     scope = principal.projects if project is None else [principal.require_project(project)]
-    async with deps.database.snapshot() as connection:
+    async with deps.database.tenant(scope) as connection:
         rows = await reading.jobs(
             connection, scope, before=before, status=status, asset_type=asset_type, batch=batch, limit=limit
         )
@@ -136,5 +136,5 @@ async def events(
     deps: Deps, principal: Principal, job_id: UUID, after: int
 ) -> AsyncIterator[Event | Running | None]:
     """Follow a job's events; the caller's right to it is checked before the first one."""
-    await get(deps, principal, job_id)
-    return follow(deps.database, deps.hub, job_id, after)
+    job = (await get(deps, principal, job_id)).job
+    return follow(deps.database, deps.hub, job.project_id, job_id, after)

@@ -85,7 +85,7 @@ async def list_keys(
 ) -> list[KeyRow]:
     """Return up to ``limit`` keys, newest first, revoked ones included, none with its secret."""
     _require_project(principal, ring)
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         await _require_existing(connection, ring)
         return await identity.keys(connection, ring.kind, ring.project, before=before, limit=limit)
 

@@ -47,7 +47,7 @@ class Invitation:
 async def list_members(deps: Deps, principal: Principal, project: UUID) -> list[Member]:
     """Return a project's members by subject, 1,000 at most."""
     principal.require_project(project)
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         await _require(connection, project)
         return await identity.members(connection, project)
 

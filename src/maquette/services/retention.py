@@ -20,7 +20,7 @@ RUN_SECONDS_MAX = 10.0
 async def get(deps: Deps, principal: Principal, project: UUID) -> Retention:
     """Return a project's policy: its version, what it chose, what holds."""
     principal.require_project(project)
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         await _require(connection, project)
         return await _current(connection, deps, project)
 

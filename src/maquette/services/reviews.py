@@ -50,7 +50,7 @@ async def decide(deps: Deps, principal: Principal, job_id: UUID, answer: Mapping
     try:
         await deps.transactor.apply(job_id, command)
     except (StaleReview, IllegalTransition) as error:
-        async with deps.database.connection() as connection:
+        async with deps.database.tenant(principal.memberships) as connection:
             winner = await reading.decision(connection, job_id, command.step, command.revision)
         if winner is None or winner.verdict is Verdict.PAUSED:
             raise
@@ -110,7 +110,7 @@ async def _replacements(
         if (item.step, item.revision) == (answer["step"], answer["revision"])
     }
     ids = {text: typeid.decode_field("upl", text, ("replacements", name)) for name, text in wanted.items()}
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         found = await projects.uploads(connection, list(ids.values()), [view.job.project_id])
     uploads = {item.id: item for item in found}
     replacements = []

@@ -43,7 +43,7 @@ async def project_policy(
 ) -> PolicyRow | None:
     """Return a version of a project's policy (None: the newest), or None when it has none."""
     principal.require_project(project)
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         return await safety.project_policy(connection, project, version)
 
 
@@ -90,13 +90,13 @@ async def list_rulings(
 ) -> list[RulingRow]:
     """Return decisions of one project, or of all that the caller sees, newest first."""
     scope = principal.projects if project is None else [principal.require_project(project)]
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(scope) as connection:
         return await safety.page(connection, scope, wanted, before=before, limit=limit)
 
 
 async def get_ruling(deps: Deps, principal: Principal, ruling_id: UUID) -> RulingRow:
     """Return a decision; ``NotFound`` when it is missing or another project's."""
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         found = await safety.ruling(connection, ruling_id, principal.memberships)
     if found is None:
         raise NotFound("There is no such safety decision.")

@@ -58,7 +58,7 @@ async def create(
 
 async def read(deps: Deps, principal: Principal, upload_id: UUID) -> Upload:
     """Return an upload, looked at when it has arrived: whether it can be used is known before a brief names it."""
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         found = await projects.uploads(connection, [upload_id], principal.memberships)
     if not found:
         raise NotFound("There is no such upload.")

@@ -85,7 +85,7 @@ async def _found(connection: Connection, principal: Principal, key: UUID, *, loc
 
 async def get(deps: Deps, principal: Principal, key: UUID) -> Webhook:
     """Return an endpoint; ``NotFound`` when it is missing or another project's."""
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         return await _found(connection, principal, key)
 
 
@@ -100,7 +100,7 @@ async def list_webhooks(
 ) -> list[Webhook]:
     """Return a project's endpoints, or a job's own one, newest first."""
     scope = principal.projects if project is None else [principal.require_project(project)]
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(scope) as connection:
         if job is not None and await reading.job(connection, job, scope) is None:
             raise NotFound("There is no such job.")
         return await webhooks.page(connection, scope, job=job, before=before, limit=limit)
@@ -242,7 +242,7 @@ async def list_deliveries(
     deps: Deps, principal: Principal, key: UUID, *, status: str | None, before: UUID | None, limit: int
 ) -> list[Delivery]:
     """Return what was and will be sent to an endpoint, newest first."""
-    async with deps.database.connection() as connection:
+    async with deps.database.tenant(principal.memberships) as connection:
         await _found(connection, principal, key)
         return await deliveries.page(connection, key, status=status, before=before, limit=limit)
 

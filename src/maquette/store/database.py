@@ -141,22 +141,21 @@ class Database:
         named = ",".join(map(str, map(UUID, map(str, projects))))
         async with self.connection() as connection:
             try:
-                await connection.execute(
-                    _AS_TENANT.format(role=await self._tenant_role(connection), projects=named)
-                )
+                await self._become(connection, named)
                 yield connection
-            except asyncpg.InvalidParameterValueError as error:  # what `set role` says of a role that is gone
-                raise Unavailable("The role of tenants' reads is gone: run `maquette migrate`.") from error
             finally:
                 # Nothing was written, so it does not matter which; in a transaction that failed both roll back.
                 if not connection.is_closed():
                     await connection.execute("commit")
 
-    async def _tenant_role(self, connection: Connection) -> str:
-        """Return the quoted name of the role, asked for once: it follows the name of who connects."""
+    async def _become(self, connection: Connection, projects: str) -> None:
+        """Begin a tenant's transaction. The role's name follows who connects, and is asked for once."""
         if self._role is None:
             self._role = str(await connection.fetchval(_TENANT_ROLE))
-        return self._role
+        try:
+            await connection.execute(_AS_TENANT.format(role=self._role, projects=projects))
+        except (asyncpg.InvalidParameterValueError, asyncpg.InsufficientPrivilegeError) as error:
+            raise Unavailable("The role of tenants' reads is gone: run `maquette migrate`.") from error
 
     async def shared(self, read: Read[T], ids: Collection[UUID]) -> Mapping[UUID, T]:
         """Read rows by id for many callers at once: while one read is under way, the next one gathers.
