@@ -55,8 +55,6 @@ async def authenticated(request: Request) -> Call:
     client = (scope.get("client") or (None,))[0]
     origin = Origin(scope["state"]["request_id"], client)
     principal = replace(known.under(operation), origin=origin)
-    if not deps.limiter.idle:
-        _limit(request, deps, principal)
     return Call(
         deps, principal, scope["state"]["correlation_id"], scope.get("root_path", ""), operation, bearer
     )
