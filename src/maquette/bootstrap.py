@@ -46,6 +46,7 @@ from maquette.ports import EventBus, ObjectStore
 from maquette.services.deps import Deps, Limits
 from maquette.services.follow import Hub
 from maquette.services.ids import new_id
+from maquette.services.limiter import Limiter
 from maquette.services.moderation import Moderation
 from maquette.services.principals import Authenticator, make_key
 from maquette.services.tariff import Tariff
@@ -98,6 +99,7 @@ async def open_deps(settings: Settings, objects: ObjectStore | None = None) -> A
         identity=Authenticator(database, settings.worker_token, provider),
         moderation=Moderation(database, RulesModerator(), await _moderator_outside(settings, closing)),
         tariff=Tariff(database),
+        limiter=Limiter(database),
         outbound=OutboundPolicy.parse(settings.outbound_allow),
         webhook_key=settings.webhook_key.encode(),
         limits=Limits(
@@ -122,8 +124,10 @@ async def open_deps(settings: Settings, objects: ObjectStore | None = None) -> A
         await transactor.start()
         await hub.start()
         deps.identity.start()
+        await deps.limiter.start()
         yield deps
     finally:
+        await deps.limiter.stop()
         await deps.identity.stop()
         await closing.aclose()
         await hub.stop()

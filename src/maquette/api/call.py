@@ -55,9 +55,25 @@ async def authenticated(request: Request) -> Call:
     client = (scope.get("client") or (None,))[0]
     origin = Origin(scope["state"]["request_id"], client)
     principal = replace(known.under(operation), origin=origin)
+    if not deps.limiter.idle:
+        _limit(request, deps, principal)
     return Call(
         deps, principal, scope["state"]["correlation_id"], scope.get("root_path", ""), operation, bearer
     )
+
+
+def _limit(request: Request, deps: Deps, principal: Principal) -> None:
+    """Count the request; whatever is answered, its headers tell what is left."""
+    named = request.path_params.get("project_id") or request.query_params.get("project_id")
+    try:
+        project = typeid.decode("prj", named) if named else None
+    except NotFound:
+        project = None
+    left, refusal = deps.limiter.admit(principal, project)
+    if left is not None:
+        request.scope["state"]["headers"] = left.headers()
+    if refusal is not None:
+        raise refusal
 
 
 def _tell(request: Request, reason: str) -> None:

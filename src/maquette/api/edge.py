@@ -61,6 +61,7 @@ class Edge:
                 message["headers"] = [
                     *message["headers"],
                     *(header for header in stamped if header[0] not in names),
+                    *scope["state"].get("headers", ()),
                 ]
             await send(message)
 

@@ -53,6 +53,12 @@ class Metrics:
             buckets=_BUCKETS_SECONDS,
             registry=self.registry,
         )
+        self.refusals = Counter(
+            "maquette_refusals",
+            "Requests refused, by error code, or by the limit that was reached",
+            ("reason",),
+            registry=self.registry,
+        )
         self.refused = Counter(
             "maquette_authentications_refused",
             "Requests refused because nobody stands behind their credentials",

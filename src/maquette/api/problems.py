@@ -162,6 +162,9 @@ def install(app: FastAPI) -> None:
 
     async def on_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, MaquetteError)
+        if status_of(type(error)) < HTTPStatus.INTERNAL_SERVER_ERROR:
+            reason = (error.extra.get("quota") or {}).get("limit", error.code)
+            request.app.state.metrics.refusals.labels(reason).inc()
         return respond(error, request.scope)
 
     async def on_validation_error(request: Request, error: Exception) -> Response:

@@ -48,6 +48,7 @@ def _shown(view: QuotaView) -> Fields:
         "users": {subject: quota.shown(limits) for subject, limits in held.users.items()},
         "effective": quota.shown(view.terms.project),
         "used": used(view.used),
+        "refused_today": view.refused,
         "users_used": {subject: used(numbers) for subject, numbers in view.users.items()},
     }
 

@@ -74,8 +74,16 @@ class Terms:
     @property
     def limits_storage(self) -> bool:
         """Whether anything says how much may be stored."""
-        given = (self.plan.limits, self.plan.per_user, self.quotas.limits, self.quotas.per_user)
-        return any(item.stored_bytes is not None for item in (*given, *self.quotas.users.values()))
+        return any(item.stored_bytes is not None for item in self._all())
+
+    @property
+    def limits_requests(self) -> bool:
+        """Whether anything says how many requests may be sent."""
+        return any(item.requests_per_minute is not None for item in self._all())
+
+    def _all(self) -> Iterator[Limits]:
+        yield from (self.plan.limits, self.plan.per_user, self.quotas.limits, self.quotas.per_user)
+        yield from self.quotas.users.values()
 
     def user(self, subject: str) -> Limits:
         """Return what holds for one user: his own limits, else those of any user, and never more than the project's."""

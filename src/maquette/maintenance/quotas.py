@@ -13,7 +13,7 @@ from maquette.domain.errors import MaquetteError
 from maquette.services.orders import Order
 from maquette.services.room import look
 from maquette.services.transactor import Transactor
-from maquette.store import quotas
+from maquette.store import limiting, quotas
 from maquette.store.database import Database
 
 _LOG = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class QuotaKeeper:
         """Add up what is fresh, then let jobs go on; return how many did."""
         async with self._database.transaction() as connection:
             await quotas.add_up(connection, ENTRIES_MAX)
+            await limiting.forget(connection)
         await self._measure()
         let_go, after = 0, _FIRST
         while True:

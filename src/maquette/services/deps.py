@@ -6,6 +6,7 @@ from maquette.domain.retention import Policy
 from maquette.outbound import Policy as OutboundPolicy
 from maquette.ports import ObjectStore
 from maquette.services.follow import Hub
+from maquette.services.limiter import Limiter
 from maquette.services.moderation import Moderation
 from maquette.services.principals import Authenticator
 from maquette.services.tariff import Tariff
@@ -39,6 +40,7 @@ class Deps:
     identity: Authenticator
     moderation: Moderation
     tariff: Tariff
+    limiter: Limiter
     limits: Limits
     outbound: OutboundPolicy
     """Where requests may go that somebody else chose the address of."""

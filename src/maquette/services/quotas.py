@@ -14,7 +14,7 @@ from maquette.domain.principal import Principal
 from maquette.domain.quota import Plan, Quotas, Terms, Used
 from maquette.domain.rates import Rate
 from maquette.services.deps import Deps
-from maquette.store import projects, quotas
+from maquette.store import limiting, projects, quotas
 from maquette.store.database import Connection
 
 USERS_MAX = 1000
@@ -30,6 +30,8 @@ class QuotaView:
     terms: Terms
     used: Used
     users: Mapping[str, Used]
+    refused: Mapping[str, int]
+    """How often something was refused today, by reason."""
 
 
 async def plans(deps: Deps) -> Mapping[str, Plan]:
@@ -94,7 +96,7 @@ async def _view(connection: Connection, project: UUID) -> QuotaView:
         )
         for user in users
     }
-    return QuotaView(found, whole, each)
+    return QuotaView(found, whole, each, await limiting.refused_today(connection, project))
 
 
 async def put(deps: Deps, principal: Principal, project: UUID, body: Mapping[str, Any]) -> QuotaView:

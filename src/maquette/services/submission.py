@@ -10,7 +10,7 @@ from uuid import UUID
 from maquette.domain import typeid
 from maquette.domain.brief import PRIORITIES, SEED_MAX, Brief
 from maquette.domain.commands import Create
-from maquette.domain.errors import Invalid, MaquetteError, NotFound
+from maquette.domain.errors import BudgetExhausted, Invalid, MaquetteError, NotFound, QuotaExceeded
 from maquette.domain.idempotency import canonical, request_digest
 from maquette.domain.job import Artifact, Job, JobStatus, StepStatus
 from maquette.domain.ledger import MICROS
@@ -83,7 +83,11 @@ async def record(
     create = Create(job, records, (*_references(job, references), *files), ruling)
     brief = _brief_row(admitted, principal, batch, "" if held else judged.policy.name)
     new = NewJob(brief, request, webhook_url=webhook_url)
-    made = await deps.transactor.create(job, create, new)
+    try:
+        made = await deps.transactor.create(job, create, new)
+    except (QuotaExceeded, BudgetExhausted) as error:
+        deps.limiter.note(project_id, principal.subject, error)
+        raise
     return (
         Recorded(made.job_id, replayed=True)
         if isinstance(made, Replayed)

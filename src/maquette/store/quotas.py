@@ -46,7 +46,8 @@ def _quotas(plan: str | None, data: bytes | None) -> Quotas:
     return Quotas(plan, quota.parse(kept["limits"]), quota.parse(kept["per_user"]), users)
 
 
-def _terms(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, Terms]:
+def terms_from(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, Terms]:
+    """Return what projects may, by id, from rows with their plans."""
     return {
         row["id"]: Terms(_plan(row["plan_limits"]), _quotas(row["plan"], row["quotas"]), row["open_jobs_max"])
         for row in rows
@@ -55,12 +56,12 @@ def _terms(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, Terms]:
 
 async def lock(connection: Connection, projects: Sequence[UUID]) -> dict[UUID, Terms]:
     """Lock projects, given in order, and return what each may; archived and missing ones are left out."""
-    return _terms(await connection.fetch(_SQL["lock"], projects))
+    return terms_from(await connection.fetch(_SQL["lock"], projects))
 
 
 async def terms(connection: Connection, projects: Collection[UUID]) -> dict[UUID, Terms]:
     """Return what each project may, without a lock."""
-    return _terms(await connection.fetch(_SQL["terms"], list(projects)))
+    return terms_from(await connection.fetch(_SQL["terms"], list(projects)))
 
 
 async def count_open(connection: Connection, maxima: Mapping[UUID, int]) -> dict[UUID, int]:
@@ -167,7 +168,9 @@ async def plans(connection: Connection) -> dict[str, Plan]:
 async def put_plan(connection: Connection, name: str, plan: Plan, by: str) -> None:
     """Make or replace a plan."""
     kept = {"limits": quota.shown(plan.limits), "per_user": quota.shown(plan.per_user)}
-    await connection.execute(_SQL["put_plan"], name, encode(kept), by)
+    await connection.execute(
+        _SQL["put_plan"], name, encode(kept), Terms(plan, _NO_QUOTAS).limits_requests, by
+    )
 
 
 async def put_quotas(connection: Connection, project: UUID, quotas: Quotas) -> None:
@@ -177,7 +180,8 @@ async def put_quotas(connection: Connection, project: UUID, quotas: Quotas) -> N
         "per_user": quota.shown(quotas.per_user),
         "users": {subject: quota.shown(limits) for subject, limits in quotas.users.items()},
     }
-    await connection.execute(_SQL["put_quotas"], project, quotas.plan, encode(kept))
+    own = Terms(NO_PLAN, quotas).limits_requests
+    await connection.execute(_SQL["put_quotas"], project, quotas.plan, encode(kept), own)
 
 
 async def tariff(connection: Connection) -> dict[str, dict[str, Rate]]:

@@ -1,6 +1,6 @@
 """Usage: what was spent, added up by day, user and service; and what was refused."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -60,14 +60,3 @@ async def usage(
         )
         for row in rows
     ]
-
-
-async def refused(connection: Connection, tally: Mapping[tuple[UUID, str, str], int]) -> None:
-    """Add what was refused to today's tally, by (project, user, reason)."""
-    await connection.execute(
-        _SQL["refused"],
-        [project for project, _, _ in tally],
-        [subject for _, subject, _ in tally],
-        [reason for _, _, reason in tally],
-        list(tally.values()),
-    )

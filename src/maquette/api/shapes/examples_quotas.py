@@ -42,6 +42,7 @@ QUOTAS: Example = {
     "users": {name: _NONE | limits for name, limits in QUOTAS_BODY["users"].items()},
     "effective": PLAN["limits"] | QUOTAS_BODY["limits"],
     "used": _USED,
+    "refused_today": {"cost_per_month": 2},
     "users_used": dict.fromkeys(QUOTAS_BODY["users"], _USED | {"cost_per_month": 12.5}),
 }
 _FREE: Example = {"per_attempt": 0.0, "per_variant": 0.0, "per_second": 0.0, "seconds": 0.0, "gpu": False}

@@ -86,6 +86,7 @@ class ProjectQuotas(Shape):
     users: dict[str, QuotaLimits]
     effective: QuotaLimits = Field(description="What holds for the project as a whole.")
     used: QuotaNumbers
+    refused_today: dict[str, int] = Field(description="How often a limit refused something, by its name.")
     users_used: dict[str, QuotaNumbers] = Field(description="Of the users in `users`.")
 
 

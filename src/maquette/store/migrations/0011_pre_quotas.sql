@@ -5,6 +5,7 @@
 create table plans (
     name text not null primary key,
     limits bytea not null,
+    limits_requests boolean not null,
     updated_at timestamptz not null,
     updated_by text not null
 );
@@ -12,7 +13,8 @@ create table plans (
 -- Read under the project's lock by the statement that takes it: in force everywhere with the next submission.
 alter table projects
     add column plan text,
-    add column quotas bytea;
+    add column quotas bytea,
+    add column limits_requests boolean not null default false;
 
 -- What steps cost on a service, by step.
 create table rates (
@@ -95,6 +97,16 @@ create table stored (
     bytes bigint not null,
     measured_at timestamptz not null,
     primary key (project_id, subject)
+);
+
+-- Requests of a minute as each process counted them: it overwrites what it said before.
+create table request_counts (
+    project_id uuid not null,
+    subject text not null,
+    minute bigint not null,
+    replica uuid not null,
+    count bigint not null,
+    primary key (project_id, subject, minute, replica)
 );
 
 -- What was refused, for the operator: by project, day, user and reason.

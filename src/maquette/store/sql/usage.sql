@@ -18,12 +18,3 @@ where $7::uuid is null
    or (g.project_id, coalesce(g.day::text, ''), coalesce(g.subject, ''), coalesce(g.service, '')) > ($7, $8::text, $9::text, $10::text)
 order by g.project_id, coalesce(g.day::text, ''), coalesce(g.subject, ''), coalesce(g.service, '')
 limit $11
-
--- name: refused
--- A tally of a process, once in a while.
-insert into refusals (project_id, day, subject, reason, times, last_at)
-select project_id, (clock_timestamp() at time zone 'utc')::date, subject, reason, times, clock_timestamp()
-from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) as x(project_id, subject, reason, times)
-order by 1, 2, 3, 4
-on conflict (project_id, day, subject, reason) do update
-set times = refusals.times + excluded.times, last_at = excluded.last_at
