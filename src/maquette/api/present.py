@@ -37,6 +37,7 @@ def project(item: Project) -> Fields:
         "created_at": moment(item.created_at),
         "created_by": item.created_by,
         "open_jobs_max": item.open_jobs_max,
+        "weight": item.weight,
         **{name: {"version": value.version, **KINDS[name].fields(value)} for name, value in values.items()},
     }
 

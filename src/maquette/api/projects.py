@@ -66,12 +66,13 @@ async def get_project(project_id: str, call: Caller) -> Response:
     responses=success(shapes.Project, "The changed project") | _WRITE,
 )
 async def change_project(project_id: str, body: shapes.ProjectChange, call: Caller) -> Response:
-    """Its name; and for operators its limit of open jobs."""
+    """Its name; and for operators its limit of open jobs and its weight beside other projects."""
     changed = await projects.change(
         call.deps,
         call.principal,
         typeid.decode("prj", project_id),
         name=body.name,
         open_jobs_max=body.open_jobs_max,
+        weight=body.weight,
     )
     return answer(project(changed))

@@ -63,14 +63,21 @@ async def list_projects(
 
 
 async def change(
-    deps: Deps, principal: Principal, project: UUID, *, name: str | None, open_jobs_max: int | None
+    deps: Deps,
+    principal: Principal,
+    project: UUID,
+    *,
+    name: str | None,
+    open_jobs_max: int | None = None,
+    weight: int | None = None,
 ) -> Project:
-    """Change a project's name; its limit of open jobs is the operators' to set."""
+    """Change a project's name; its limit of open jobs and its weight beside others are the operators' to set."""
     principal.require_project(project)
-    if open_jobs_max is not None:
-        principal.require_operator("open_jobs_max")
+    for what, value in (("open_jobs_max", open_jobs_max), ("weight", weight)):
+        if value is not None:
+            principal.require_operator(what)
     if name is not None:
         name = clean(name, NAME, ("name",), required=True)
     async with deps.database.transaction() as connection:
-        await projects.rename(connection, project, name, open_jobs_max)
+        await projects.change(connection, project, name, open_jobs_max, weight)
         return await _context(connection, project)

@@ -27,6 +27,8 @@ class Project:
     created_at: datetime
     created_by: str
     open_jobs_max: int
+    weight: int
+    """How much of the workers' time it gets beside others: ``domain/fair.py``."""
     style: Style
     constraints: Constraints
     gates: Gates
@@ -69,9 +71,11 @@ async def first(connection: Connection) -> UUID | None:
     return found
 
 
-async def rename(connection: Connection, project: UUID, name: str | None, open_jobs_max: int | None) -> None:
+async def change(
+    connection: Connection, project: UUID, name: str | None, open_jobs_max: int | None, weight: int | None
+) -> None:
     """Change what is not None."""
-    await connection.execute(_SQL["rename"], project, name, open_jobs_max)
+    await connection.execute(_SQL["change"], project, name, open_jobs_max, weight)
 
 
 async def context(connection: Connection, project: UUID) -> Project | None:
@@ -85,6 +89,7 @@ async def context(connection: Connection, project: UUID) -> Project | None:
         row["created_at"],
         row["created_by"],
         row["open_jobs_max"],
+        row["weight"],
         _document("style", row["style_version"], row["style"]),
         _document("constraints", row["constraints_version"], row["constraints"]),
         _gates(row["gates_version"], None if row["gates"] is None else tuple(row["gates"]), row["policies"]),

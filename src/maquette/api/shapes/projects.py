@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from maquette.api.shapes.base import Shape, Timestamp
 from maquette.api.shapes.context import Constraints, Gates, Routes, Style
 from maquette.api.shapes.examples import UPLOAD, UPLOAD_REQUEST, UPLOAD_STATE
+from maquette.domain.fair import WEIGHT_MAX
 from maquette.domain.text import NAME
 
 
@@ -25,6 +26,12 @@ class ProjectChange(Shape):
 
     name: str | None = Field(default=None, min_length=1, max_length=NAME.points_max)
     open_jobs_max: int | None = Field(default=None, ge=1, le=10_000_000, description="For operators.")
+    weight: int | None = Field(
+        default=None,
+        ge=1,
+        le=WEIGHT_MAX,
+        description="For operators: its share of the workers beside others.",
+    )
 
 
 class Project(Shape):
@@ -35,6 +42,7 @@ class Project(Shape):
     created_at: Timestamp
     created_by: str
     open_jobs_max: int
+    weight: int
     style: Style
     constraints: Constraints
     gates: Gates

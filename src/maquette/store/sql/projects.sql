@@ -5,13 +5,14 @@ values ($1, $2, clock_timestamp(), $3, $4)
 -- name: first
 select id from projects where archived_at is null order by id limit 1
 
--- name: rename
-update projects set name = coalesce($2, name), open_jobs_max = coalesce($3, open_jobs_max)
+-- name: change
+update projects set name = coalesce($2, name), open_jobs_max = coalesce($3, open_jobs_max),
+    weight = coalesce($4, weight)
 where id = $1 and archived_at is null
 
 -- name: context
 -- The project with the newest version of everything a job pins.
-select p.id, p.name, p.created_at, p.created_by, p.open_jobs_max,
+select p.id, p.name, p.created_at, p.created_by, p.open_jobs_max, p.weight,
        coalesce(s.version, 0) as style_version, s.body as style,
        coalesce(c.version, 0) as constraints_version, c.body as constraints,
        coalesce(g.version, 0) as gates_version, g.gates, g.policies,
