@@ -11,6 +11,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_project": {"name": "x"},
     "change_project": {"name": "x"},
     "put_project_style": {},
+    "put_project_constraints": {},
+    "put_project_routes": {"routes": {}},
     "put_project_gates": {"gates": []},
     "put_project_retention": {},
     "run_project_retention": {"dry_run": True},
