@@ -38,6 +38,8 @@ async def test_each_bad_file_is_refused_with_its_reason(live: Live, unchanged: A
             continue  # cannot even be announced: the next tests
         upload = await bring(live, data, media_type)
         wish = {"project_id": live.project_id, "prompt": "a fox", **brief(live, media_type, upload["id"])}
+        looked_at = await live.user.get(f"/uploads/{upload['id']}")  # its refusal is remembered
+        assert looked_at.json()["state"] == "refused", name
         async with unchanged():
             refused = await live.user.post("/jobs", json=wish)
             assert (refused.status_code, refused.json()["code"]) == (422, "unusable_upload"), (
