@@ -114,8 +114,9 @@ class PublishedKeys:
         try:
             start = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
             configuration = await self._get(start, renew=False)
-            if configuration.content.get("issuer") != self._issuer:
-                raise BadDocument(f"it calls itself {configuration.content.get('issuer')!r}")  # noqa: TRY301 - told below, like the others
+            named = configuration.content.get("issuer")
+            if named != self._issuer:
+                raise BadDocument(f"it calls itself {str(named)[:200]!r}")  # noqa: TRY301 - told below, like the others
             address = configuration.content.get("jwks_uri")
             if not isinstance(address, str):
                 raise BadDocument("it names no jwks_uri")  # noqa: TRY301 - the same

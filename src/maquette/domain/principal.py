@@ -1,7 +1,7 @@
 """Who is calling, and what that allows."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from maquette.domain.errors import Forbidden, NotFound
@@ -52,7 +52,8 @@ class Principal:
             return self
         if self.roles and not any(role.covers(rule.role) for role in self.roles.values()):
             raise _too_small(rule.role, max(self.roles.values(), key=list(Role).index))
-        return replace(self, needs=rule.role)
+        # Not replace(): this runs for every request, and the constructor takes a third of its time.
+        return Principal(self.kind, self.subject, self.roles, self.scopes, self.services, rule.role)
 
     @property
     def projects(self) -> list[UUID] | None:
