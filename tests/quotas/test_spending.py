@@ -14,7 +14,7 @@ from maquette.domain import typeid
 from maquette.domain.errors import BudgetExhausted, Invalid, MaquetteError, QuotaExceeded
 from maquette.domain.job import JobStatus
 from maquette.maintenance.quotas import QuotaKeeper
-from maquette.services import jobs, quotas, rehearsal
+from maquette.services import context, jobs, quotas, rehearsal
 from maquette.settings import Settings
 
 TWO_D: dict[str, Any] = {"asset_type": "2D"}
@@ -177,3 +177,14 @@ async def test_a_dry_run_tells_everything_and_records_nothing(house: House, book
     assert (
         await books.rows("select from jobs union all select from ledger union all select from briefs") == []
     )
+
+
+async def test_a_job_that_costs_is_filed_when_its_last_gate_is_approved(house: House) -> None:
+    """Approving takes nothing from the project's room: it needs no lock of it, and the asset is there."""
+    project = typeid.decode("prj", house.project)
+    await context.put(house.deps, OPERATOR, project, "gates", {"gates": ["export"]})
+    view = await house.submit(**TWO_D)
+    for _ in range(3):
+        await work(house)
+    done = await house.review(await house.view(view.job.id), "approved")
+    assert (done.job.status, done.job.asset_id is not None) == (JobStatus.SUCCEEDED, True)

@@ -48,6 +48,7 @@ async def run(
     told = len(batch.decisions)
     await creation.apply(connection, batch, again, [(slot, order) for slot, order in orders if order.new])
     await facts.write(connection, batch.decisions[told:])
+    await _file_assets(connection, batch, batch.decisions[told:])
     told = len(batch.decisions)
     await serve(connection, batch, wishes, parked, fences, clocks)
     await _file_assets(connection, batch, batch.decisions[told:])

@@ -9,6 +9,7 @@ from maquette.domain.decision import Decision
 from maquette.domain.errors import IdempotencyMismatch, NotFound
 from maquette.domain.job import Job
 from maquette.domain.ledger import NOTHING, Amount, Kind
+from maquette.domain.review import Verdict
 from maquette.services.ids import new_id
 from maquette.services.orders import Batch, NewJob, Order, Replayed, Slot
 from maquette.services.room import Room, look
@@ -21,7 +22,11 @@ Placed = Sequence[tuple[Slot, Order]]
 
 def may_reserve(job: Job | None, command: c.Command) -> bool:
     """Whether a command may need more reserved for a job: it redoes or changes steps that cost."""
-    return job is not None and job.bill is not None and isinstance(command, c.Review | c.Redrive)
+    if job is None or job.bill is None:
+        return False
+    if isinstance(command, c.Review):
+        return command.verdict is Verdict.REJECTED or command.estimates is not None
+    return isinstance(command, c.Redrive)
 
 
 async def apply(connection: Connection, batch: Batch, again: Placed, created: Placed) -> None:
