@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -53,8 +53,7 @@ async def authenticated(request: Request) -> Call:
         raise
     operation = scope["route"].operation_id
     client = (scope.get("client") or (None,))[0]
-    origin = Origin(scope["state"]["request_id"], client)
-    principal = replace(known.under(operation), origin=origin)
+    principal = known.under(operation, Origin(scope["state"]["request_id"], client))
     if not deps.limiter.idle:
         _limit(request, deps, principal)
     return Call(

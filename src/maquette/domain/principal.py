@@ -1,7 +1,7 @@
 """Who is calling, and what that allows."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from maquette.domain.errors import Forbidden, NotFound
@@ -33,7 +33,7 @@ class Principal:
     origin: Origin | None = field(default=None, compare=False)
     """None for what no request asked for: a command beside the API, a test."""
 
-    def under(self, operation: str) -> "Principal":
+    def under(self, operation: str, origin: Origin | None = None) -> "Principal":
         """Return the principal bound to an operation's rule, or raise ``Forbidden`` when it is not for him at all.
 
         Whether he may act in a project is for ``require_project``, once it is known which one is concerned.
@@ -49,11 +49,11 @@ class Principal:
                 extra={"scope": rule.scope},
             )
         if rule.role is None:
-            return self
+            return replace(self, origin=origin)
         if self.roles and not any(role.covers(rule.role) for role in self.roles.values()):
             raise _too_small(rule.role, max(self.roles.values(), key=list(Role).index))
         # Not replace(): this runs for every request, and the constructor takes a third of its time.
-        return Principal(self.kind, self.subject, self.roles, self.scopes, self.services, rule.role)
+        return Principal(self.kind, self.subject, self.roles, self.scopes, self.services, rule.role, origin)
 
     @property
     def projects(self) -> list[UUID] | None:

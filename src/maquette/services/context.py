@@ -11,6 +11,7 @@ from maquette.domain.moderation import words
 from maquette.domain.principal import Principal
 from maquette.domain.ruling import Stage
 from maquette.domain.style import Style, told
+from maquette.services import audit
 from maquette.services.deps import Deps
 from maquette.services.moderation import refuse
 from maquette.services.uploads import require_usable
@@ -46,6 +47,15 @@ async def put(
             )
         document = kept(kind, KINDS[kind].fields(value))
         await context.insert(connection, project, kind, newest + 1, document, principal.subject)
+        await audit.record(
+            connection,
+            principal,
+            f"put_project_{kind}",
+            typeid.encode("prj", project),
+            project,
+            before={"version": newest},
+            after={"version": newest + 1},
+        )
         return await _project(connection, project)
 
 

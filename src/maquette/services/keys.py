@@ -1,8 +1,9 @@
 """Keys: of a project's users, of operators, and tokens of workers. One kind of thing, made and ended in one way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from maquette.domain import typeid
@@ -11,6 +12,7 @@ from maquette.domain.errors import Conflict, NotFound
 from maquette.domain.permissions import Kind, Role
 from maquette.domain.principal import Principal
 from maquette.domain.text import NAME, clean
+from maquette.services import audit
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.services.principals import NewKey, make_key
@@ -30,6 +32,7 @@ class Ring:
     project: UUID | None = None
 
 
+_NAMES: Mapping[Kind, str] = {"user": "key", "operator": "operator_key", "worker": "worker_token"}
 OPERATORS, WORKERS = Ring("operator"), Ring("worker")
 
 
@@ -77,6 +80,14 @@ async def create(
             services=None if services is None else sorted(set(services)),
             expires_at=expires_at,
         )
+        await _record(
+            connection,
+            principal,
+            "create",
+            key.id,
+            ring,
+            {"name": name, "role": role, "scopes": wanted, "services": services, "expires_at": expires_at},
+        )
         return WithText(await _row(connection, key.id, ring), key)
 
 
@@ -106,6 +117,7 @@ async def rotate(
             check_within(principal, ring.project, row.role, row.scopes)
         key = make_key(key_id)
         await identity.rotate_key(connection, key_id, key.secret_hash, overlap_seconds)
+        await _record(connection, principal, "rotate", key_id, ring, {"overlap_seconds": overlap_seconds})
         return WithText(await _row(connection, key_id, ring), key)
 
 
@@ -119,6 +131,19 @@ async def revoke(deps: Deps, principal: Principal, ring: Ring, key_id: UUID) -> 
                 raise Conflict("This is the operators' last key: make another one first.")
         if not await identity.revoke_key(connection, key_id, ring.kind, ring.project):
             raise NotFound("There is no such live key.")
+        await _record(connection, principal, "revoke", key_id, ring)
+
+
+async def _record(
+    connection: Connection,
+    principal: Principal,
+    verb: str,
+    key_id: UUID,
+    ring: Ring,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    act = f"{verb}_{_NAMES[ring.kind]}"
+    await audit.record(connection, principal, act, typeid.encode("mq", key_id), ring.project, after=after)
 
 
 def _require_project(principal: Principal, ring: Ring) -> None:

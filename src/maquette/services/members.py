@@ -10,6 +10,7 @@ from maquette.domain.errors import Conflict, Invalid, NotFound
 from maquette.domain.oidc import EXTERNAL_ID_LENGTH_MAX, subject_of
 from maquette.domain.permissions import Role
 from maquette.domain.principal import Principal
+from maquette.services import audit
 from maquette.services.deps import Deps
 from maquette.store import identity, projects
 from maquette.store.database import Connection
@@ -64,7 +65,13 @@ async def replace(
     async with deps.database.transaction() as connection:
         before = await _locked(connection, project)
         return await _change(
-            connection, principal, project, before, wanted, [person for _, person in found if person]
+            connection,
+            principal,
+            "put_members",
+            project,
+            before,
+            wanted,
+            [person for _, person in found if person],
         )
 
 
@@ -77,7 +84,9 @@ async def add(deps: Deps, principal: Principal, project: UUID, invitation: Invit
         if subject in before:
             raise Conflict(f"{subject} is a member already: {before[subject]}.")
         wanted = {**before, subject: invitation.role}
-        after = await _change(connection, principal, project, before, wanted, [person] if person else [])
+        after = await _change(
+            connection, principal, "add_member", project, before, wanted, [person] if person else []
+        )
     return next(member for member in after if member.subject == subject)
 
 
@@ -87,7 +96,7 @@ async def put(deps: Deps, principal: Principal, project: UUID, subject: str, rol
     typeid.decode("usr", subject)
     async with deps.database.transaction() as connection:
         before = await _locked(connection, project)
-        after = await _change(connection, principal, project, before, {**before, subject: role})
+        after = await _change(connection, principal, "put_member", project, before, {**before, subject: role})
     return next(member for member in after if member.subject == subject)
 
 
@@ -99,7 +108,7 @@ async def remove(deps: Deps, principal: Principal, project: UUID, subject: str) 
         if subject not in before:
             raise NotFound("There is no such member.")
         wanted = {name: role for name, role in before.items() if name != subject}
-        await _change(connection, principal, project, before, wanted)
+        await _change(connection, principal, "remove_member", project, before, wanted)
 
 
 async def _locked(connection: Connection, project: UUID) -> dict[str, Role]:
@@ -116,6 +125,7 @@ async def _require(connection: Connection, project: UUID) -> None:
 async def _change(
     connection: Connection,
     principal: Principal,
+    act: str,
     project: UUID,
     before: Mapping[str, Role],
     wanted: Mapping[str, Role],
@@ -135,4 +145,8 @@ async def _change(
         await identity.put_members(connection, project, changed, principal.subject)
     if people:
         await identity.seen(connection, people)
+    gone = {name: role for name, role in before.items() if name in changed or name not in wanted}
+    await audit.record(
+        connection, principal, act, typeid.encode("prj", project), project, before=gone, after=changed
+    )
     return await identity.members(connection, project)

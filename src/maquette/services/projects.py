@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+from maquette.domain import typeid
 from maquette.domain.errors import Invalid, NotFound
 from maquette.domain.principal import Principal
 from maquette.domain.text import NAME, clean
+from maquette.services import audit
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.store import projects
@@ -21,6 +23,8 @@ async def create(deps: Deps, principal: Principal, name: str) -> Project:
     name = clean(name, NAME, ("name",), required=True)
     async with deps.database.transaction() as connection:
         await projects.insert(connection, project, name, principal.subject, deps.limits.open_jobs_max)
+        named = typeid.encode("prj", project)
+        await audit.record(connection, principal, "create_project", named, project, after={"name": name})
         return await _context(connection, project)
 
 
@@ -80,4 +84,8 @@ async def change(
         name = clean(name, NAME, ("name",), required=True)
     async with deps.database.transaction() as connection:
         await projects.change(connection, project, name, open_jobs_max, weight)
+        named = typeid.encode("prj", project)
+        given = {"name": name, "open_jobs_max": open_jobs_max, "weight": weight}
+        after = {what: value for what, value in given.items() if value is not None}
+        await audit.record(connection, principal, "change_project", named, project, after=after)
         return await _context(connection, project)

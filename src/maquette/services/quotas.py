@@ -2,17 +2,18 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from maquette.domain import quota
+from maquette.domain import quota, typeid
 from maquette.domain import rates as tariff
 from maquette.domain.errors import Invalid, NotFound
 from maquette.domain.ledger import Amount
 from maquette.domain.principal import Principal
 from maquette.domain.quota import Plan, Quotas, Terms, Used
 from maquette.domain.rates import Rate
+from maquette.services import audit
 from maquette.services.deps import Deps
 from maquette.store import limiting, projects, quotas
 from maquette.store.database import Connection
@@ -58,7 +59,10 @@ async def put_plan(deps: Deps, principal: Principal, name: str, body: Mapping[st
         quota.parse(body.get("per_user") or {}, ("per_user",)),
     )
     async with deps.database.transaction() as connection:
+        was = await quotas.plan(connection, name)
         await quotas.put_plan(connection, name, made, principal.subject)
+        before = None if was is None else _plan_fields(was)
+        await audit.record(connection, principal, "put_plan", name, before=before, after=_plan_fields(made))
     return made
 
 
@@ -129,6 +133,15 @@ async def put(deps: Deps, principal: Principal, project: UUID, body: Mapping[str
             raise Invalid.field(("plan",), f"there is no plan {after.plan!r}")
         quota.check_below(after, chosen)
         await quotas.put_quotas(connection, project, after)
+        await audit.record(
+            connection,
+            principal,
+            "put_project_quotas",
+            typeid.encode("prj", project),
+            project,
+            before=_quota_fields(found.quotas),
+            after=_quota_fields(after),
+        )
         return await _view(connection, project)
 
 
@@ -146,8 +159,27 @@ async def put_rates(
     _check_service(service)
     checked = tariff.check(given)
     async with deps.database.transaction() as connection:
+        was = (await quotas.tariff(connection)).get(service)
         await quotas.put_rates(connection, service, checked, principal.subject)
+        before, after = (
+            None if item is None else {step: asdict(rate) for step, rate in item.items()}
+            for item in (was, checked)
+        )
+        await audit.record(connection, principal, "put_service_rates", service, before=before, after=after)
     return checked
+
+
+def _plan_fields(plan: Plan) -> dict[str, Any]:
+    return {"limits": quota.shown(plan.limits), "per_user": quota.shown(plan.per_user)}
+
+
+def _quota_fields(held: Quotas) -> dict[str, Any]:
+    return {
+        "plan": held.plan,
+        "limits": quota.shown(held.limits),
+        "per_user": quota.shown(held.per_user),
+        "users": {subject: quota.shown(limits) for subject, limits in held.users.items()},
+    }
 
 
 def _check_service(service: str) -> None:

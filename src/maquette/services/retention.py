@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from maquette.domain import retention as rules
+from maquette.domain import typeid
 from maquette.domain.errors import NotFound
 from maquette.domain.principal import Principal
 from maquette.domain.retention import Retention
+from maquette.services import audit
 from maquette.services.cleaning import Cleaning, Tally
 from maquette.services.deps import Deps
 from maquette.store import projects
@@ -32,8 +34,19 @@ async def put(deps: Deps, principal: Principal, project: UUID, chosen: Mapping[s
     async with deps.database.transaction() as connection:
         await projects.lock(connection, project)
         await _require(connection, project)
+        was = await _current(connection, deps, project)
         await rows.insert(connection, project, checked, principal.subject)
-        return await _current(connection, deps, project)
+        now = await _current(connection, deps, project)
+        await audit.record(
+            connection,
+            principal,
+            "put_project_retention",
+            typeid.encode("prj", project),
+            project,
+            before={"version": was.version},
+            after={"version": now.version, "chosen": dict(checked)},
+        )
+        return now
 
 
 async def run(
@@ -44,8 +57,11 @@ async def run(
     Returns the policy, what goes by category, and whether that is all: a run stops after ten seconds.
     """
     held = await get(deps, principal, project)
-    async with deps.database.connection() as connection:
+    async with deps.database.transaction() as connection:
         now = await rows.now(connection)
+        if not dry_run:
+            named = typeid.encode("prj", project)
+            await audit.record(connection, principal, "run_project_retention", named, project)
     cleaning = Cleaning(
         deps.database,
         deps.objects,

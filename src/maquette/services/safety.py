@@ -14,6 +14,7 @@ from maquette.domain.moderation import for_operators, in_force
 from maquette.domain.principal import Principal
 from maquette.domain.ruling import Answer, Override, Reach, Ruling, Stage
 from maquette.domain.text import REASON, clean
+from maquette.services import audit
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.store import projects, reading, safety, steps
@@ -58,9 +59,11 @@ async def put_project_policy(
             raise NotFound("There is no such project.")
         await projects.lock(connection, project)
         await safety.insert_project_policy(connection, project, body, principal.subject)
-        made = await safety.project_policy(connection, project)
+        made = _there(await safety.project_policy(connection, project))
+        named = typeid.encode("prj", project)
+        await _record_policy(connection, principal, "put_project_safety", named, project, made)
     deps.moderation.forget(project)
-    return _there(made)
+    return made
 
 
 async def platform_policy(deps: Deps, version: int | None = None) -> PolicyRow | None:
@@ -74,9 +77,22 @@ async def put_platform_policy(deps: Deps, principal: Principal, body: Mapping[st
     in_force((1, body), None)
     async with deps.database.transaction() as connection:
         await safety.insert_platform_policy(connection, body, principal.subject)
-        made = await safety.platform_policy(connection)
+        made = _there(await safety.platform_policy(connection))
+        await _record_policy(connection, principal, "put_safety_policy", "platform", None, made)
     deps.moderation.forget()
-    return _there(made)
+    return made
+
+
+async def _record_policy(
+    connection: Connection,
+    principal: Principal,
+    act: str,
+    object_: str,
+    project: UUID | None,
+    made: PolicyRow,
+) -> None:
+    before, after = {"version": made.version - 1}, {"version": made.version}
+    await audit.record(connection, principal, act, object_, project, before=before, after=after)
 
 
 def _there(made: PolicyRow | None) -> PolicyRow:
@@ -136,10 +152,23 @@ async def override(deps: Deps, principal: Principal, ruling_id: UUID, word: Word
         by_operator=principal.kind == "operator",
         digest=found.ruling.digest,
     )
-    if not (seen == "hold" and await _decided(deps, found.ruling, said)):
-        async with deps.database.transaction() as connection:
+    decided = seen == "hold" and await _decided(deps, found.ruling, said)
+    # What the job's own transaction decided stands in its history as well; its entry here follows.
+    async with deps.database.transaction() as connection:
+        if not decided:
             await _say(connection, found.ruling, said, seen, word)
+        await _record_word(connection, principal, "override_safety_decision", said, seen)
     return await get_ruling(deps, principal, ruling_id)
+
+
+async def _record_word(
+    connection: Connection, principal: Principal, act: str, said: Override, seen: Answer
+) -> None:
+    after = {"in_force": said.verdict, "reason": said.reason}
+    named = typeid.encode("sdc", said.ruling_id)
+    await audit.record(
+        connection, principal, act, named, said.project_id, before={"in_force": seen}, after=after
+    )
 
 
 def _check_right(principal: Principal, found: RulingRow) -> None:
@@ -260,6 +289,7 @@ async def block_artifact(
             digest=ruling.digest,
         )
         await _say(connection, ruling, said, "allow", Word("block", reason))
+        await _record_word(connection, principal, "block_artifact", said, "allow")
     return await get_ruling(deps, principal, ruling.id)
 
 

@@ -1,8 +1,10 @@
 """Webhooks: endpoints that a project's events are sent to, their secrets, and the log of what was sent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from maquette.domain import typeid, webhook
@@ -12,6 +14,7 @@ from maquette.domain.principal import Principal
 from maquette.domain.text import NAME, clean
 from maquette.domain.webhook import Signing
 from maquette.outbound import Policy, Refused
+from maquette.services import audit
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.store import deliveries, reading, steps, webhooks
@@ -67,7 +70,27 @@ async def create(
         await webhooks.insert(
             connection, key, project, url=url, name=name, events=wanted, by=principal.subject
         )
-        return _with_secret(deps, await _found(connection, principal, key))
+        made = await _found(connection, principal, key)
+        await _record(connection, principal, "create_webhook", made, after=_audited(made))
+        return _with_secret(deps, made)
+
+
+async def _record(
+    connection: Connection,
+    principal: Principal,
+    act: str,
+    item: Webhook,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    named = typeid.encode("whk", item.id)
+    await audit.record(connection, principal, act, named, item.project_id, before=before, after=after)
+
+
+def _audited(item: Webhook) -> dict[str, Any]:
+    # Of the address the host: receivers like to put what opens them into the rest.
+    return {"host": urlsplit(item.url).hostname, "name": item.name, "events": list(item.events)}
 
 
 def _with_secret(deps: Deps, item: Webhook) -> WithSecret:
@@ -126,7 +149,11 @@ async def change(
         if item.job_id is not None and wanted:
             raise Conflict("The webhook of a job is sent all events of the job.")
         await webhooks.change(connection, key, url, name, wanted)
-        return await _found(connection, principal, key)
+        now = await _found(connection, principal, key)
+        await _record(
+            connection, principal, "change_webhook", item, before=_audited(item), after=_audited(now)
+        )
+        return now
 
 
 async def rotate(deps: Deps, principal: Principal, key: UUID, overlap_seconds: int) -> WithSecret:
@@ -137,6 +164,9 @@ async def rotate(deps: Deps, principal: Principal, key: UUID, overlap_seconds: i
             raise Conflict("A job's webhook is signed with its project's secret: rotate that one.")
         signing = _rotated(item.signing, await webhooks.now(connection), overlap_seconds)
         await webhooks.rotate(connection, key, signing, overlap_seconds)
+        await _record(
+            connection, principal, "rotate_webhook_secret", item, after={"version": signing.version}
+        )
         return _with_secret(deps, await _found(connection, principal, key))
 
 
@@ -163,6 +193,14 @@ async def rotate_project(
         signing = await webhooks.project_signing(connection, project)
         signing = _rotated(signing, await webhooks.now(connection), overlap_seconds)
         await webhooks.rotate_project(connection, project, signing, overlap_seconds)
+        await audit.record(
+            connection,
+            principal,
+            "rotate_project_webhook_secret",
+            typeid.encode("prj", project),
+            project,
+            after={"version": signing.version},
+        )
     text = webhook.shown(webhook.secret(deps.webhook_key, project, signing.version))
     return ProjectSecret(signing, text)
 
@@ -170,8 +208,9 @@ async def rotate_project(
 async def delete(deps: Deps, principal: Principal, key: UUID) -> None:
     """Delete an endpoint: nothing more is sent to it. Its log goes a little later."""
     async with deps.database.transaction() as connection:
-        await _found(connection, principal, key, lock=True)
+        item = await _found(connection, principal, key, lock=True)
         await webhooks.delete(connection, key, await webhooks.now(connection))
+        await _record(connection, principal, "delete_webhook", item, before=_audited(item))
 
 
 async def set_enabled(deps: Deps, principal: Principal, key: UUID, *, enabled: bool) -> Webhook:
@@ -183,6 +222,7 @@ async def set_enabled(deps: Deps, principal: Principal, key: UUID, *, enabled: b
             await webhooks.enable(connection, key)
         elif not enabled and item.disabled_at is None:
             await disable(connection, key, await webhooks.now(connection), BY_HAND)
+        await _record(connection, principal, "enable_webhook" if enabled else "disable_webhook", item)
         return await _found(connection, principal, key)
 
 
@@ -235,6 +275,7 @@ async def test(deps: Deps, principal: Principal, key: UUID) -> UUID:
             data={"by": principal.subject},
         )
         await steps.insert_events(connection, [event])
+        await _record(connection, principal, "test_webhook", item)
     return typeid.derive(key, sequence)
 
 
@@ -255,6 +296,13 @@ async def redeliver(deps: Deps, principal: Principal, key: UUID, delivery: UUID)
             raise Conflict("The webhook is disabled: enable it first.")
         await deliveries.redeliver(connection, key, delivery)
         found = await deliveries.get(connection, key, delivery)
-    if found is None:
-        raise NotFound("There is no such delivery.")
+        if found is None:
+            raise NotFound("There is no such delivery.")
+        await _record(
+            connection,
+            principal,
+            "redeliver_webhook",
+            item,
+            after={"delivery": typeid.encode("whd", delivery)},
+        )
     return found
