@@ -237,6 +237,9 @@ class Handler(BaseHTTPRequestHandler):
                 self._send(200, {}, {"items": self.server.contract.services, "next_cursor": None})
             case (("GET" | "PATCH"), ["projects", "prj_1"]):
                 self._send(200, {}, {**self.server.contract.project, **(body or {})})
+            case "GET", ["projects", "prj_1", ("style" | "gates") as kind]:
+                made = dict(self.server.contract.project[kind])
+                self._send(200, {}, {"version": made.pop("version"), "document": made})
             case "GET", ["projects"]:
                 self._send(200, {}, {"items": [self.server.contract.project], "next_cursor": None})
             case "POST", ["projects", "prj_1", "keys"]:

@@ -32,12 +32,18 @@ def test_style_options_keep_what_they_do_not_name(api: str, contract: Contract, 
 
 
 def test_style_from_a_file(api: str, contract: Contract, maquette: Command, tmp_path: Path) -> None:
-    """What `style show --json` printed can be sent back; a file that is no JSON is named."""
+    """What `style show --json` printed can be sent back; TOML does as well; a file that is neither is named."""
     contract.answers["PUT /projects/prj_1/style"] = [(200, {}, contract.project)]
     (tmp_path / "style.json").write_text(json.dumps(contract.project["style"]))
     assert maquette("project", "style", "set", "--file", "style.json").status == 0
     [(body, _)] = contract.asked("PUT", "/projects/prj_1/style")
     assert json.loads(body) == {"keywords": ["painted"], "negative_keywords": [], "palette": ["#c83a34"]}
+    contract.answers["PUT /projects/prj_1/style"] = [(200, {}, contract.project)]
+    (tmp_path / "style.toml").write_text('keywords = ["oak"]\n[line]\nweight = "bold"\n')
+    maquette("project", "style", "set", "--file", "style.toml", "--if-version", "2")
+    [*_, (body, headers)] = contract.asked("PUT", "/projects/prj_1/style")
+    assert json.loads(body) == {"keywords": ["oak"], "line": {"weight": "bold"}}
+    assert {name.lower(): value for name, value in headers.items()}["if-match"] == '"2"'
     (tmp_path / "style.json").write_text("{")
     assert "style.json is no JSON" in maquette("project", "style", "set", "--file", "style.json").err
     assert "cannot be read" in maquette("project", "style", "set", "--file", "none.json").err
@@ -55,6 +61,39 @@ def test_gates_are_set_or_taken_away(api: str, contract: Contract, maquette: Com
     assert maquette("project", "gates", "set").status == 1
     assert maquette("project", "gates", "set", "refine", "--none").status == 1
     assert "before_export" in maquette("project", "gates", "show").out
+
+
+def test_documents_are_compared_and_set_whole(
+    api: str, contract: Contract, maquette: Command, tmp_path: Path
+) -> None:
+    """Versions are listed; a diff shows what went and what came; constraints and routes come from a file."""
+    made = [
+        {"version": number, "created_at": "2026-01-01T00:00:00Z", "created_by": "usr_1"} for number in (2, 1)
+    ]
+    contract.answers["GET /projects/prj_1/style/versions"] = [(200, {}, {"items": made})]
+    assert maquette("project", "style", "versions").out.count("usr_1") == 2
+    change = {
+        "field": "keywords",
+        "before": ["oak"],
+        "after": ["ash"],
+        "removed": ["oak"],
+        "added": ["ash"],
+    }
+    contract.answers["GET /projects/prj_1/style/diff"] = [
+        (200, {}, {"from_version": 0, "to_version": 2, "changes": [change, {"field": "line.weight", "before": None, "after": "bold"}]})
+    ]  # fmt: skip
+    shown = maquette("project", "style", "diff", "0").out
+    for word in ("version 0 to 2", '- "oak"', '+ "ash"', "line.weight", '+ "bold"'):
+        assert word in shown
+    for kind, document in {
+        "constraints": {"polygons_max": 5000, "formats_allowed": {"3D": ["glb"]}},
+        "routes": {"routes": {"rig": ["a", "b"]}},
+    }.items():
+        answer = {**contract.project, kind: {"version": 1, **document}}
+        contract.answers[f"PUT /projects/prj_1/{kind}"] = [(200, {}, answer)]
+        (tmp_path / f"{kind}.json").write_text(json.dumps(document))
+        assert "version 1" in maquette("project", kind, "set", f"{kind}.json").out
+        assert json.loads(contract.asked("PUT", f"/projects/prj_1/{kind}")[0][0]) == document
 
 
 def test_keys_are_listed_and_revoked(api: str, contract: Contract, maquette: Command) -> None:

@@ -163,14 +163,14 @@ def test_defaults_give_way_and_say_so() -> None:
             "formats_required": {"3D": ["usdz"]},
             "engines": ["unreal", "unity"],
             "units": "centimeters",
-            "up_axis": "+z",
+            "up_axis": "z",
         }
     )
     found = compose(brief(export={"formats": ["glb"]}), Style(), bounds)
     assert found["params"]["retopo"]["target_polycount"] == 3000
     assert found["params"]["export"]["formats"] == ["glb", "usdz"]
     assert found["params"]["export"]["engine"] == "unreal"
-    assert found["params"]["export"]["conventions"] == {"units": "centimeters", "up_axis": "+z"}
+    assert found["params"]["export"]["conventions"] == {"units": "centimeters", "up_axis": "z"}
     assert [(item["field"], item["constraint"]) for item in found["adjusted"]] == [
         ("retopo.target_polycount", "polygons_max"),
         ("export.engine", "engines"),
@@ -216,7 +216,7 @@ def test_who_says_nothing_new_is_told_nothing_new() -> None:
         ("constraints", {"library_path_pattern": "a" * 201}),
         ("constraints", {"library_path_pattern": r"(a)\1"}),
         ("constraints", {"library_folder": "../up"}),
-        ("constraints", {"up_axis": "+y", "forward_axis": "-y"}),
+        ("constraints", {"up_axis": "y", "forward_axis": "-y"}),
         ("routes", {"routes": {"paint": ["studio"]}}),
         ("routes", {"routes": {"rig": []}}),
         ("routes", {"routes": {"rig": ["studio", "studio"]}}),

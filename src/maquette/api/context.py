@@ -76,7 +76,7 @@ def _add(kind: str, shape: type[Shape], what: str) -> None:
         number, changes = await context.diff(
             call.deps, call.principal, typeid.decode("prj", project_id), kind, from_, to
         )
-        return answer({"from": from_, "to": number, "changes": changes})
+        return answer({"from_version": from_, "to_version": number, "changes": changes})
 
     router.add_api_route(
         f"/{kind}",

@@ -73,9 +73,10 @@ class Client:
         }
         return self._call("POST", path, content=text.encode(), params=params, headers=headers, timeout=120.0)
 
-    def put(self, path: str, body: Any) -> Any:
-        """PUT."""
-        return self._call("PUT", path, json=body)
+    def put(self, path: str, body: Any, *, if_version: int | None = None) -> Any:
+        """PUT; with ``if_version`` only in place of that version."""
+        headers = {} if if_version is None else {"If-Match": f'"{if_version}"'}
+        return self._call("PUT", path, json=body, headers=headers)
 
     def patch(self, path: str, body: Any) -> Any:
         """PATCH."""

@@ -21,7 +21,7 @@ UPPER: Mapping[str, tuple[tuple[str, str], ...]] = {
     "image_size_max": (("text_to_image", "size"), ("refine", "max_size")),
 }
 UNITS = ("meters", "centimeters")
-AXES = ("+x", "-x", "+y", "-y", "+z", "-z")
+AXES = ("x", "-x", "y", "-y", "z", "-z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def parse(body: Mapping[str, Any], version: int = 0) -> Constraints:
             problems.append(Detail(("formats_required", kind), told, "value_error"))
     words = {"units": UNITS, "up_axis": AXES, "forward_axis": AXES}
     spoken = {name: _word(body.get(name), (name,), known, problems) for name, known in words.items()}
-    if spoken["up_axis"] and spoken["up_axis"][1:] == spoken["forward_axis"][1:]:
+    if spoken["up_axis"] and spoken["up_axis"][-1] == spoken["forward_axis"][-1:]:
         problems.append(
             Detail(("forward_axis",), "must not lie along the axis that points up", "value_error")
         )

@@ -70,7 +70,7 @@ class Style(StyleBody):
 
 
 _Formats = dict[Literal["2D", "3D"], Annotated[list[_Name], Field(max_length=20)]]
-_Axis = Literal["+x", "-x", "+y", "-y", "+z", "-z"]
+_Axis = Literal["x", "-x", "y", "-y", "z", "-z"]
 
 
 class ConstraintsBody(Shape):
@@ -225,6 +225,6 @@ class Change(Shape):
 class Differences(Shape):
     """What became different from one version to another."""
 
-    from_: int = Field(alias="from")
-    to: int
+    from_version: int
+    to_version: int
     changes: list[Change]

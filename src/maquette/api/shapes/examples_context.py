@@ -26,8 +26,8 @@ CONSTRAINTS: Example = {
     "library_path_pattern": "(characters|props)/[a-z0-9-]+",
     "library_folder": "props",
     "units": "meters",
-    "up_axis": "+y",
-    "forward_axis": "+z",
+    "up_axis": "y",
+    "forward_axis": "z",
 }
 GATES: Example = {"gates": ["text_to_image", "before_export"]}
 ROUTES: Example = {"routes": {"text_to_image": ["comfyui", "studio"]}}
@@ -38,8 +38,8 @@ EXAMPLES: Example = {
     "RoutesVersion": {"version": 1, **_BY, "document": ROUTES},
     "VersionPage": {"items": [{"version": 3, **_BY}], "next_cursor": None},
     "Differences": {
-        "from": 2,
-        "to": 3,
+        "from_version": 2,
+        "to_version": 3,
         "changes": [
             {
                 "field": "keywords",
