@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
+# pytest's processes, each with a PostgreSQL of its own: half of them wait for the installations that they started.
+TEST_PROCESSES ?= 2
 BRIEF ?= a rusty robot courier
 TYPE ?= 3D
 BIN := .venv/bin
@@ -37,7 +39,7 @@ contracts: setup ## Import directions
 	$(BIN)/lint-imports
 
 test: lint types contracts ## Every check; ends with pytest's closing line
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 docs: setup ## Write the pages that are made from code
 	$(BIN)/python -c 'from maquette.domain.lifecycle_page import render; print(render(), end="")' > docs/lifecycle.md
