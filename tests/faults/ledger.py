@@ -54,6 +54,17 @@ LAWS = {
         join asset_versions v on (v.asset_id, v.version) = (f.asset_id, f.version)
         left join artifacts a on a.id = f.artifact_id and a.job_id = v.job_id
         where v.job_id = any($1) and a.id is null""",
+    "nothing stays reserved": """
+        select j.id, sum(l.micros) filter (where l.kind <> 'settle') as reserved,
+               sum(l.gpu_ms) filter (where l.kind <> 'settle') as reserved_gpu_ms
+        from jobs j join ledger l on l.job_id = j.id where j.id = any($1)
+        group by j.id having sum(l.micros) filter (where l.kind <> 'settle') <> 0
+            or sum(l.gpu_ms) filter (where l.kind <> 'settle') <> 0""",
+    "a step revision is settled once, when it was worked on": """
+        select l.job_id, l.position, l.revision, count(*) as times from ledger l
+        left join steps s on (s.job_id, s.position, s.revision) = (l.job_id, l.position, l.revision)
+        where l.job_id = any($1) and l.kind = 'settle'
+        group by l.job_id, l.position, l.revision having count(*) > 1 or min(s.attempt) is null or min(s.attempt) = 0""",
     "nobody decided twice about a revision": """
         select job_id, position, revision from user_decisions
         where job_id = any($1) and verdict <> 'paused'

@@ -62,8 +62,8 @@ async def get_usage(
     return answer(
         {
             "currency": CURRENCY,
-            "from": first.isoformat(),
-            "to": last.isoformat(),
+            "since": first.isoformat(),
+            "until": last.isoformat(),
             "items": [_shown(item) for item in shown],
             "next_cursor": usage.cursor_of(shown[-1]) if len(found) > limit else None,
         }

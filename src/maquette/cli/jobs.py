@@ -19,6 +19,7 @@ from maquette.cli.arguments import (
 )
 from maquette.cli.output import CommandError, age, err, print_fields, print_json, print_table
 from maquette.cli.pictures import Pictures
+from maquette.cli.usage import print_rehearsal
 from maquette.settings import load
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ def submit(
     ] = "normal",
     webhook_url: Annotated[str, typer.Option(help="Where to send this job's events.")] = "",
     metadata: Metadata = None,
+    max_cost: Annotated[float | None, typer.Option(help="US dollars that it may cost.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what it would cost, and be refused for.")
+    ] = False,
     idempotency_key: Annotated[str, typer.Option(help="Sent twice, it makes one job.")] = "",
     watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False,
     pictures: Pictures = "auto",
@@ -91,6 +96,7 @@ def submit(
         "webhook_url": webhook_url,
         "metadata": dict(parse_named(metadata or [], "--metadata ticket=AB-12")),
         "seed": seed,
+        "max_cost": max_cost,
     }
     body = {name: value for name, value in body.items() if value not in (None, "", [], {})}
     if brief is not None:
@@ -100,11 +106,15 @@ def submit(
             body["reference_uploads"] = [_upload(client, body, path) for path in reference]
         for step, file in provided:
             body.setdefault("provide", {}).setdefault(step, []).append(_upload(client, body, Path(file)))
+        if dry_run:
+            body["dry_run"] = True
         job = client.post("/jobs", body, idempotency_key=idempotency_key or None)
-        if watch:
+        if watch and not dry_run:
             watching.follow(client, job["id"], pictures=pictures, as_json=json)
     if json:
         print_json(job)
+    elif dry_run:
+        print_rehearsal(job)
     else:
         watching.print_job(job)
         err().print(f"[dim]follow it:[/dim] maquette job watch {job['id']}")
@@ -232,9 +242,13 @@ def pause(
 
 
 @app.command()
-def resume(job_id: JobId, json: Json = False) -> None:
+def resume(
+    job_id: JobId,
+    max_cost: Annotated[float | None, typer.Option(help="US dollars that it may cost from now on.")] = None,
+    json: Json = False,
+) -> None:
     """Let a held job go on where it stood."""
-    _act(job_id, "resume", json=json)
+    _act(job_id, "resume", None if max_cost is None else {"max_cost": max_cost}, json=json)
 
 
 def _act(job_id: str, action: str, body: dict[str, Any] | None = None, *, json: bool) -> None:

@@ -22,6 +22,7 @@ from maquette.cli import (
     rulings,
     services,
     serving,
+    usage,
     webhooks,
 )
 from maquette.cli.output import CommandError, report
@@ -40,6 +41,7 @@ demo.register(app)
 doctor.register(app)
 integrity.register(app)
 backup.register(app)
+usage.register(app)
 app.add_typer(jobs.app, name="job")
 app.add_typer(batches.app, name="batch")
 app.add_typer(assets.app, name="asset")

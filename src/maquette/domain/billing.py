@@ -56,7 +56,7 @@ def account(before: Job | None, command: c.Command, decision: Decision, now: dat
         job, settled = _settled(before, job, command, now)
     if job.bill is None:
         return decision
-    if isinstance(command, c.Review) and command.estimates is not None and decision.user_decision:
+    if isinstance(command, c.Review | c.Redrive) and command.estimates is not None:
         job = replace(job, bill=replace(job.bill, estimates=command.estimates))
     charges = (*_moved(before, job, now), *((settled,) if settled else ()))
     return _bounded(replace(decision, job=job, charges=charges), now)

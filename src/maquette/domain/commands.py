@@ -208,6 +208,8 @@ class Redrive:
     """As in ``Complete``."""
     ruling: Ruling | None = None
     """Why the job is held before it goes on with what was changed."""
+    estimates: tuple[Amount, ...] | None = None
+    """As in ``Review``."""
 
 
 @dataclass(frozen=True, slots=True)

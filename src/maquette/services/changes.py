@@ -11,6 +11,7 @@ from maquette.domain.composition import COMPOSED, UNBOUND, changed, compose, sti
 from maquette.domain.constraints import Constraints, parse
 from maquette.domain.errors import Detail, Invalid
 from maquette.domain.idempotency import canonical
+from maquette.domain.ledger import Amount
 from maquette.domain.moderation import words
 from maquette.domain.principal import Principal
 from maquette.domain.ruling import Ruling, Stage
@@ -50,6 +51,15 @@ async def constraints_of(deps: Deps, view: JobView) -> Constraints:
     async with deps.database.connection() as connection:
         found = await context.version(connection, view.job.project_id, "constraints", number)
     return UNBOUND if found is None else parse(found.body, number)
+
+
+async def estimates(deps: Deps, view: JobView, effective: bytes | None) -> tuple[Amount, ...] | None:
+    """Return what each step of a job that costs something may cost with what was changed; None when that stays."""
+    job = view.job
+    if effective is None or job.bill is None:
+        return None
+    services = [job.service_at(position) for position in range(len(job.revisions))]
+    return await deps.tariff.estimate(job.pipeline, services, decode(effective), job.skipped | job.provided)
 
 
 def effective(

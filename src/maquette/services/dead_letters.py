@@ -74,7 +74,8 @@ async def redrive(
         constraints = await changing.constraints_of(deps, view)
         effective = changing.effective(view, given, view.job.position, constraints)
     ruling, safety = await changing.judged(deps, principal, view, effective)
-    command = Redrive(letter.id, principal.subject, given, effective, safety, ruling)
+    estimates = await changing.estimates(deps, view, effective)
+    command = Redrive(letter.id, principal.subject, given, effective, safety, ruling, estimates)
     await deps.transactor.apply(letter.job_id, command)
     return await get(deps, principal, letter.job_id)
 

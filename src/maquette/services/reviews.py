@@ -45,6 +45,7 @@ async def decide(deps: Deps, principal: Principal, job_id: UUID, answer: Mapping
         effective=effective,
         safety=safety,
         ruling=ruling,
+        estimates=await changing.estimates(deps, view, effective),
         replacements=await _replacements(deps, principal, view, answer),
     )
     try:

@@ -58,8 +58,8 @@ RATES: Example = {
 }
 USAGE: Example = {
     "currency": "USD",
-    "from": "2026-11-01",
-    "to": "2026-11-22",
+    "since": "2026-11-01",
+    "until": "2026-11-22",
     "items": [
         {
             "project_id": "prj_01kgh5s1d0f3c8m5y2w9x7v4tz",

@@ -136,8 +136,8 @@ class UsagePage(Shape):
     """Sums of the ledger, in US dollars."""
 
     currency: str
-    from_: str = Field(alias="from")
-    to: str
+    since: str = Field(description="First day, UTC.")
+    until: str = Field(description="Last day.")
     items: list[UsageEntry]
     next_cursor: str | None
 
