@@ -23,15 +23,17 @@ from maquette.domain.safety.policy import (
     compile_pattern,
     merged,
 )
-from maquette.domain.safety.reading import Lexicon, Word, lexicon, words
+from maquette.domain.safety.reading import Lexicon, Word, lexicon, spans, words
 
 FINDINGS_MAX = 50
 _PART = re.compile(r"[^\W\d_]+|<18|\d+")
 _MINOR = "<18"
-_NUMBERS = frozenset(
+#: What "<18" stands for in a phrase.
+_BELOW_18 = frozenset(
     re.findall(
         r"\w+",
-        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen",
+        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+        "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17",
     )
 )
 _ALLOW = "allow"
@@ -73,6 +75,8 @@ class _Layer:
 
     policy: Policy
     tree: Mapping[str, Any]
+    heads: frozenset[str]
+    """Words that a phrase can begin with."""
     lexicon: Lexicon
     rules: Mapping[str, Rule]
     patterns: Sequence[tuple[Rule, Any]]
@@ -115,6 +119,7 @@ def _layer(policy: Policy) -> _Layer:
     return _Layer(
         policy,
         tree,
+        frozenset(tree) | (_BELOW_18 if _MINOR in tree else frozenset()),
         lexicon(known - {_MINOR}),
         {rule.id: rule for rule in policy.rules},
         [(rule, compile_pattern(rule.pattern)) for rule in policy.rules if rule.pattern],
@@ -154,8 +159,10 @@ def judge(policies: Compiled, texts: Sequence[Text]) -> list[Finding]:
     """
     found: list[Finding] = []
     for avoided in (False, True):
-        parts = [(place, decoded(item.text)) for place, item in enumerate(texts) if item.avoided is avoided]
-        once = list({text: (place, text) for place, text in reversed(parts) if text}.values())[::-1]
+        parts = [
+            (place, item.text) for place, item in enumerate(texts) if item.avoided is avoided and item.text
+        ]
+        once = list({text: (place, text) for place, text in reversed(parts)}.values())[::-1]
         if once:
             found += _read(policies, _Page(once), avoided=avoided)
     order = {"block": 0, "hold": 1, "allow": 2}
@@ -168,22 +175,27 @@ class _Page:
 
     def __init__(self, parts: Sequence[tuple[int, str]]) -> None:
         self._parts = parts
-        folded = [fold(text) for _, text in parts]
+        folded = [fold(decoded(text)) for _, text in parts]
         self.folded = "\n".join(folded)
         self._begins = [0]
         for item in folded:
             self._begins.append(self._begins[-1] + len(item) + 1)
+        self._spans: list[tuple[int, int]] = []
         self._origins: dict[int, list[int]] = {}
 
-    def original(self, start: int, end: int) -> tuple[int, tuple[int, int]]:
-        """Return which text a stretch of the folded page begins in, and the characters there that it comes from."""
+    def original(self, first: int, last: int) -> tuple[int, tuple[int, int]]:
+        """Return which text a stretch of chunks begins in, and the characters there that it comes from."""
+        self._spans = self._spans or spans(self.folded)
+        start, end = self._spans[first][0], self._spans[last][1]
         at = bisect.bisect_right(self._begins, start) - 1
         index, text = self._parts[at]
+        if decoded(text) != text:
+            return index, (0, len(text))
         if at not in self._origins:
             self._origins[at] = origins(text)
         places, begin = self._origins[at], self._begins[at]
-        last = min(end - begin, len(places)) - 1
-        return index, (places[start - begin], places[last] + 1)
+        until = min(end - begin, len(places)) - 1
+        return index, (places[start - begin], places[until] + 1)
 
 
 def _read(policies: Compiled, page: _Page, *, avoided: bool) -> Iterator[Finding]:
@@ -191,7 +203,7 @@ def _read(policies: Compiled, page: _Page, *, avoided: bool) -> Iterator[Finding
         found = words(page.folded, layer.lexicon)
         for rule, start, end in _hits(layer, found, avoided=avoided):
             stretch = found[start:end]
-            index, span = page.original(min(w.start for w in stretch), max(w.end for w in stretch))
+            index, span = page.original(min(w.first for w in stretch), max(w.last for w in stretch))
             view = "+".join(sorted({word.view for word in stretch} - {"plain"})) or "plain"
             answer = policies.answer(rule.category, rule.severity)
             yield Finding(
@@ -201,7 +213,7 @@ def _read(policies: Compiled, page: _Page, *, avoided: bool) -> Iterator[Finding
 
 def _hits(layer: _Layer, found: list[Word], *, avoided: bool) -> Iterator[tuple[Rule, int, int]]:
     """Yield each rule with the words that it found, once a rule."""
-    hits = _phrases(layer.tree, found)
+    hits = _phrases(layer, found)
     excused = _Excused([hit for hit in hits if hit.what == _ALLOW])
     places: dict[str, list[_Hit]] = {}
     for hit in hits:
@@ -222,10 +234,10 @@ def _hits(layer: _Layer, found: list[Word], *, avoided: bool) -> Iterator[tuple[
         yield from _patterns(layer, found, excused, avoided=avoided)
 
 
-def _phrases(tree: Mapping[str, Any], found: list[Word]) -> list[_Hit]:
+def _phrases(layer: _Layer, found: list[Word]) -> list[_Hit]:
     hits: list[_Hit] = []
-    for start, word in enumerate(found):
-        open_nodes = _below(tree, word.text)
+    for start in [place for place, word in enumerate(found) if word.text in layer.heads]:
+        open_nodes = _below(layer.tree, found[start].text)
         at = start + 1
         while open_nodes:
             hits += [_Hit(what, start, at) for node in open_nodes for what in sorted(node.get("", ()))]
@@ -238,7 +250,7 @@ def _phrases(tree: Mapping[str, Any], found: list[Word]) -> list[_Hit]:
 
 def _below(tree: Mapping[str, Any], word: str) -> list[Mapping[str, Any]]:
     found = [tree[word]] if word in tree else []
-    if _MINOR in tree and (word in _NUMBERS or (word.isdigit() and len(word) <= 2 and 0 < int(word) < 18)):
+    if word in _BELOW_18 and _MINOR in tree:
         found.append(tree[_MINOR])
     return found
 
@@ -284,16 +296,22 @@ def _patterns(
     layer: _Layer, found: list[Word], excused: _Excused, *, avoided: bool
 ) -> Iterator[tuple[Rule, int, int]]:
     """Patterns see words: letters and digits apart, in lower case, with one space between."""
-    line = " ".join(word.text for word in found)
-    begins = [0]
-    for word in found:
-        begins.append(begins[-1] + len(word.text) + 1)
+    line = " ".join([word.text for word in found])
+    begins: list[int] = []
     for rule, pattern in layer.patterns:
         if avoided and rule.category not in NEVER_EXCUSED:
             continue
         for match in pattern.finditer(line):
+            begins = begins or _begins(found)
             start = bisect.bisect_right(begins, match.start()) - 1
             end = bisect.bisect_left(begins, match.end())
             if start < end and not excused.covers(start, end):
                 yield rule, start, end
                 break
+
+
+def _begins(found: list[Word]) -> list[int]:
+    begins = [0]
+    for word in found:
+        begins.append(begins[-1] + len(word.text) + 1)
+    return begins

@@ -1,11 +1,11 @@
 """Reading words as people read them: what was written so that a list of words misses it becomes the word it stands for.
 
-Words that are written plainly are looked up as they stand, and only what is odd is looked at twice. So a text
-without tricks costs one pass, and no innocent word is bent until it fits.
+Words that stand as they are written are only looked up; what is odd is looked at once for each different spelling.
+So a text without tricks costs one pass, and no innocent word is bent until it fits.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ _SQUEEZED = re.compile(r"(.)\1+")
 _MASKS = re.compile(r"[*#•]")
 _MASKED_MAX = 2
 _LEET = str.maketrans("lz013457869@$!|+€£", "isoieastbbgasiitei")
-#: Two words that stand beside each other every day: "the pen is red".
+#: They stand beside others every day: "the pen is red" tears nothing apart.
 _EVERYDAY = frozenset(
     re.findall(
         r"\w+",
@@ -24,19 +24,23 @@ _EVERYDAY = frozenset(
         "off on or our out she so the to up us was we what who you your",
     )
 )
-_JOINED_MIN = 5
+_TORN_MIN = 4
 _GLUED_MIN = 7
 _WORD_MAX = 24
-_PREFIX = 3
+_SHORTEST = 3
+#: Spellings that were looked at and are nothing: so many are remembered, about 100 bytes each.
+_DULL_MAX = 20_000
+#: Scripts from here on are read character by character: a letter alone is nothing odd.
+_BY_ITSELF = "\u0e00"
 
 
 class Word(NamedTuple):
-    """A word as it is read, where it stands in the folded text, and what had to be seen through to read it."""
+    """A word as it is read, the first and last chunk of the text it stands in, and what had to be seen through."""
 
     text: str
-    start: int
-    end: int
-    view: str = "plain"
+    first: int
+    last: int
+    view: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,189 +48,208 @@ class Lexicon:
     """The words of a policy, and the keys under which they are found however they are written."""
 
     words: frozenset[str]
-    leet: Mapping[str, str] = field(default_factory=dict)
-    squeezed: Mapping[str, str] = field(default_factory=dict)
-    masked: Mapping[str, str] = field(default_factory=dict)
-    prefixes: frozenset[str] = frozenset()
+    leet: Mapping[str, str]
+    squeezed: Mapping[str, str]
+    masked: Mapping[str, str]
+    heads: frozenset[str]
+    """How words begin, in leet's key: three letters."""
+    lefts: frozenset[str]
+    """All that words can be torn to on their left side."""
+    dull: set[str] = field(default_factory=set)
+    """Spellings that are nothing: a memory, no state."""
 
 
 def lexicon(words: Iterable[str]) -> Lexicon:
     """Return the keys of words that are folded already; of two words with one key the first in order has it."""
     ordered = sorted(set(words), reverse=True)
+    long = [word for word in ordered if len(word) >= _SHORTEST]
+    leet = {word.translate(_LEET): word for word in long}
     return Lexicon(
         frozenset(ordered),
-        {word.translate(_LEET): word for word in ordered if len(word) >= _PREFIX},
-        {squeeze(word): word for word in ordered if len(word) >= _PREFIX},
-        {mask: word for word in ordered for mask in _masks(word)},
-        frozenset(word[:_PREFIX] for word in ordered if len(word) >= _PREFIX),
+        leet,
+        {_squeeze(key): word for key, word in leet.items()},
+        {mask: word for word in long for mask in _masks(word)},
+        frozenset(key[:_SHORTEST] for key in leet),
+        frozenset(word[:at] for word in long if len(word) >= _TORN_MIN for at in range(1, len(word))),
     )
 
 
-def squeeze(word: str) -> str:
-    """Return the word with each run of a letter as one."""
+def _squeeze(word: str) -> str:
     return _SQUEEZED.sub(r"\1", word)
 
 
 def _masks(word: str) -> Iterator[str]:
-    """Yield what is left of a word when one or two letters inside of it are hidden."""
-    if not 4 <= len(word) <= _WORD_MAX:
+    """Yield what is left of a word when one letter inside of it is hidden, or two beside each other."""
+    if not _TORN_MIN <= len(word) <= _WORD_MAX:
         return
-    for first in range(1, len(word)):
-        once = f"{word[:first]}*{word[first + 1 :]}"
-        yield once
-        if len(word) >= 4 and 1 <= first < len(word) - 2:
-            yield f"{once[: first + 1]}*{once[first + 2 :]}"
+    for at in range(1, len(word)):
+        yield f"{word[:at]}*{word[at + 1 :]}"
+        if at < len(word) - 1:
+            yield f"{word[:at]}**{word[at + 2 :]}"
+
+
+def spans(folded: str) -> list[tuple[int, int]]:
+    """Return where each chunk of the text stands."""
+    return [match.span() for match in _CHUNK.finditer(folded)]
 
 
 def words(folded: str, known: Lexicon) -> list[Word]:
     """Return the words of a folded text in order. Linear in its length."""
-    found: list[Word] = []
-    for match in _CHUNK.finditer(folded):
-        chunk = match.group()
-        if chunk.isalpha():
-            found.append(_letters(chunk, match.start(), known))
-        else:
-            found += _odd(chunk, match.start(), known)
-    return _reversed(_joined(_spaced(found, folded, known), known), known)
+    chunks: list[str] = _CHUNK.findall(folded)
+    readings = _readings(set(chunks), known)
+    if readings:
+        found = [
+            Word(text, place, place, view)
+            for place, chunk in enumerate(chunks)
+            for text, view in readings.get(chunk, ((chunk, "plain"),))
+        ]
+        if any(view == "reversed" for reading in readings.values() for _, view in reading):
+            found = _turned(found)
+    else:
+        found = [Word(chunk, place, place, "plain") for place, chunk in enumerate(chunks)]
+    alone = [place for place, chunk in enumerate(chunks) if len(chunk) == 1 and chunk < _BY_ITSELF]
+    if any(third - first == _SHORTEST - 1 for first, third in zip(alone, alone[2:], strict=False)):
+        found = _spaced(found, chunks, frozenset(alone), known)
+    return _joined(found, known)
 
 
-def _letters(word: str, start: int, known: Lexicon) -> Word:
-    end = start + len(word)
-    if word in known.words or len(word) < _PREFIX:
-        return Word(word, start, end)
-    if _RUN.search(word) and (stands_for := known.squeezed.get(squeeze(word))):
-        return Word(stands_for, start, end, "repeated")
-    return Word(word, start, end)
+Reading = tuple[tuple[str, str], ...]
+"""Words and views that a chunk is read as."""
 
 
-def _odd(chunk: str, start: int, known: Lexicon) -> list[Word]:
-    """Return the words of a chunk with digits or signs in it."""
-    end = start + len(chunk)
+def _readings(chunks: set[str], known: Lexicon) -> dict[str, Reading]:
+    """Return what is to be read otherwise than it is written."""
+    readings = {}
+    for chunk in chunks - known.words - known.dull:
+        reading = _read(chunk, known)
+        if reading != ((chunk, "plain"),):
+            readings[chunk] = reading
+        elif len(known.dull) < _DULL_MAX and len(chunk) <= _WORD_MAX:
+            known.dull.add(chunk)
+    return readings
+
+
+def _read(chunk: str, known: Lexicon) -> Reading:
+    if chunk.isalpha():
+        return _letters(chunk, known)
     if chunk.isdigit():
-        return [Word(chunk, start, end)]
+        return ((chunk, "plain"),)
     bare = chunk.strip("!|+*#•")
     if bare.isalpha():
-        place = start + chunk.index(bare)
-        return [_letters(bare, place, known)]
-    if len(bare) >= _PREFIX and any(char.isalpha() for char in bare):
+        return _letters(bare, known)
+    if any(char.isalpha() for char in bare):
         for tried in (bare, chunk):
-            key = tried.translate(_LEET)
-            if stands_for := known.leet.get(key) or (
-                known.squeezed.get(squeeze(key)) if _RUN.search(key) else None
-            ):
-                return [Word(stands_for, start, end, "leet")]
-        masks = _MASKS.findall(bare)
-        if 0 < len(masks) <= _MASKED_MAX and (stands_for := known.masked.get(_MASKS.sub("*", bare))):
-            return [Word(stands_for, start, end, "masked")]
-    if len(chunk) > 1 and not any(char.isalnum() for char in chunk):
-        return []
-    plain = [
-        _letters(match.group(), start + match.start(), known)
-        if match.group().isalpha()
-        else Word(match.group(), start + match.start(), start + match.end())
-        for match in _PLAIN.finditer(chunk)
-    ]
-    return plain or [Word(chunk, start, end)]
+            if stands_for := _leet(tried, known):
+                return ((stands_for, "leet"),)
+        masks = len(_MASKS.findall(bare))
+        if 0 < masks <= _MASKED_MAX and (stands_for := known.masked.get(_MASKS.sub("*", bare))):
+            return ((stands_for, "masked"),)
+        key = bare.translate(_LEET)
+        if key.isalpha() and (parts := _glued(key, known)):
+            return tuple((part, "joined+leet") for part in parts)
+    return tuple(
+        part
+        for match in _PLAIN.findall(chunk)
+        for part in (_letters(match, known) if match.isalpha() else ((match, "plain"),))
+    )
 
 
-def _runs(found: list[Word], belongs: Callable[[Word], bool]) -> Iterator[tuple[bool, list[Word]]]:
-    """Yield stretches of neighbours that belong together, and those that do not."""
-    run: list[Word] = []
-    for word in found:
-        if run and belongs(word) != belongs(run[0]):
-            yield belongs(run[0]), run
-            run = []
-        run.append(word)
-    if run:
-        yield belongs(run[0]), run
+def _letters(word: str, known: Lexicon) -> Reading:
+    if word in known.words or len(word) < _SHORTEST:
+        return ((word, "plain"),)
+    if _RUN.search(word) and (stands_for := known.squeezed.get(_squeeze(word.translate(_LEET)))):
+        return ((stands_for, "repeated"),)
+    if len(word) >= _TORN_MIN and word[::-1] in known.words:
+        return ((word[::-1], "reversed"),)
+    if len(word) >= _GLUED_MIN and (parts := _glued(word.translate(_LEET), known)):
+        return tuple((part, "joined") for part in parts)
+    return ((word, "plain"),)
 
 
-def _spaced(found: list[Word], folded: str, known: Lexicon) -> list[Word]:
-    """Join letters that stand alone, as in "b o m b"."""
-    if not any(word.end - word.start == 1 for word in found):
-        return found
+def _leet(text: str, known: Lexicon) -> str | None:
+    key = text.translate(_LEET)
+    return known.leet.get(key) or (known.squeezed.get(_squeeze(key)) if _RUN.search(key) else None)
+
+
+def _glued(key: str, known: Lexicon) -> list[str]:
+    """Return the words that a longer one is made of, the longest first, when it is made of nothing else."""
+    found, at = [], 0
+    while at < len(key):
+        stands_for, length = _longest(key, at, known)
+        if not length:
+            return []
+        found.append(stands_for)
+        at += length
+    return found
+
+
+def _longest(key: str, at: int, known: Lexicon) -> tuple[str, int]:
+    """Return the longest word of the lexicon that begins there, and its length; 0: none does."""
+    if key[at : at + _SHORTEST] in known.heads:
+        for length in range(min(_WORD_MAX, len(key) - at), _SHORTEST - 1, -1):
+            if stands_for := known.leet.get(key[at : at + length]):
+                return stands_for, length
+    return "", 0
+
+
+def _turned(found: list[Word]) -> list[Word]:
+    """Turn the order of neighbours that are written backwards."""
     result: list[Word] = []
-    for single, run in _runs(found, lambda word: word.end - word.start == 1 and word.text < "\u0e00"):
-        joined = "".join(folded[word.start] for word in run)
-        if single and len(run) >= _PREFIX and not joined.isdigit():
-            result += _cut(joined, [word.start for word in run], known, "spaced") or run
-        else:
-            result += run
+    begin = 0
+    for word in found:
+        if word.view != "reversed":
+            begin = len(result) + 1
+        result.insert(begin if word.view == "reversed" else len(result), word)
     return result
 
 
-def _cut(text: str, places: list[int], known: Lexicon, view: str) -> list[Word]:
-    """Return the words of the lexicon in a text without spaces, the longest first, and skip the rest."""
-    key, found, at = text.translate(_LEET), [], 0
+def _spaced(found: list[Word], chunks: list[str], alone: frozenset[int], known: Lexicon) -> list[Word]:
+    """Join letters that stand alone, as in "b o m b"."""
+    result: list[Word] = []
+    run: list[Word] = []
+    for word in [*found, Word("", len(chunks), len(chunks), "")]:
+        if word.first in alone:
+            run.append(word)
+            continue
+        result += _cut(run, chunks, known) or run
+        run = []
+        if word.first < len(chunks):
+            result.append(word)
+    return result
+
+
+def _cut(run: list[Word], chunks: list[str], known: Lexicon) -> list[Word]:
+    """Return the words of the lexicon that letters make, and skip the rest."""
+    joined = "".join(chunks[word.first] for word in run)
+    if len(run) < _SHORTEST or joined.isdigit():
+        return []
+    key, found, at = joined.translate(_LEET), [], 0
     while at < len(key):
-        for length in range(min(_WORD_MAX, len(key) - at), _PREFIX - 1, -1):
-            if stands_for := known.leet.get(key[at : at + length]):
-                found.append(Word(stands_for, places[at], places[at + length - 1] + 1, view))
-                at += length
-                break
-        else:
-            at += 1
+        stands_for, length = _longest(key, at, known)
+        if length:
+            found.append(Word(stands_for, run[at].first, run[at + length - 1].last, "spaced"))
+        at += length or 1
     return found
 
 
 def _joined(found: list[Word], known: Lexicon) -> list[Word]:
-    """Put together what was torn apart ("bo mb", "por-n") and take apart what was glued ("nakedchild")."""
+    """Put together what was torn apart: "bo mb", "por-n"."""
+    halves = {
+        at
+        for at, word in enumerate(found[:-1])
+        if word.text in known.lefts and word.text not in known.words and word.text not in _EVERYDAY
+        if f"{word.text}{found[at + 1].text}" in known.words and found[at + 1].text not in _EVERYDAY
+    }
+    if not halves:
+        return found
     result: list[Word] = []
     at = 0
     while at < len(found):
         word = found[at]
-        after = found[at + 1] if at + 1 < len(found) else None
-        if word.text in known.words:
-            result.append(word)
-        elif after is not None and (whole := _torn(word, after, known)):
-            result.append(whole)
+        if at in halves:
+            after = found[at + 1]
+            word = Word(word.text + after.text, word.first, after.last, "joined")
             at += 1
-        elif len(word.text) >= _GLUED_MIN and word.text[:_PREFIX] in known.prefixes:
-            result += _glued(word, known) or [word]
-        else:
-            result.append(word)
+        result.append(word)
         at += 1
-    return result
-
-
-def _torn(word: Word, after: Word, known: Lexicon) -> Word | None:
-    whole = word.text + after.text
-    close = after.start - word.end <= 2
-    if not close or len(whole) < _JOINED_MIN - 1 or whole not in known.words:
-        return None
-    if word.text in _EVERYDAY or after.text in _EVERYDAY or after.text in known.words:
-        return None
-    return Word(whole, word.start, after.end, "joined")
-
-
-def _glued(word: Word, known: Lexicon) -> list[Word]:
-    """Return the words that a longer one is made of, when it is made of nothing else."""
-    text, found, at = word.text, [], 0
-    while at < len(text):
-        for length in range(min(_WORD_MAX, len(text) - at), 1, -1):
-            if text[at : at + length] in known.words:
-                found.append(Word(text[at : at + length], word.start, word.end, "joined"))
-                at += length
-                break
-        else:
-            return []
-    return found
-
-
-def _reversed(found: list[Word], known: Lexicon) -> list[Word]:
-    """Turn words that are written backwards, and their order."""
-
-    def backwards(word: Word) -> bool:
-        text = word.text
-        return len(text) > _PREFIX and text not in known.words and text[::-1] in known.words
-
-    if not any(map(backwards, found)):
-        return found
-    result: list[Word] = []
-    for turned, run in _runs(found, backwards):
-        result += (
-            [Word(word.text[::-1], word.start, word.end, "reversed") for word in reversed(run)]
-            if turned
-            else run
-        )
     return result
