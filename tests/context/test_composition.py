@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maquette.domain import constraints as limits
@@ -101,6 +101,7 @@ def check_sides(refused: ConstraintConflict, bounds: limits.Constraints, wish: B
     assert refused.extra == {"constraints_version": bounds.version}
 
 
+@settings(max_examples=150, deadline=None)
 @given(documents(), briefs())
 def test_constraints_hold_or_both_sides_are_told(document: dict[str, Any], wish: Brief) -> None:
     """What comes out never exceeds a constraint and is no refusal of a default; equal input gives equal output."""
@@ -232,6 +233,7 @@ def test_documents_that_make_no_sense_are_refused(kind: str, body: dict[str, Any
     assert caught.value.details[0].loc[0] in body
 
 
+@settings(max_examples=50, deadline=None)
 @given(documents())
 def test_documents_come_back_as_they_went(document: dict[str, Any]) -> None:
     """What is written down reads as what was said; what older versions wrote reads well."""
