@@ -18,6 +18,7 @@ from PIL import Image
 from step_chain import Chain
 
 from maquette.studio import roles
+from maquette.studio.formats.engine_notes import conventions_note
 from maquette.studio.formats.gltf_read import read_glb
 from maquette.studio.formats.gltf_write import write_glb
 from maquette.studio.scene import Scene
@@ -290,3 +291,13 @@ def test_roles_start_without_heavy_libraries() -> None:
     assert done.stdout.strip() == "False"
     for handler in (*roles.GENERATION.values(), *roles.PROCESSING.values()):
         assert pickle.loads(pickle.dumps(handler)) is handler
+
+
+def test_notes_set_the_projects_axes_beside_those_of_the_files() -> None:
+    """What differs has to be converted by whoever imports; what nobody asked about is not told."""
+    assert conventions_note({"units": "meters", "up_axis": "z"}) == {
+        "conventions": {
+            "units": {"project": "meters", "files": "meters", "convert": False},
+            "up_axis": {"project": "z", "files": "y", "convert": True},
+        }
+    }

@@ -287,3 +287,17 @@ def test_a_broken_reference_fails(run: Run, tmp_path: Path) -> None:
     """A reference that is no image is refused."""
     failed = run(as_input(tmp_path, b"not a picture", step="reference"), prompt="a fox").failed
     assert failed.code == "image_undecodable"
+
+
+def test_materials_of_the_style_are_painted_and_the_rest_is_owned_up_to(run: Run) -> None:
+    """A material changes the pixels as a word of the prompt would; what cannot be done is named, and nothing else is."""
+    style = {"materials": ["brass"], "loras": [{"name": "ink"}], "line": {"weight": "bold", "words": []}}
+    plain = run(seed=3, prompt="a teapot", size=96)
+    brass = run(seed=3, prompt="a teapot", size=96, style=style)
+    said = run(seed=3, prompt="a teapot", size=96, style={"keywords": ["brass"]})
+    shown, alike, bare = (opened(done, "concept-1.png").tobytes() for done in (brass, said, plain))
+    assert shown == alike
+    assert shown != bare
+    assert brass.outputs["style_ignored"] == ["line.weight", "loras"]
+    assert brass.outputs["prompt_used"] == "a teapot, brass"
+    assert "style_ignored" not in plain.outputs

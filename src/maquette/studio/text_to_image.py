@@ -55,7 +55,7 @@ def _run(context: Context) -> Result:
     style = params.get("style") or {}
     if not isinstance(style, Mapping):
         raise StudioInputError("parameter_invalid", "style must be an object.")
-    keywords, banned = _strings(style, "keywords"), _strings(style, "negative_keywords")
+    keywords, banned = _styling(style), _strings(style, "negative_keywords")
     size, count = int(number(context, "size", 1024, 64, 2048)), int(number(context, "variants", 1, 1, 8))
     background = params.get("background") or "transparent"
     if background not in _BACKGROUNDS:
@@ -83,6 +83,7 @@ def _run(context: Context) -> Result:
             "negative_prompt_used": ", ".join([part for part in [negative] if part] + banned),
             "model": model("painter"),
             "model_version": VERSION,
+            **_ignored(style),
         },
         model=model("painter"),
         model_version=VERSION,
@@ -148,6 +149,22 @@ def _text(params: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise StudioInputError("parameter_invalid", f"{name} must be text.")
     return value
+
+
+def _styling(style: Mapping[str, Any]) -> list[str]:
+    """Return all words that the style adds: its keywords, then its materials and what it says of line and light."""
+    return [
+        *_strings(style, "keywords"),
+        *_strings(style, "materials"),
+        *(word for part in ("line", "light") for word in _strings(style.get(part) or {}, "words")),
+    ]
+
+
+def _ignored(style: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Name what the style demands and this painter cannot do; nothing when there is nothing."""
+    parts = [(name, key) for name in ("line", "light") for key in style.get(name) or {} if key != "words"]
+    found = [f"{name}.{key}" for name, key in parts] + [n for n in ("models", "loras") if style.get(n)]
+    return {"style_ignored": found} if found else {}
 
 
 def _strings(style: Mapping[str, Any], name: str) -> list[str]:

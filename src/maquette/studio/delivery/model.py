@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from maquette.studio.delivery.clips import all_clips
 from maquette.studio.delivery.folder import METHOD, Folder, Request
 from maquette.studio.delivery.previews import Drawable, draw_previews
-from maquette.studio.formats.engine_notes import Files, model_notes
+from maquette.studio.formats.engine_notes import Files, conventions_note, model_notes
 from maquette.studio.formats.fbx_write import write_fbx
 from maquette.studio.formats.gltf_write import TEXTURE_FILES, png_bytes, write_glb, write_gltf
 from maquette.studio.formats.obj_write import write_obj
@@ -86,6 +86,8 @@ def export_model(context: Context, request: Request) -> Succeeded:
         _write_model(folder, kind, _WRITERS[kind](ready), facts)
     models = {kind: f"{request.name}.{kind}" for kind in request.formats}
     notes = model_notes(scene, request.engine, request.name, Files(models, names))
+    if asked := context.params.get("conventions"):
+        notes |= conventions_note(asked)
     folder.write_json("engine_notes.json", notes)
     draw_previews(context, request, folder, Drawable(scene, texture_set(whole)))
     context.progress(1.0, "exported")

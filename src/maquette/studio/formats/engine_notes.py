@@ -11,6 +11,8 @@ from maquette.studio.version import engine
 
 SCHEMA = "maquette.engine_notes/1"
 ENGINES = ("generic", "unity", "unreal", "godot")
+CONVENTIONS = {"units": "meters", "up_axis": "y", "forward_axis": "z"}
+"""What the files are in; FBX alone has centimetres, and says so, so that it comes in at the same size."""
 _BIPED = frozenset({"hips", "spine", "head"})
 
 
@@ -105,6 +107,17 @@ def image_notes(target: str, name: str, images: Sequence[tuple[str, int, int, bo
     if target in imports:
         notes["recommended"] = imports[target]
     return notes
+
+
+def conventions_note(asked: Mapping[str, str]) -> dict[str, Any]:
+    """Set the project's units and axes beside those of the files, and say which an importer has to convert."""
+    return {
+        "conventions": {
+            name: {"project": wanted, "files": CONVENTIONS[name], "convert": wanted != CONVENTIONS[name]}
+            for name, wanted in asked.items()
+            if name in CONVENTIONS
+        }
+    }
 
 
 def _naming(scene: Scene, name: str) -> dict[str, Any]:
