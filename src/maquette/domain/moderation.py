@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from maquette.domain.errors import Detail, Invalid
 from maquette.domain.idempotency import canonical
@@ -19,8 +19,7 @@ _RANKS: Mapping[Answer, int] = {"allow": 0, "hold": 1, "block": 2}
 GRAVE = frozenset({"sexual_minors"})
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """One thing to judge: a text or an image."""
 
     where: str
@@ -270,7 +269,7 @@ def _gather(value: Any, where: str, found: list[Subject], *, avoided: bool) -> N
     if isinstance(value, str):
         if value:
             found.append(Subject(where, value, avoided=avoided))
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for name, item in value.items():
             _gather(item, f"{where}.{name}", found, avoided=avoided or str(name).startswith("negative"))
     elif isinstance(value, list | tuple):

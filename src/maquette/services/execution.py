@@ -96,15 +96,19 @@ async def _command(deps: Deps, outcome: wire.Outcome, job: Job | None, fence: in
         code, message = found
         return Fail(fence=fence, error_class="invalid", code=code, message=message, jitter=0.0), message
     prefix = object_prefix(job)
-    said = Complete(
+    files = tuple(_artifact(job, prefix, item) for item in outcome.artifacts)
+    seen = await deps.moderation.seen(job, outcome.outputs, files)
+    return Complete(
         fence=fence,
-        artifacts=tuple(_artifact(job, prefix, item) for item in outcome.artifacts),
+        artifacts=files,
         outputs=outcome.outputs,
         metrics=outcome.metrics,
         model=_printable(outcome.model, 200),
         model_version=_printable(outcome.model_version, 200),
-    )
-    return await deps.moderation.seen(job, said), ""
+        safety=seen.safety,
+        ruling=seen.ruling,
+        unjudged=seen.unjudged,
+    ), ""
 
 
 def _printable(text: str, length_max: int) -> str:

@@ -4,13 +4,12 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from maquette.domain import typeid
-from maquette.domain.commands import Complete
 from maquette.domain.errors import Detail, Unavailable, UnsafeContent
-from maquette.domain.job import Job
+from maquette.domain.job import Artifact, Job
 from maquette.domain.moderation import (
     EVIDENCE_MAX,
     InForce,
@@ -71,6 +70,14 @@ class Judgement:
             digest=self.digest,
             **more,
         )
+
+
+class Seen(NamedTuple):
+    """What follows from what a worker reports, as ``Complete`` takes it."""
+
+    safety: str
+    ruling: Ruling | None
+    unjudged: bool
 
 
 @dataclass(slots=True)
@@ -157,23 +164,21 @@ class Moderation:
         self.counts.decided(stage, judged.verdict)
         return judged
 
-    async def seen(self, job: Job, said: Complete) -> Complete:
-        """Return what a worker reports with what follows from it: the texts are judged now, by the rules.
+    async def seen(self, job: Job, outputs: Mapping[str, Any], files: Sequence[Artifact]) -> Seen:
+        """Return what follows from what a worker says of its work: the texts are judged now, by the rules.
 
         Images are left to the loop that asks a moderator outside, so that no worker waits for it.
         """
-        texts = told(said.outputs, [(item.name, item.attributes) for item in said.artifacts])
+        texts = told(outputs, [(item.name, item.attributes) for item in files])
         judged = await self.judge(job.project_id, Stage.OUTPUT, texts, ask_outside=False)
         if judged.verdict != "allow":
-            ruling = judged.ruling(
-                job.project_id, f"service:{job.service}", correlation_id=job.correlation_id
+            by = f"service:{job.service}"
+            return Seen(
+                "", judged.ruling(job.project_id, by, correlation_id=job.correlation_id), unjudged=False
             )
-            return replace(said, ruling=ruling)
-        if self.asks(Stage.OUTPUT, judged.policy) and any(
-            item.media_type in IMAGE_TYPES for item in said.artifacts
-        ):
-            return replace(said, unjudged=True)
-        return replace(said, safety=judged.policy.name)
+        if self.asks(Stage.OUTPUT, judged.policy) and any(item.media_type in IMAGE_TYPES for item in files):
+            return Seen("", None, unjudged=True)
+        return Seen(judged.policy.name, None, unjudged=False)
 
     async def _ask(
         self, outside: Moderator, policy: InForce, subjects: Sequence[Subject]
