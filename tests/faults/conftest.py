@@ -11,6 +11,9 @@ from story import Api
 from up_process import Up
 
 from maquette.bootstrap import open_deps
+from maquette.domain import typeid
+from maquette.domain.principal import Principal
+from maquette.services import quotas
 from maquette.settings import Settings
 
 
@@ -38,7 +41,7 @@ def api(up: Up) -> Iterator[Api]:
 
 @pytest.fixture
 async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
-    """Services over a real database, a worker played by the test."""
+    """Services over a real database, a worker played by the test; every step costs a tenth of a dollar."""
     settings = Settings(
         data_dir=tmp_path,
         database_url=database_url,
@@ -46,4 +49,10 @@ async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
         worker_token="a worker token for tests",
     )
     async with open_deps(settings) as deps:
-        yield await furnish(deps)
+        made = await furnish(deps)
+        operator = Principal("operator", "usr_operator")
+        prices = {step: {"per_attempt": 0.1} for step in ("text_to_image", "refine", "export")}
+        await quotas.put_rates(deps, operator, "studio", prices)
+        budget = {"limits": {"cost_per_month": 1000, "jobs_per_day": 1000}}
+        await quotas.put(deps, operator, typeid.decode("prj", made.project), budget)
+        yield made

@@ -168,6 +168,12 @@ async def assert_told_once(house: House, ids: list[uuid.UUID], before: int) -> N
         states = await connection.fetch(
             "select status, sequence from jobs where id = any($1) order by id", ids
         )
+        spent = await connection.fetchval(
+            "select sum(micros) from ledger where job_id = any($1) and kind = 'settle'", ids
+        )
+    assert spent == 400_000, (
+        "four step revisions were worked on, one of them rejected; the failed attempt is free"
+    )
     assert [state["status"] for state in states] == [JobStatus.SUCCEEDED, JobStatus.CANCELED]
     # Every transition once: a command that was applied twice, or got lost, would show in the count of events.
     assert [state["sequence"] for state in states] == [14, 6]

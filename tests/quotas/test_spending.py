@@ -4,18 +4,22 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import asyncpg
 import pytest
-from house import House
+from house import House, furnish
 from quota_books import OPERATOR, Books
 
 from maquette import wire
 from maquette.bootstrap import open_deps
-from maquette.domain import typeid
+from maquette.domain import quota, typeid
 from maquette.domain.errors import BudgetExhausted, Invalid, MaquetteError, QuotaExceeded
 from maquette.domain.job import JobStatus
 from maquette.maintenance.quotas import QuotaKeeper
 from maquette.services import context, jobs, quotas, rehearsal
 from maquette.settings import Settings
+from maquette.store import quotas as rows
+from maquette.store import session
+from maquette.store.database import connect
 
 TWO_D: dict[str, Any] = {"asset_type": "2D"}
 #: One variant: 0.10 for the concept, 0.05 each to refine and to export.
@@ -137,6 +141,8 @@ async def test_64_at_once_against_10_create_10(house: House, settings: Settings)
         made = await asyncio.gather(
             *(houses[number % 2].submit(**TWO_D) for number in range(64)), return_exceptions=True
         )
+        await limit(house, concurrent_jobs=11)
+        assert (await houses[1].submit(**TWO_D)).job.status is JobStatus.QUEUED, "in force everywhere at once"
     assert sum(not isinstance(item, BaseException) for item in made) == 10
     refused = [item for item in made if isinstance(item, BaseException)]
     assert {type(item) for item in refused} == {QuotaExceeded}
@@ -188,3 +194,57 @@ async def test_a_job_that_costs_is_filed_when_its_last_gate_is_approved(house: H
         await work(house)
     done = await house.review(await house.view(view.job.id), "approved")
     assert (done.job.status, done.job.asset_id is not None) == (JobStatus.SUCCEEDED, True)
+
+
+async def test_a_new_month_begins_with_what_is_reserved(house: House) -> None:
+    """What was spent in the month before does not count any more; what is still reserved does, in either month."""
+    await house.submit(**TWO_D)
+    await work(house)
+    project = typeid.decode("prj", house.project)
+    for _ in range(2):
+        async with house.deps.database.connection() as connection:
+            now = await rows.now(connection)
+            this, following = quota.month_start(now), quota.next_month(now)
+            here = await rows.spent(connection, [project], this, [])
+            there = await rows.spent(connection, [project], following, [])
+        assert here[project, None].micros == WHOLE
+        assert there[project, None].micros == WHOLE - 100_000
+        await QuotaKeeper(house.deps.database, house.deps.transactor).run_once()
+
+
+async def test_the_free_path_asks_the_ledger_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without prices and limits, no transaction of a job's life has a statement about either."""
+    said: list[str] = []
+
+    async def listening(*args: Any, **more: Any) -> asyncpg.Connection:
+        connection = await connect(*args, **more)
+        connection.add_query_logger(lambda record: said.append(record.query))
+        return connection
+
+    monkeypatch.setattr(session, "connect", listening)
+    async with open_deps(settings) as deps:
+        free = await furnish(deps)
+        view = await free.submit(**TWO_D)
+        for _ in range(2):
+            await free.work()
+            await free.review(await free.view(view.job.id), "approved")
+        await free.work()
+        assert (await free.view(view.job.id)).job.status is JobStatus.SUCCEEDED
+    assert len(said) > 50
+    words = ("ledger", "blocked", "set bill", "created_by from briefs")
+    assert [query for query in said if any(word in query for word in words)] == []
+
+
+async def test_storage_is_measured_and_bounds_new_jobs(house: House) -> None:
+    """Files of finished steps count by what there is; above the limit, nothing new is begun."""
+    await limit(house, stored_bytes=10)
+    await house.submit(**TWO_D)
+    await work(house)
+    await house.submit(**TWO_D)
+    await QuotaKeeper(house.deps.database, house.deps.transactor).run_once()
+    with pytest.raises(QuotaExceeded) as refused:
+        await house.submit(**TWO_D)
+    told = refused.value.extra["quota"]
+    assert (told["limit"], told["used"] > 10) == ("stored_bytes", True)
