@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 _ALIKE: tuple[tuple[str, str], ...] = (
-    ("авсԁеɡһіјкӏмпорԛгѕтиуѵԝхүҽзьѐ", "abcdeghijklmnopqrstuuvwxyeebe"),  # Cyrillic
+    ("авсԁеɡһіјкӏмпорԛгѕтиуѵԝхүҽзьѐ", "abcdeghijklmnopqrstuyvwxyeebe"),  # Cyrillic
     ("αβϲςδεηικλμνοπρστυχωγζ", "abccdenikluvonpotuxwyz"),  # Greek
     ("աեհյոսօքզռտցգ", "wthjnuofqnsgq"),  # Armenian
     ("øłđħŧıɩƨʂʐɘǝəɐɔɥɯɹʇʌʎʞɟɓɗɠɱɲŋƭƥɑƅᴉ", "oldhtiisszeeeachmrtvykfbdgmnntpabi"),

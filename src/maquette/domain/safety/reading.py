@@ -28,6 +28,12 @@ _TORN_MIN = 4
 _GLUED_MIN = 7
 _WORD_MAX = 24
 _SHORTEST = 3
+#: Two letters torn from a word of at least so many are no everyday word: "he roin", but "the pen is red".
+_EVERYDAY_TORN_MIN = 6
+#: In a shorter word another order makes another word.
+_SCRAMBLED_MIN = 5
+#: English doubles consonants before these: "rapping" is not "raping".
+_DOUBLING = re.compile(r"([^aeiou])\1(?:ing|ed|ers?)$")
 #: Spellings that were looked at and are nothing: so many are remembered, about 100 bytes each.
 _DULL_MAX = 20_000
 #: Scripts from here on are read character by character: a letter alone is nothing odd.
@@ -45,14 +51,14 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """The words of a policy, and the keys under which they are found however they are written."""
+    """The words of a policy, and the keys under which they are found however they are written: key → word."""
 
-    words: frozenset[str]
+    words: Mapping[str, str]
+    """Each word is its own key."""
     leet: Mapping[str, str]
     squeezed: Mapping[str, str]
+    scrambled: Mapping[str, str]
     masked: Mapping[str, str]
-    heads: frozenset[str]
-    """How words begin, in leet's key: three letters."""
     lefts: frozenset[str]
     """All that words can be torn to on their left side."""
     dull: set[str] = field(default_factory=set)
@@ -63,15 +69,18 @@ def lexicon(words: Iterable[str]) -> Lexicon:
     """Return the keys of words that are folded already; of two words with one key the first in order has it."""
     ordered = sorted(set(words), reverse=True)
     long = [word for word in ordered if len(word) >= _SHORTEST]
-    leet = {word.translate(_LEET): word for word in long}
     return Lexicon(
-        frozenset(ordered),
-        leet,
-        {_squeeze(key): word for key, word in leet.items()},
+        {word: word for word in ordered},
+        {word.translate(_LEET): word for word in ordered if len(word) > 1},
+        {key: word for word in long if len(key := _squeeze(word)) >= _SHORTEST},
+        {_scramble(word): word for word in long if len(word) >= _SCRAMBLED_MIN},
         {mask: word for word in long for mask in _masks(word)},
-        frozenset(key[:_SHORTEST] for key in leet),
         frozenset(word[:at] for word in long if len(word) >= _TORN_MIN for at in range(1, len(word))),
     )
+
+
+def _scramble(word: str) -> str:
+    return f"{word[0]}{''.join(sorted(word[1:-1]))}{word[-1]}"
 
 
 def _squeeze(word: str) -> str:
@@ -104,7 +113,7 @@ def words(folded: str, known: Lexicon) -> list[Word]:
             for text, view in readings.get(chunk, ((chunk, "plain"),))
         ]
         if any(view == "reversed" for reading in readings.values() for _, view in reading):
-            found = _turned(found)
+            found = _turned(found, known)
     else:
         found = [Word(chunk, place, place, "plain") for place, chunk in enumerate(chunks)]
     alone = [place for place, chunk in enumerate(chunks) if len(chunk) == 1 and chunk < _BY_ITSELF]
@@ -120,7 +129,7 @@ Reading = tuple[tuple[str, str], ...]
 def _readings(chunks: set[str], known: Lexicon) -> dict[str, Reading]:
     """Return what is to be read otherwise than it is written."""
     readings = {}
-    for chunk in chunks - known.words - known.dull:
+    for chunk in chunks - known.words.keys() - known.dull:
         reading = _read(chunk, known)
         if reading != ((chunk, "plain"),):
             readings[chunk] = reading
@@ -137,7 +146,7 @@ def _read(chunk: str, known: Lexicon) -> Reading:
     bare = chunk.strip("!|+*#•")
     if bare.isalpha():
         return _letters(bare, known)
-    if any(char.isalpha() for char in bare):
+    if any(char.isalpha() or char in "@$€£" for char in bare):
         for tried in (bare, chunk):
             if stands_for := _leet(tried, known):
                 return ((stands_for, "leet"),)
@@ -145,7 +154,7 @@ def _read(chunk: str, known: Lexicon) -> Reading:
         if 0 < masks <= _MASKED_MAX and (stands_for := known.masked.get(_MASKS.sub("*", bare))):
             return ((stands_for, "masked"),)
         key = bare.translate(_LEET)
-        if key.isalpha() and (parts := _glued(key, known)):
+        if key.isalpha() and (parts := _glued(key, known.leet)):
             return tuple((part, "joined+leet") for part in parts)
     return tuple(
         part
@@ -157,13 +166,25 @@ def _read(chunk: str, known: Lexicon) -> Reading:
 def _letters(word: str, known: Lexicon) -> Reading:
     if word in known.words or len(word) < _SHORTEST:
         return ((word, "plain"),)
-    if _RUN.search(word) and (stands_for := known.squeezed.get(_squeeze(word.translate(_LEET)))):
+    if stands_for := _doubled(word, known):
         return ((stands_for, "repeated"),)
     if len(word) >= _TORN_MIN and word[::-1] in known.words:
         return ((word[::-1], "reversed"),)
-    if len(word) >= _GLUED_MIN and (parts := _glued(word.translate(_LEET), known)):
+    if len(word) >= _SCRAMBLED_MIN and (stands_for := known.scrambled.get(_scramble(word))):
+        return ((stands_for, "scrambled"),)
+    if len(word) >= _GLUED_MIN and (parts := _glued(word, known.words)):
         return tuple((part, "joined") for part in parts)
     return ((word, "plain"),)
+
+
+def _doubled(word: str, known: Lexicon) -> str | None:
+    """Return the word that one with letters too many stands for; a letter that is twice there may have to be."""
+    squeezed = _squeeze(word)
+    if squeezed == word or not (stands_for := known.squeezed.get(squeezed)):
+        return None
+    if _RUN.search(word):
+        return stands_for
+    return stands_for if len(stands_for) >= _TORN_MIN and not _DOUBLING.search(word) else None
 
 
 def _leet(text: str, known: Lexicon) -> str | None:
@@ -171,35 +192,51 @@ def _leet(text: str, known: Lexicon) -> str | None:
     return known.leet.get(key) or (known.squeezed.get(_squeeze(key)) if _RUN.search(key) else None)
 
 
-def _glued(key: str, known: Lexicon) -> list[str]:
-    """Return the words that a longer one is made of, the longest first, when it is made of nothing else."""
+def _glued(text: str, table: Mapping[str, str]) -> list[str]:
+    """Return the words that a longer one is made of, when it is made of nothing else."""
+    parts = _split(text, table)
+    return [word for word, _, _ in parts] if sum(length for _, _, length in parts) == len(text) else []
+
+
+def _split(text: str, table: Mapping[str, str]) -> list[tuple[str, int, int]]:
+    """Return the words of a table that cover most of a text without spaces, as few as can: word, place, length."""
+    best: list[tuple[int, int, int]] = [(0, 0, 0)] * (
+        len(text) + 1
+    )  # letters covered, -words, length of the first
+    for at in range(len(text) - 1, -1, -1):
+        covered, fewer, _ = best[at + 1]
+        best[at] = (covered, fewer, 0)
+        for length in range(1, min(_WORD_MAX, len(text) - at) + 1):
+            if text[at : at + length] in table:
+                covered, fewer, _ = best[at + length]
+                best[at] = max(best[at], (covered + length, fewer - 1, length))
     found, at = [], 0
-    while at < len(key):
-        stands_for, length = _longest(key, at, known)
-        if not length:
-            return []
-        found.append(stands_for)
-        at += length
+    while at < len(text):
+        length = best[at][2]
+        if length:
+            found.append((table[text[at : at + length]], at, length))
+        at += length or 1
     return found
 
 
-def _longest(key: str, at: int, known: Lexicon) -> tuple[str, int]:
-    """Return the longest word of the lexicon that begins there, and its length; 0: none does."""
-    if key[at : at + _SHORTEST] in known.heads:
-        for length in range(min(_WORD_MAX, len(key) - at), _SHORTEST - 1, -1):
-            if stands_for := known.leet.get(key[at : at + length]):
-                return stands_for, length
-    return "", 0
-
-
-def _turned(found: list[Word]) -> list[Word]:
-    """Turn the order of neighbours that are written backwards."""
+def _turned(found: list[Word], known: Lexicon) -> list[Word]:
+    """Turn neighbours that are written backwards, and their order; beside one, short words are taken for it, too."""
     result: list[Word] = []
-    begin = 0
-    for word in found:
-        if word.view != "reversed":
-            begin = len(result) + 1
-        result.insert(begin if word.view == "reversed" else len(result), word)
+    run: list[Word] = []
+    for word in [*found, Word("", 0, 0, "")]:
+        backwards = word.view == "reversed" or word.text[::-1] in known.words
+        if backwards:
+            run.append(word)
+            continue
+        if any(item.view == "reversed" for item in run):
+            run = [
+                item if item.view == "reversed" else item._replace(text=item.text[::-1], view="reversed")
+                for item in reversed(run)
+            ]
+        result += run
+        run = []
+        if word.text:
+            result.append(word)
     return result
 
 
@@ -223,13 +260,11 @@ def _cut(run: list[Word], chunks: list[str], known: Lexicon) -> list[Word]:
     joined = "".join(chunks[word.first] for word in run)
     if len(run) < _SHORTEST or joined.isdigit():
         return []
-    key, found, at = joined.translate(_LEET), [], 0
-    while at < len(key):
-        stands_for, length = _longest(key, at, known)
-        if length:
-            found.append(Word(stands_for, run[at].first, run[at + length - 1].last, "spaced"))
-        at += length or 1
-    return found
+    return [
+        Word(stands_for, run[at].first, run[at + length - 1].last, "spaced")
+        for stands_for, at, length in _split(joined.translate(_LEET), known.leet)
+        if length > 1
+    ]
 
 
 def _joined(found: list[Word], known: Lexicon) -> list[Word]:
@@ -237,8 +272,7 @@ def _joined(found: list[Word], known: Lexicon) -> list[Word]:
     halves = {
         at
         for at, word in enumerate(found[:-1])
-        if word.text in known.lefts and word.text not in known.words and word.text not in _EVERYDAY
-        if f"{word.text}{found[at + 1].text}" in known.words and found[at + 1].text not in _EVERYDAY
+        if word.text in known.lefts and _torn(word, found[at + 1], known)
     }
     if not halves:
         return found
@@ -253,3 +287,10 @@ def _joined(found: list[Word], known: Lexicon) -> list[Word]:
         result.append(word)
         at += 1
     return result
+
+
+def _torn(word: Word, after: Word, known: Lexicon) -> bool:
+    whole = word.text + after.text
+    if whole not in known.words or (word.text in known.words and after.text in known.words):
+        return False
+    return len(whole) >= _EVERYDAY_TORN_MIN or not {word.text, after.text} & _EVERYDAY
