@@ -255,7 +255,11 @@ def maintain(settings: Settings) -> None:
             )
             sweepers.append(
                 RetentionLoop(
-                    deps.database, deps.objects, deps.limits.retention, settings.retention_interval_seconds
+                    deps.database,
+                    deps.objects,
+                    deps.limits.retention,
+                    settings.retention_interval_seconds,
+                    audit_days=settings.retention_audit_days,
                 ).run()
             )
             loops = [asyncio.create_task(sweeper) for sweeper in sweepers]

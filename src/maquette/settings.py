@@ -256,6 +256,9 @@ class Settings:
         "Days that an `Idempotency-Key` is remembered; 0: for ever. Clients must have stopped trying by then.",
         check=_DAYS,
     )
+    retention_audit_days: int = _setting(
+        730, "Days that the audit log is kept, for all projects; 0: for ever.", check=_DAYS
+    )
     retention_interval_seconds: float = _setting(
         3600.0, "How often each project is cleaned.", check=_between(1, 604_800)
     )

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from maquette.store import audit
 from maquette.store.database import Database
 
 #: Tables that say whose a row is and are for no tenant's read; nothing is granted on them.
@@ -69,6 +70,23 @@ async def test_a_tenants_read_sees_its_projects_alone(database: Database) -> Non
             await connection.fetchval("select current_user || current_setting('maquette.projects', true)")
             == "maquette"
         )
+
+
+async def test_the_audit_log_goes_by_age_alone(database: Database) -> None:
+    """Retention deletes what is older than its days, in a transaction that says so, and nothing else."""
+    async with database.transaction() as connection:
+        for days in (0, 9, 11):
+            await connection.execute(
+                "insert into audit (id, at, subject, kind, act, object, request_id)"
+                " values ($1, now() - make_interval(days => $2), 'usr_x', 'operator', 'put_plan', 'x', '')",
+                uuid.uuid4(),
+                days,
+            )
+        assert await audit.forget(connection, 10) == 1
+        assert await audit.forget(connection, 10) == 0
+    async with database.connection() as connection:
+        with pytest.raises(asyncpg.RestrictViolationError):
+            await connection.execute("delete from audit")
 
 
 async def test_a_tenants_read_cannot_write(database: Database) -> None:

@@ -15,6 +15,7 @@ from maquette.domain import typeid
 from maquette.domain.errors import Conflict, MaquetteError
 from maquette.ports import ObjectStore
 from maquette.services.cleaning import GRACE_SECONDS, Cleaning, drain
+from maquette.store import audit
 from maquette.store import retention as rows
 from maquette.store.database import Database
 
@@ -38,12 +39,14 @@ class RetentionLoop:
         interval_seconds: float,
         *,
         grace_seconds: float = GRACE_SECONDS,
+        audit_days: int = 0,
     ) -> None:
         self._database = database
         self._objects = objects
         self._platform = platform
         self._interval_seconds = interval_seconds
         self._grace_seconds = grace_seconds
+        self._audit_days = audit_days
         self._events_due = 0.0
 
     async def run(self) -> None:
@@ -62,7 +65,7 @@ class RetentionLoop:
 
     async def run_once(self) -> bool:
         """Delete a page of doomed objects and clean one project; whether there may be more to do now."""
-        await self._drop_events()
+        await self._drop_old()
         drained = await drain(self._database, self._objects, grace_seconds=self._grace_seconds)
         async with self._database.transaction() as connection:
             project = await rows.take(connection, _TAKEN_SECONDS)
@@ -70,11 +73,15 @@ class RetentionLoop:
             await self._clean(project)
         return project is not None or drained > 0
 
-    async def _drop_events(self) -> None:
-        """Drop months of events that are old for every project, once an hour at most."""
+    async def _drop_old(self) -> None:
+        """Drop months of events that are old for every project, and old audit entries, once an hour at most."""
         if time.monotonic() < self._events_due:
             return
         self._events_due = time.monotonic() + _EVENTS_SECONDS
+        async with self._database.transaction() as connection:
+            forgotten = await audit.forget(connection, self._audit_days) if self._audit_days else 0
+        if forgotten:
+            _LOG.info("Deleted %d entries of the audit log", forgotten)
         async with self._database.connection() as connection:
             now = await rows.now(connection)
             before = rules.events_before(await rows.policies(connection), self._platform, now)

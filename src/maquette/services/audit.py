@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from maquette.domain.permissions import RULES
 from maquette.domain.principal import Principal
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
@@ -11,6 +12,15 @@ from maquette.store import audit
 from maquette.store.audit import Entry
 from maquette.store.database import Connection, encode
 
+_ADMINISTRATIVE_SCOPES = {"safety:write"}
+#: Operations that leave an entry: whatever changes something under a scope that administers.
+ADMINISTRATIVE = frozenset(
+    name
+    for name, rule in RULES.items()
+    if rule.scope is not None
+    and (rule.scope.endswith(":admin") or rule.scope in _ADMINISTRATIVE_SCOPES)
+    and not name.startswith(("get_", "list_"))
+)
 #: Of what was, and of what became, as JSON. Documents have versions and are named by those.
 BYTES_MAX = 4096
 
