@@ -128,6 +128,30 @@ async def test_what_the_platform_found_is_for_its_operators(house: House) -> Non
         await safety.override(house.deps, house.user, row.ruling.id, Word("block", "No.", "allow"))
 
 
+async def test_a_reviewers_word_does_not_excuse_what_the_floor_finds_later(house: House) -> None:
+    """What he allowed passes as long as his project's rules alone object; a growing floor asks an operator."""
+    played = play(house)
+    await house.submit("2D", prompt="maybe a robot")
+    [row] = await rulings(house)
+    await safety.override(house.deps, house.user, row.ruling.id, ALLOW)
+    assert (await house.submit("2D", prompt="maybe a robot")).job.status is JobStatus.QUEUED
+    played.source = "floor"
+    assert (await house.submit("2D", prompt="maybe a robot")).job.status is JobStatus.PAUSED
+    [row, _] = await rulings(house)
+    await safety.override(house.deps, OPERATOR, row.ruling.id, ALLOW)
+    assert (await house.submit("2D", prompt="maybe a robot")).job.status is JobStatus.QUEUED
+
+
+async def test_what_a_person_blocked_is_blocked_from_then_on(house: House) -> None:
+    """The same prompt again is not held for a person again: it is refused at once."""
+    play(house)
+    await house.submit("2D", prompt="maybe a robot")
+    [row] = await rulings(house)
+    await safety.override(house.deps, house.user, row.ruling.id, BLOCK)
+    with pytest.raises(UnsafeContent):
+        await house.submit("2D", prompt="maybe a robot")
+
+
 async def test_of_two_who_decide_at_once_one_wins(house: House) -> None:
     """The other is told what holds, and changes it only by saying that he has seen it."""
     play(house)

@@ -16,6 +16,7 @@ from maquette.domain.moderation import (
     Objection,
     Subject,
     digest,
+    for_operators,
     in_force,
     told,
     worst,
@@ -209,13 +210,19 @@ class Moderation:
         self.counts.outside_seconds += time.monotonic() - began
 
     async def excused(self, project: UUID, judged: Judgement) -> Judgement:
-        """Return the judgement, or that it may pass: a person has allowed the same contents in the same project."""
+        """Return the judgement, or what a person said of the same contents in the same project.
+
+        A reviewer's word lets nothing pass that is for operators to decide: the floor may have grown since he spoke.
+        """
         async with self._database.connection() as connection:
             known = (await safety.exemptions(connection, project, [judged.digest])).get(judged.digest)
-        if known is None or known.verdict != "allow":
+        evidence = [item.evidence() for item in judged.objections]
+        if known is None or (
+            known.verdict == "allow" and for_operators(judged.verdict, evidence) and not known.by_operator
+        ):
             return judged
         override = {"name": "override", "decision_id": typeid.encode("sdc", known.ruling_id)}
-        return replace(judged, verdict="allow", moderators=(*judged.moderators, override))
+        return replace(judged, verdict=known.verdict, moderators=(*judged.moderators, override))
 
 
 def together(stage: Stage, judged: Sequence[Judgement], subjects: Sequence[Subject]) -> Judgement:

@@ -51,6 +51,7 @@ class Exemption(NamedTuple):
 
     verdict: Answer
     ruling_id: UUID
+    by_operator: bool
 
 
 class Due(NamedTuple):
@@ -218,7 +219,9 @@ async def insert_override(connection: Connection, item: Override) -> None:
         item.by_operator,
     )
     if item.digest:
-        await connection.execute(_SQL["exempt"], item.project_id, item.digest, item.verdict, item.ruling_id)
+        await connection.execute(
+            _SQL["exempt"], item.project_id, item.digest, item.verdict, item.ruling_id, item.by_operator
+        )
 
 
 async def next_event(connection: Connection, ruling_id: UUID, project: UUID) -> tuple[int, datetime]:
@@ -238,7 +241,7 @@ async def exemptions(
 ) -> dict[bytes, Exemption]:
     """Return what people said of contents of the project, by digest."""
     rows = await connection.fetch(_SQL["exemptions"], project, digests)
-    return {row["digest"]: Exemption(row["verdict"], row["decision_id"]) for row in rows}
+    return {row["digest"]: Exemption(row["verdict"], row["decision_id"], row["by_operator"]) for row in rows}
 
 
 async def uploads_judged(connection: Connection, project: UUID, ids: Sequence[UUID]) -> dict[UUID, str]:

@@ -69,6 +69,7 @@ create table safety_exemptions (
     digest bytea not null,
     verdict text not null check (verdict in ('allow', 'block')),
     decision_id uuid not null,
+    by_operator boolean not null,
     decided_at timestamptz not null,
     primary key (project_id, digest)
 );

@@ -75,13 +75,14 @@ update safety_decisions set appeal = $3, appealed_by = $4, appealed_at = clock_t
 where id = $1 and project_id = $2 and appealed_at is null
 
 -- name: exempt
-insert into safety_exemptions (project_id, digest, verdict, decision_id, decided_at)
-values ($1, $2, $3, $4, clock_timestamp())
+insert into safety_exemptions (project_id, digest, verdict, decision_id, by_operator, decided_at)
+values ($1, $2, $3, $4, $5, clock_timestamp())
 on conflict (project_id, digest) do update
-set verdict = excluded.verdict, decision_id = excluded.decision_id, decided_at = excluded.decided_at
+set verdict = excluded.verdict, decision_id = excluded.decision_id, by_operator = excluded.by_operator,
+    decided_at = excluded.decided_at
 
 -- name: exemptions
-select digest, verdict, decision_id from safety_exemptions where project_id = $1 and digest = any($2::bytea[])
+select digest, verdict, decision_id, by_operator from safety_exemptions where project_id = $1 and digest = any($2::bytea[])
 
 -- name: uploads_judged
 select id, safety from uploads where project_id = $1 and id = any($2::uuid[]) and safety is not null
