@@ -22,12 +22,11 @@ async def run(loop: WebhookLoop) -> None:
 async def restart(post: Post, rng: random.Random) -> None:
     """Run a replica that is torn away and comes back, again and again."""
     while True:
-        running = asyncio.create_task(run(replica(post)))
-        try:
+        # Not `await running`: canceled there, it would hand that on to one who takes it for his own, and go on for ever.
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(run(replica(post)))
             await asyncio.sleep(rng.uniform(0.0, 0.1))
-        finally:
             running.cancel()
-            await running
 
 
 def replica(post: Post) -> WebhookLoop:
