@@ -184,7 +184,7 @@ async def test_fences_of_a_transaction_that_failed_are_not_used(house: House) ->
 async def test_a_task_that_is_canceled_in_the_same_batch_takes_no_place_in_a_claim(house: House) -> None:
     """The head of the queue is given up while it is claimed: the worker gets the next one."""
     first, second = await house.submit("2D"), await house.submit("2D")
-    wish = execution._wish(house.deps, house.wish())
+    wish = execution._wish(house.deps, WORKER, house.wish())
     _, handouts = await house.deps.transactor.exchange([Order(first.job.id, Cancel("usr"))], wish)
     assert [item.job.id for item in handouts] == [second.job.id]
 
@@ -196,10 +196,10 @@ async def test_time_never_goes_back_in_a_stream(house: House, settings: Settings
     blocked = new_id()
     async with house.deps.database.transaction() as connection:
         await projects.insert(connection, blocked, "other", "usr", 10)
-    wish = execution._wish(house.deps, house.wish())
+    wish = execution._wish(house.deps, WORKER, house.wish())
     async with _locked(settings, "select from projects where id = $1 for update", blocked):
         slow = asyncio.create_task(
-            house.deps.transactor.exchange([_another(view, project_id=blocked, service="elsewhere")], wish)
+            house.deps.transactor.exchange([_another(view, project_id=blocked, default_service="elsewhere")], wish)
         )
         await _waiting_for_a_lock(house)
         late = await house.submit("2D")

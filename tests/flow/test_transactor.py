@@ -23,6 +23,7 @@ from maquette.domain.errors import (
 )
 from maquette.domain.events import Event
 from maquette.domain.job import Job, JobStatus, Place
+from maquette.domain.permissions import Role
 from maquette.services import assets, execution, jobs, reviews
 from maquette.services.ids import new_id
 from maquette.services.orders import NewJob, Order
@@ -440,7 +441,7 @@ async def _collect(house: House, job_id: uuid.UUID, after: int) -> list[int]:
 async def test_a_strangers_job_looks_missing(house: House) -> None:
     """Another project's id is answered like one that does not exist, for every use case."""
     view = await house.submit("2D")
-    stranger = type(house.user)("user", "usr_other", uuid.uuid4())
+    stranger = type(house.user)("user", "usr_other", {uuid.uuid4(): Role.OWNER})
     for call in (
         jobs.get(house.deps, stranger, view.job.id),
         jobs.cancel(house.deps, stranger, view.job.id),
