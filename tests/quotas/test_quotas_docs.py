@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import httpx
@@ -53,9 +54,20 @@ def _limits(operator: httpx.Client, url: str) -> None:
             owner.put(path, json={"per_user": {"cost_per_month": 8}}).json()["limits"]["cost_per_month"] == 9
         )
         assert "ratelimit-limit" not in owner.get(path).headers
-        assert owner.get("/usage", params={"cursor": "nonsense"}).status_code == 422
+        for text in (
+            "nonsense",
+            "W10=",
+            urlsafe_b64encode(b'["' + b"0" * 32 + b'","\\ud800","",""]').decode(),
+        ):
+            assert owner.get("/usage", params={"cursor": text}).status_code == 422
+        assert operator.get("/plans/%00").status_code == 404
         assert owner.get("/usage", params={"from": "2020-01-01"}).status_code == 422
-    for body in ({"plan": "none"}, {"limits": {"jobs_per_day": -1}}, {"users": {"two words": {}}}):
+    for body in (
+        {"plan": "none"},
+        {"plan": "\x00"},
+        {"limits": {"jobs_per_day": -1}},
+        {"users": {"two words": {}}},
+    ):
         assert operator.put(path, json=body).status_code == 422, body
     assert operator.put(path, json={"limits": {"requests_per_minute": 2}}).status_code == 200
     operator.headers["x-test-key"], operator.headers["x-test-project"] = made["key"], project

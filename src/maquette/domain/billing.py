@@ -14,7 +14,7 @@ from maquette.domain.decision import Decision, current_facts, make_event
 from maquette.domain.errors import Invalid
 from maquette.domain.events import EventType
 from maquette.domain.holds import hold, let_go
-from maquette.domain.job import TERMINAL, Hold, Job, Place, StepStatus
+from maquette.domain.job import TERMINAL, Hold, Job, Place
 from maquette.domain.ledger import CURRENCY, NOTHING, Amount, Bill, Charge, Kind, actual, dollars
 
 QUOTA = "system:quota"
@@ -31,9 +31,7 @@ def due(job: Job | None) -> Mapping[int, Amount]:
     estimates = job.bill.estimates
     if job.status in TERMINAL:
         return {job.position: estimates[job.position]} if job.lease is not None else {}
-    worked = (
-        job.gate_open or Hold.RESULT in job.holds or job.step_status in {StepStatus.APPROVED, StepStatus.DONE}
-    )
+    worked = job.gate_open or Hold.RESULT in job.holds  # the current step's; else the job would have gone on
     return {
         position: estimates[position]
         for position in range(job.position + worked, len(estimates))

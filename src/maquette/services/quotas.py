@@ -43,6 +43,8 @@ async def plans(deps: Deps) -> Mapping[str, Plan]:
 
 async def plan(deps: Deps, name: str) -> Plan:
     """Return a plan."""
+    if not _NAME.fullmatch(name):
+        raise NotFound("There is no such plan.")
     async with deps.database.connection() as connection:
         found = await quotas.plan(connection, name)
     if found is None:
@@ -122,6 +124,8 @@ async def put(deps: Deps, principal: Principal, project: UUID, body: Mapping[str
         }
     if "plan" in body:
         given["plan"] = body["plan"]
+        if body["plan"] is not None and not _NAME.fullmatch(body["plan"]):
+            raise Invalid.field(("plan",), "must be the name of a plan")
     async with deps.database.transaction() as connection:
         await projects.lock(connection, project)
         found = (await quotas.terms(connection, [project])).get(project)

@@ -46,10 +46,11 @@ def cursor_of(item: Spent) -> str:
 
 
 def _key(cursor: str) -> Key:
-    """Read a cursor back; JSON texts cannot carry what PostgreSQL's cannot, but for NUL, which is taken out."""
     try:
         project, *texts = json.loads(urlsafe_b64decode(cursor.encode("ascii")))
-        day, subject, service = (str(text).replace("\0", "") for text in texts)
-        return UUID(project), day, subject, service
+        day, subject, service = texts
+        if all(isinstance(text, str) and text.isprintable() for text in texts):
+            return UUID(project), day, subject, service
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise Invalid.field(("query", "cursor"), "must be the next_cursor of a page of this list") from None
+        pass
+    raise Invalid.field(("query", "cursor"), "must be the next_cursor of a page of this list")
