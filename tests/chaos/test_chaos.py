@@ -30,7 +30,7 @@ from maquette.domain import typeid
 JOBS = 50
 SEEDS = 200 if EVERYTHING else 5
 #: From the last fault until everybody's job has ended.
-CALM_SECONDS = 90.0
+CALM_SECONDS = 200.0
 #: Why a job may fail here: its attempts were lost one after the other.
 LOST = frozenset({"lost_worker", "deadline_exceeded"})
 
