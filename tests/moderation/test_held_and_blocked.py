@@ -307,6 +307,20 @@ async def test_a_file_that_is_taken_away_is_gone_everywhere(house: House) -> Non
     assert typeid.encode("art", copy.id) in first.data["artifacts"]
 
 
+async def test_what_was_taken_away_is_not_made_again(house: House) -> None:
+    """A worker that hands in the same bytes, in whichever job of the project, has them blocked."""
+    view = await house.submit("2D")
+    await as_ever(house)
+    view = await house.view(view.job.id)
+    await safety.block_artifact(house.deps, house.user, view.artifacts[0].id, "No.", ())
+    again = await house.submit("2D")
+    await as_ever(house)
+    again = await house.view(again.job.id)
+    assert (again.job.status, again.artifacts[0].withheld) == (JobStatus.FAILED, "blocked")
+    [row, _] = await rulings(house)
+    assert row.ruling.categories == ("taken_away",)
+
+
 async def test_no_step_is_given_what_was_taken_away(house: House) -> None:
     """The step that would read it fails with ``content_policy`` instead of being handed out."""
     play(house)

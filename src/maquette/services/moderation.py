@@ -105,6 +105,8 @@ class Moderation:
         self.outside = outside
         self.counts = Counts()
         self._policies: dict[UUID, tuple[float, InForce]] = {}
+        self._taking: set[UUID] = set()
+        """Projects in which people have taken contents away: only there results are compared with them."""
 
     def asks(self, stage: Stage, policy: InForce) -> bool:
         """Whether a moderator outside is asked at a stage."""
@@ -120,6 +122,8 @@ class Moderation:
             wanted = (versions[None], versions[project])
             if known is None or (known.versions["platform"], known.versions["project"]) != wanted:
                 known = await self._read(connection, project)
+            if await safety.takes_away(connection, project):
+                self._taking.add(project)
         self._keep(project, known)
         return known
 
@@ -172,6 +176,8 @@ class Moderation:
         """
         texts = told(outputs, [(item.name, item.attributes) for item in files])
         judged = await self.judge(job.project_id, Stage.OUTPUT, texts, ask_outside=False)
+        if judged.verdict == "allow" and job.project_id in self._taking:
+            judged = await self._compared(judged, job.project_id, files)
         if judged.verdict != "allow":
             by = f"service:{job.service}"
             return Seen(
@@ -180,6 +186,18 @@ class Moderation:
         if self.asks(Stage.OUTPUT, judged.policy) and any(item.media_type in IMAGE_TYPES for item in files):
             return Seen("", None, unjudged=True)
         return Seen(judged.policy.name, None, unjudged=False)
+
+    async def _compared(self, judged: Judgement, project: UUID, files: Sequence[Artifact]) -> Judgement:
+        """Return the judgement, or that a file is one that was taken away: a redo with the same seed makes it again."""
+        marks = {bytes.fromhex(item.sha256): f"artifacts.{item.name}" for item in files}
+        async with self._database.connection() as connection:
+            known = await safety.exemptions(connection, project, list(marks))
+        again = tuple(
+            Objection("taken_away", "block", marks[mark], typeid.encode("sdc", said.ruling_id), "project")
+            for mark, said in known.items()
+            if said.verdict == "block"
+        )
+        return replace(judged, verdict="block", objections=again) if again else judged
 
     async def _ask(
         self, outside: Moderator, policy: InForce, subjects: Sequence[Subject]

@@ -158,6 +158,7 @@ async def override(deps: Deps, principal: Principal, ruling_id: UUID, word: Word
         if not decided:
             await _say(connection, found.ruling, said, seen, word)
         await _record_word(connection, principal, "override_safety_decision", said, seen)
+    deps.moderation.forget(said.project_id)
     return await get_ruling(deps, principal, ruling_id)
 
 
@@ -290,6 +291,7 @@ async def block_artifact(
         )
         await _say(connection, ruling, said, "allow", Word("block", reason))
         await _record_word(connection, principal, "block_artifact", said, "allow")
+    deps.moderation.forget(project)
     return await get_ruling(deps, principal, ruling.id)
 
 

@@ -244,6 +244,11 @@ async def exemptions(
     return {row["digest"]: Exemption(row["verdict"], row["decision_id"], row["by_operator"]) for row in rows}
 
 
+async def takes_away(connection: Connection, project: UUID) -> bool:
+    """Whether anything was blocked in the project by a person: else there is nothing to look for."""
+    return bool(await connection.fetchval(_SQL["takes_away"], project))
+
+
 async def uploads_judged(connection: Connection, project: UUID, ids: Sequence[UUID]) -> dict[UUID, str]:
     """Return under which policies uploads were allowed; those that were not yet judged are left out."""
     rows = await connection.fetch(_SQL["uploads_judged"], project, ids)

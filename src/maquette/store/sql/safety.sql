@@ -87,6 +87,9 @@ select digest, verdict, decision_id, by_operator from safety_exemptions where pr
 -- name: uploads_judged
 select id, safety from uploads where project_id = $1 and id = any($2::uuid[]) and safety is not null
 
+-- name: takes_away
+select exists (select from safety_exemptions where project_id = $1 and verdict = 'block')
+
 -- name: upload_judged
 update uploads set safety = $3 where id = $1 and project_id = $2
 
