@@ -97,17 +97,13 @@ def submit(
         "metadata": dict(parse_named(metadata or [], "--metadata ticket=AB-12")),
         "seed": seed,
         "max_cost": max_cost,
+        "dry_run": dry_run or None,
     }
     body = {name: value for name, value in body.items() if value not in (None, "", [], {})}
     if brief is not None:
         body["prompt"] = brief  # also an empty one: the API gets to say so
     with connect(settings) as client:
-        if reference:
-            body["reference_uploads"] = [_upload(client, body, path) for path in reference]
-        for step, file in provided:
-            body.setdefault("provide", {}).setdefault(step, []).append(_upload(client, body, Path(file)))
-        if dry_run:
-            body["dry_run"] = True
+        _bring(client, body, reference or [], provided)
         job = client.post("/jobs", body, idempotency_key=idempotency_key or None)
         if watch and not dry_run:
             watching.follow(client, job["id"], pictures=pictures, as_json=json)
@@ -118,6 +114,16 @@ def submit(
     else:
         watching.print_job(job)
         err().print(f"[dim]follow it:[/dim] maquette job watch {job['id']}")
+
+
+def _bring(
+    client: "Client", body: dict[str, Any], references: list[Path], provided: list[tuple[str, str]]
+) -> None:
+    """Upload the files that come with a brief, and name them in it."""
+    if references:
+        body["reference_uploads"] = [_upload(client, body, path) for path in references]
+    for step, file in provided:
+        body.setdefault("provide", {}).setdefault(step, []).append(_upload(client, body, Path(file)))
 
 
 def _upload(client: "Client", body: dict[str, Any], path: Path) -> str:
