@@ -20,6 +20,7 @@ from maquette.cli import (
     members,
     projects,
     rulings,
+    safety,
     services,
     serving,
     usage,
@@ -51,6 +52,7 @@ app.add_typer(keys.app, name="key")
 app.add_typer(members.app, name="member")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.token_app, name="worker-token")
+safety.register(rulings.app)
 app.add_typer(rulings.app, name="safety")
 app.add_typer(services.app, name="service")
 app.add_typer(webhooks.app, name="webhook")

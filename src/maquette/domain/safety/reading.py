@@ -7,6 +7,7 @@ So a text without tricks costs one pass, and no innocent word is bent until it f
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import NamedTuple
 
 _CHUNK = re.compile(r"(?:[^\W_]|[@$!|+*#€£•])+")
@@ -115,9 +116,14 @@ def words(folded: str, known: Lexicon) -> list[Word]:
         if any(view == "reversed" for reading in readings.values() for _, view in reading):
             found = _turned(found, known)
     else:
-        found = [Word(chunk, place, place, "plain") for place, chunk in enumerate(chunks)]
+        places = range(len(chunks))
+        found = list(map(Word._make, zip(chunks, places, places, repeat("plain"))))
     alone = [place for place, chunk in enumerate(chunks) if len(chunk) == 1 and chunk < _BY_ITSELF]
-    if any(third - first == _SHORTEST - 1 for first, third in zip(alone, alone[2:], strict=False)):
+    if any(
+        alone[at + 2] - place == _SHORTEST - 1
+        and sum(chunks[single].isalpha() for single in alone[at : at + _SHORTEST]) > 1
+        for at, place in enumerate(alone[:-2])
+    ):
         found = _spaced(found, chunks, frozenset(alone), known)
     return _joined(found, known)
 
@@ -248,8 +254,9 @@ def _spaced(found: list[Word], chunks: list[str], alone: frozenset[int], known: 
         if word.first in alone:
             run.append(word)
             continue
-        result += _cut(run, chunks, known) or run
-        run = []
+        if run:
+            result += _cut(run, chunks, known) or run
+            run = []
         if word.first < len(chunks):
             result.append(word)
     return result
