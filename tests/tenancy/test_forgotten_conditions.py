@@ -56,6 +56,9 @@ async def _leaks(world: World) -> set[str]:
         telling = [value for value in (*own, "Lighthouse", "a red fox") if value not in str(response.url)]
         if response.status_code == 302 or any(value in response.text for value in telling):
             found.add(operation["operationId"])
+    words = await stranger.client.get(f"/projects/{world.ids['project_id']}/assets", params={"q": "fox"})
+    if world.ids["asset_id"] in words.text:
+        found.add("list_assets by words")
     return found
 
 
@@ -71,4 +74,6 @@ async def test_a_forgotten_condition_finds_nothing(world: World, monkeypatch: py
             yield connection
 
     monkeypatch.setattr(Database, "tenant", open_to_all)
-    assert len(await _leaks(world)) > 15
+    without = await _leaks(world)
+    assert len(without) > 15
+    assert "list_assets by words" in without

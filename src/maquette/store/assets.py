@@ -97,6 +97,11 @@ async def page(
     return await _with_files(connection, rows)
 
 
+async def visible(connection: Connection, project: UUID, ids: Sequence[UUID]) -> set[UUID]:
+    """Return which of these assets of a project the connection shows."""
+    return {row["id"] for row in await connection.fetch(_SQL["visible"], ids, project)}
+
+
 async def version(
     connection: Connection, asset: UUID, projects: Sequence[UUID] | None, number: int | None
 ) -> Asset | None:

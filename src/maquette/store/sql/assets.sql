@@ -42,6 +42,9 @@ from page a
 join asset_versions v on v.asset_id = a.id and v.version = a.latest
 order by a.id desc
 
+-- name: visible
+select id from assets where id = any($1::uuid[]) and project_id = $2
+
 -- name: version
 -- $3 null: the latest.
 select a.id, a.project_id, a.type, a.name, a.library_path, a.latest, v.version, v.status, v.job_id, v.metadata,
