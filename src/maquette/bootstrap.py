@@ -153,9 +153,7 @@ async def _identity_provider(settings: Settings, closing: contextlib.AsyncExitSt
     return provider
 
 
-async def _moderator_outside(
-    settings: Settings, closing: contextlib.AsyncExitStack
-) -> HttpModerator | None:
+async def _moderator_outside(settings: Settings, closing: contextlib.AsyncExitStack) -> HttpModerator | None:
     """Return the moderator outside, if one is set; ``closing`` ends its connections."""
     if not settings.moderator_url:
         return None
@@ -250,9 +248,7 @@ def maintain(settings: Settings) -> None:
             ]
             if isinstance(deps.objects, LocalObjects):
                 sweepers.append(StagingSweeper(deps.objects).run())
-            sweepers.append(
-                Judging(deps.database, deps.transactor, deps.objects, deps.moderation).run()
-            )
+            sweepers.append(Judging(deps.database, deps.transactor, deps.objects, deps.moderation).run())
             sweepers.append(
                 RetentionLoop(
                     deps.database,

@@ -199,7 +199,9 @@ async def test_time_never_goes_back_in_a_stream(house: House, settings: Settings
     wish = execution._wish(house.deps, WORKER, house.wish())
     async with _locked(settings, "select from projects where id = $1 for update", blocked):
         slow = asyncio.create_task(
-            house.deps.transactor.exchange([_another(view, project_id=blocked, default_service="elsewhere")], wish)
+            house.deps.transactor.exchange(
+                [_another(view, project_id=blocked, default_service="elsewhere")], wish
+            )
         )
         await _waiting_for_a_lock(house)
         late = await house.submit("2D")

@@ -42,7 +42,8 @@ async def list_assets(
         str | None, Query(max_length=200, description="Words of path or prompt; all must occur.")
     ] = None,
     style_version: Annotated[
-        int | None, Query(ge=0, le=_VERSION_MAX, description="Style DNA that the latest version was made with.")
+        int | None,
+        Query(ge=0, le=_VERSION_MAX, description="Style DNA that the latest version was made with."),
     ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,

@@ -45,7 +45,10 @@ TAGS = [
         "name": "safety",
         "description": "Content policies, what was decided by them, and what people say of it.",
     },
-    {"name": "quotas", "description": "What projects and their users may have and spend, and what they spent."},
+    {
+        "name": "quotas",
+        "description": "What projects and their users may have and spend, and what they spent.",
+    },
     {"name": "audit", "description": "What was administered, by whom."},
     {"name": "uploads", "description": "Reference images."},
     {"name": "services", "description": "Who does the steps, and what waits for them."},
