@@ -6,9 +6,10 @@ from datetime import datetime
 
 import asyncpg
 
-from maquette.store import migrate
+from maquette.store import migrate, tenancy
 from maquette.store.database import statements
 from maquette.store.migrate import Standing
+from maquette.store.tenancy import Wall
 
 _SQL = statements("diagnosis")
 COUNT_MAX = 10_000
@@ -34,6 +35,8 @@ class Diagnosis:
     now: datetime
     schema: Standing
     backlog: Backlog | None
+    wall: Wall
+    """How the second wall between tenants stands."""
 
 
 async def diagnose(url: str, *, seconds_max: float) -> Diagnosis:
@@ -44,7 +47,8 @@ async def diagnose(url: str, *, seconds_max: float) -> Diagnosis:
         schema = await migrate.standing(connection)
         current = not (schema.missing or schema.unknown or schema.edited)
         backlog = await _backlog(connection) if current else None
-        return Diagnosis(server["version"], server["now"], schema, backlog)
+        wall = await tenancy.wall(connection)
+        return Diagnosis(server["version"], server["now"], schema, backlog, wall)
     finally:
         await connection.close()
 

@@ -61,6 +61,16 @@ def schema(scene: Scene) -> Finding:
         return broken(
             f"older than this version: it lacks {', '.join(standing.missing)}", "Run `maquette migrate`."
         )
+    if asked.wall.hidden:
+        return broken(
+            f"{asked.wall.hidden} tables are hidden from who connects: he is not their owner",
+            "Connect as the role that ran `maquette migrate`.",
+        )
+    if asked.wall.remedy is not None:
+        return broken(
+            f"the role {asked.wall.role}, which tenants' reads run as, is missing or not granted",
+            f"Run `maquette migrate`, or as one who may make roles: {asked.wall.remedy}",
+        )
     return ok("this version's")
 
 

@@ -35,8 +35,8 @@ _EVERYDAY_TORN_MIN = 6
 _SCRAMBLED_MIN = 5
 #: English doubles consonants before these: "rapping" is not "raping".
 _DOUBLING = re.compile(r"([^aeiou])\1(?:ing|ed|ers?)$")
-#: Spellings that were looked at and are nothing: so many are remembered, about 100 bytes each.
-_DULL_MAX = 20_000
+#: Spellings that were looked at and are nothing: so many are remembered for each policy, about 100 bytes each.
+_DULL_MAX = 5_000
 #: Scripts from here on are read character by character: a letter alone is nothing odd.
 _BY_ITSELF = "\u0e00"
 
