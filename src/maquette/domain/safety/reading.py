@@ -199,9 +199,11 @@ def _leet(text: str, known: Lexicon) -> str | None:
 
 
 def _glued(text: str, table: Mapping[str, str]) -> list[str]:
-    """Return the words that a longer one is made of, when it is made of nothing else."""
+    """Return the words that a longer one is made of: two real ones or more, and nothing else ("be tween" is none)."""
     parts = _split(text, table)
-    return [word for word, _, _ in parts] if sum(length for _, _, length in parts) == len(text) else []
+    whole = sum(length for _, _, length in parts) == len(text)
+    real = sum(length >= _SHORTEST for _, _, length in parts)
+    return [word for word, _, _ in parts] if whole and real > 1 else []
 
 
 def _split(text: str, table: Mapping[str, str]) -> list[tuple[str, int, int]]:
@@ -234,16 +236,22 @@ def _turned(found: list[Word], known: Lexicon) -> list[Word]:
         if backwards:
             run.append(word)
             continue
-        if any(item.view == "reversed" for item in run):
-            run = [
-                item if item.view == "reversed" else item._replace(text=item.text[::-1], view="reversed")
-                for item in reversed(run)
-            ]
-        result += run
+        result += _turn(run)
         run = []
         if word.text:
             result.append(word)
     return result
+
+
+def _turn(run: list[Word]) -> list[Word]:
+    turned = [item for item in run if item.view == "reversed"]
+    if len(turned) > 1 or any(len(item.text) > _TORN_MIN for item in turned):
+        return [
+            item if item in turned else item._replace(text=item.text[::-1], view="reversed")
+            for item in reversed(run)
+        ]
+    # A short one alone may be a word of its own: evil, pets, snug.
+    return [item._replace(text=item.text[::-1], view="plain") if item in turned else item for item in run]
 
 
 def _spaced(found: list[Word], chunks: list[str], alone: frozenset[int], known: Lexicon) -> list[Word]:
