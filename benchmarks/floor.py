@@ -129,6 +129,8 @@ async def _apply(connection: Connection, service: str, batch: _Batch) -> None:
             await steps.current_records(connection, done)
             await steps.all_artifacts(connection, done)
             await assets.file_versions(connection, batch.drafts, new_id)
+        if batch.completed and batch.started:
+            await tasks.heads(connection, [(service, step) for step in STEPS])
         if batch.claims:
             claimed = await tasks.claim(connection, [(service, step) for step in STEPS], batch.claims)
             if {job.id for job in claimed.jobs} - set(batch.started):
@@ -186,7 +188,7 @@ def _new_job(service: str) -> Job:
         revisions=(0,) * len(STEPS),
         created_at=datetime.now(UTC),
     )
-    return decide(None, Create(replace(job, service=service)), datetime.now(UTC)).job
+    return decide(None, Create(replace(job, default_service=service)), datetime.now(UTC)).job
 
 
 _fences = iter(range(1, 10**9))
