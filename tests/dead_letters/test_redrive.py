@@ -9,8 +9,11 @@ from ledger import violations
 
 from maquette import wire
 from maquette.domain import typeid
+from maquette.domain.commands import Redrive, SafetyDecided
 from maquette.domain.errors import IllegalTransition, Invalid, NotFound
+from maquette.domain.job import Hold
 from maquette.domain.principal import Principal
+from maquette.domain.ruling import Ruling, Stage
 from maquette.maintenance.redrives import RedriveLoop
 from maquette.services import dead_letters
 from maquette.services.ids import new_id
@@ -134,6 +137,43 @@ async def test_a_letter_is_answered_once(house: House) -> None:
     with pytest.raises(IllegalTransition, match="discarded"):
         await dead_letters.redrive(house.deps, house.user, newest.id)
     assert (await house.view(view.job.id)).job.status == "failed"
+
+
+async def test_a_redrive_that_is_refused_ends_with_a_letter_of_its_own(house: House) -> None:
+    """What was changed waits for a moderator; refused without another attempt, the job fails anew, and can be looked at."""
+    view, letter = await failed_at_refine(house)
+    ruling = Ruling(
+        id=new_id(),
+        project_id=view.job.project_id,
+        stage=Stage.PROMPT,
+        verdict="hold",
+        categories=("violence",),
+        policy={},
+        moderators=(),
+        evidence=(),
+        subject=house.user.subject,
+        digest=b"\0" * 32,
+        correlation_id=view.job.correlation_id,
+    )
+    transactor = house.deps.transactor
+    await transactor.apply(view.job.id, Redrive(letter.id, house.user.subject, ruling=ruling))
+    held = (await house.view(view.job.id)).job
+    assert (held.status, held.holds) == ("paused", {Hold.PROMPT})
+    refused = SafetyDecided(
+        hold=Hold.PROMPT,
+        position=held.position,
+        revision=held.revision,
+        allowed=False,
+        ruling_id=ruling.id,
+        categories=ruling.categories,
+        by=house.user.subject,
+    )
+    await transactor.apply(view.job.id, refused)
+    assert (await house.view(view.job.id)).job.status == "failed"
+    newer, older = await listed(house, job=view.job.id)
+    assert (newer.status, older.status) == ("open", "redriven")
+    assert older.id == letter.id
+    assert await laws(house, view.job.id) == {}
 
 
 async def test_a_lost_worker_leaves_its_attempts_in_the_history(house: House) -> None:

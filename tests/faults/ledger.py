@@ -28,7 +28,9 @@ LAWS = {
         ) tried group by job_id, position, revision
         having array_agg(attempt order by attempt) <> array(select generate_series(1, count(tried.attempt))::smallint)
             or exists (select from steps s where (s.job_id, s.position, s.revision)
-                       = (tried.job_id, tried.position, tried.revision) and s.attempt <> max(tried.attempt))""",
+                       = (tried.job_id, tried.position, tried.revision) and s.attempt <> max(tried.attempt)
+                       -- a redrive that was refused before anybody tried: nobody won
+                       and not (s.attempt = 0 and s.status = 'failed'))""",
     "an attempt that lost did not win": """
         select s.job_id, s.fence from steps s join attempts a on a.job_id = s.job_id and a.fence = s.fence
         where s.job_id = any($1) and s.status <> 'failed'""",

@@ -164,7 +164,8 @@ def advance(job: Job, now: datetime) -> tuple[Job, tuple[Event, ...]]:
 
 def give_up(job: Job, error: Mapping[str, Any], now: datetime) -> Decision:
     """End a step and its job for good, with a dead letter; the step's record is the caller's to write."""
-    letter_id = typeid.derive("dead_letter", job.id, job.position, job.revision, job.attempt)
+    # The sequence, not the attempt: what is redriven may be refused before anybody tries it again.
+    letter_id = typeid.derive("dead_letter", job.id, job.position, job.revision, job.sequence)
     full = {**error, "step": job.spec.name, "dead_letter_id": typeid.encode("dlq", letter_id)}
     after = replace(
         job,

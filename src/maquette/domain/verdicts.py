@@ -120,7 +120,7 @@ def _end(job: Job, command: c.SafetyDecided, now: datetime) -> Decision:
         revision=job.revision,
         step=job.spec.name,
         status=StepStatus.FAILED,
-        attempt=job.attempt,
+        attempt=0,  # nobody made one: those before a redrive are on record as such
         fence=None,
         service=job.service,
         worker="",
