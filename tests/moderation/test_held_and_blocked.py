@@ -220,6 +220,29 @@ async def test_a_held_result_is_seen_by_nobody_until_a_person_allows_it(house: H
     assert report.findings == []
 
 
+@pytest.mark.parametrize(
+    ("reported", "status"),
+    [
+        ("maybe a robot, inked", "succeeded"),
+        ("maybe a tank, beside maybe a robot", "paused"),
+        ("maybe a robotic arm", "paused"),
+    ],
+)
+async def test_what_a_worker_repeats_of_an_allowed_prompt_is_not_held_again(
+    house: House, reported: str, status: str
+) -> None:
+    """A person has judged these words; whatever else the worker says of its work is judged as ever."""
+    play(house)
+    await house.gates()
+    view = await house.submit("2D", prompt="maybe a robot")
+    [row] = await rulings(house)
+    await safety.override(house.deps, house.user, row.ruling.id, ALLOW)
+    [task] = await house.claim()
+    outcome = await house.succeeded(task)
+    await house.report(msgspec.structs.replace(outcome, outputs={**outcome.outputs, "prompt_used": reported}))
+    assert (await done(house, view)).job.status == status
+
+
 async def test_an_allowed_result_meets_its_gate_only_then(house: House) -> None:
     """A gate opens when the files may be seen, not before; a pause in between is kept."""
     play(house)

@@ -1,6 +1,7 @@
 """Moderation: what is judged, what may be objected to it, and what a policy says of moderators outside."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
@@ -288,10 +289,16 @@ def told(outputs: Mapping[str, Any], files: Iterable[tuple[str, Mapping[str, Any
     return found
 
 
+def unsaid(subjects: Sequence[Subject], texts: Iterable[str]) -> list[Subject]:
+    """Return the subjects with these texts blanked where they stand in them word for word; places stay as they are."""
+    pattern = re.compile("|".join(rf"(?<!\w){re.escape(text)}(?!\w)" for text in texts))
+    return [item._replace(text=pattern.sub(lambda said: " " * len(said[0]), item.text)) for item in subjects]
+
+
 def digest(subjects: Sequence[Subject]) -> bytes:
-    """Return what stands for these contents: equal ones have an equal digest, wherever else they differ."""
-    parts = [
+    """Return what stands for these contents: equal ones have an equal digest, in whatever order they were read."""
+    parts = sorted(
         [item.where, item.text, hashlib.sha256(item.image).hexdigest() if item.image else ""]
         for item in subjects
-    ]
+    )
     return hashlib.sha256(canonical(parts)).digest()

@@ -19,12 +19,14 @@ from maquette.domain.moderation import (
     for_operators,
     in_force,
     told,
+    unsaid,
+    words,
     worst,
 )
 from maquette.domain.ruling import Answer, Ruling, Stage
 from maquette.ports import Moderator, ModeratorAway
 from maquette.services.ids import new_id
-from maquette.store import safety
+from maquette.store import safety, steps
 from maquette.store.database import Connection, Database
 
 _LOG = logging.getLogger(__name__)
@@ -154,6 +156,13 @@ class Moderation:
 
         Errors: ``Unavailable`` when a moderator outside is silent and the policy has requests refused then.
         """
+        judged = await self._judged(project, stage, subjects, ask_outside=ask_outside)
+        self.counts.decided(stage, judged.verdict)
+        return judged
+
+    async def _judged(
+        self, project: UUID, stage: Stage, subjects: Sequence[Subject], *, ask_outside: bool = False
+    ) -> Judgement:
         policy = await self.policy(project)
         found = [item for items in await self.rules.judge(subjects, policy) for item in items]
         moderators: list[Mapping[str, Any]] = [{"name": self.rules.name, "outcome": "judged"}]
@@ -166,7 +175,6 @@ class Moderation:
         judged = Judgement(stage, verdict, policy, tuple(_graver(found)), tuple(moderators), subjects)
         if verdict != "allow":
             judged = await self.excused(project, judged)
-        self.counts.decided(stage, judged.verdict)
         return judged
 
     async def seen(self, job: Job, outputs: Mapping[str, Any], files: Sequence[Artifact]) -> Seen:
@@ -175,9 +183,13 @@ class Moderation:
         Images are left to the loop that asks a moderator outside, so that no worker waits for it.
         """
         texts = told(outputs, [(item.name, item.attributes) for item in files])
-        judged = await self.judge(job.project_id, Stage.OUTPUT, texts, ask_outside=False)
+        judged = await self._judged(job.project_id, Stage.OUTPUT, texts)
+        overridden = any(item["name"] == "override" for item in judged.moderators)
+        if judged.verdict != "allow" and not overridden and (allowed := await self._allowed(job)):
+            judged = await self._judged(job.project_id, Stage.OUTPUT, unsaid(texts, allowed))
         if judged.verdict == "allow" and job.project_id in self._taking:
             judged = await self._compared(judged, job.project_id, files)
+        self.counts.decided(Stage.OUTPUT, judged.verdict)
         if judged.verdict != "allow":
             by = f"service:{job.service}"
             return Seen(
@@ -186,6 +198,18 @@ class Moderation:
         if self.asks(Stage.OUTPUT, judged.policy) and any(item.media_type in IMAGE_TYPES for item in files):
             return Seen("", None, unjudged=True)
         return Seen(judged.policy.name, None, unjudged=False)
+
+    async def _allowed(self, job: Job) -> list[str]:
+        """Return the texts of the job's prompt that the rules object to and a person let pass.
+
+        Workers say which prompt they used: without this, each job of an allowed prompt would be held once more.
+        """
+        async with self._database.connection() as connection:
+            brief = (await steps.briefs(connection, [job.id]))[job.id]
+        subjects = words(job.asset_type, brief.effective)
+        asked = await self._judged(job.project_id, Stage.PROMPT, subjects)
+        places = {item.where for item in asked.objections} if asked.verdict == "allow" else set()
+        return [item.text for item in subjects if item.where in places]
 
     async def _compared(self, judged: Judgement, project: UUID, files: Sequence[Artifact]) -> Judgement:
         """Return the judgement, or that a file is one that was taken away: a redo with the same seed makes it again."""
