@@ -11,7 +11,7 @@ import httpx
 import pytest
 from contract_server import KEY, Contract
 
-from maquette.cli.api_errors import UnreachableError
+from maquette.cli.api_errors import ApiError, UnreachableError
 
 Command = Callable[..., Any]
 
@@ -44,6 +44,33 @@ def test_a_lost_review_says_who_decided(api: str, contract: Contract, maquette: 
     result = maquette("job", "review", "job_1", "approve", "--step", "refine", "--revision", "1")
     assert "usr_ada approved revision 1 of refine" in result.err
     assert "maquette job show job_1" in result.err
+
+
+@pytest.mark.parametrize(
+    ("instance", "advice"),
+    [
+        ("/safety/decisions/sdc_1/override", "maquette safety show sdc_1"),
+        ("/dead-letters/dlq_1/redrive", "maquette dlq show dlq_1"),
+        ("/projects/prj_1/style", "Read its state again."),
+    ],
+)
+def test_a_conflict_names_what_to_look_at(instance: str, advice: str) -> None:
+    """409 about something else than a job sends nobody to the jobs, and invents no review that won."""
+    problem = {"detail": "x", "instance": instance, "decision": {"id": "sdc_1", "in_force": "allow"}}
+    assert ApiError(409, problem).advice.startswith(("See " + advice, advice))
+    assert "job" not in ApiError(409, problem).advice
+
+
+def test_a_refusal_by_policy_names_its_decision() -> None:
+    """Without the decision's id nobody could appeal."""
+    problem = {"detail": "x", "decision_id": "sdc_1", "details": [{"loc": ["prompt"], "msg": "refused: ip"}]}
+    assert "maquette safety show sdc_1" in ApiError(422, problem).advice
+
+
+def test_scopes_are_called_as_their_option_is() -> None:
+    """The field has a plural, the option has none."""
+    problem = {"details": [{"loc": ["scopes", 0], "msg": "must be one of jobs:read"}]}
+    assert "--scope;" in ApiError(422, problem).advice
 
 
 def test_a_wrong_value_names_its_option(api: str, contract: Contract, maquette: Command) -> None:

@@ -18,6 +18,8 @@ _OPTIONS = {
     "changes": "--set",
     "selection": "--select",
     "replacements": "--replace",
+    "scopes": "--scope",
+    "services": "--service",
 }
 #: What an id's prefix says that it names, and the command that shows it.
 _KINDS = {
@@ -74,7 +76,7 @@ def _advice(status: int, problem: Mapping[str, Any], retry_after: float | None) 
     if status == 409:
         return _who_decided(problem)
     if status == 422:
-        return _which_options(problem)
+        return _which_decision(problem) or _which_options(problem)
     if status == 429:
         wait = f"Wait {retry_after:g} s" if retry_after else "Wait"
         return f"{wait} and try again, or let what is open come to its end."
@@ -82,15 +84,24 @@ def _advice(status: int, problem: Mapping[str, Any], retry_after: float | None) 
 
 
 def _who_decided(problem: Mapping[str, Any]) -> str:
-    job_id = str(problem.get("instance", "")).strip("/").split("/")[1:2]
-    look = f"See maquette job show {job_id[0]}" if job_id else "Read its state again."
+    path = str(problem.get("instance", "")).strip("/").split("/")
+    commands = {"jobs": "job", "safety": "safety", "dead-letters": "dlq"}
+    named = next((part for part in path[1:] if part.startswith(("job_", "sdc_", "dlq_"))), "")
+    look = f"See maquette {commands[path[0]]} show {named}" if named and path[0] in commands else ""
     won = problem.get("decision")
-    if not isinstance(won, Mapping):
-        return look
+    if not isinstance(won, Mapping) or "decision" not in won:
+        return look or "Read its state again."
     notes = f": {won['notes']!r}" if won.get("notes") else ""
     return (
         f"{won.get('by')} {won.get('decision')} revision {won.get('revision')} of {won.get('step')} "
         f"at {won.get('at')}{notes}. {look}"
+    )
+
+
+def _which_decision(problem: Mapping[str, Any]) -> str:
+    decision = problem.get("decision_id")
+    return (
+        f"See maquette safety show {decision}; maquette safety appeal asks for another." if decision else ""
     )
 
 
