@@ -3,7 +3,7 @@
 from live_api import Live
 
 
-async def _failed(live: Live) -> str:
+async def _failed(live: Live, code: str = "boom") -> str:
     job = await live.brief()
     [task] = (await live.worker.post("/worker/claims", json=live.claim())).json()["tasks"]
     outcome = {
@@ -11,7 +11,7 @@ async def _failed(live: Live) -> str:
         "fence": task["fence"],
         "status": "failed",
         "error_class": "invalid",
-        "error_code": "boom",
+        "error_code": code,
         "error_message": "it broke",
     }
     await live.worker.post("/worker/outcomes", json={"outcomes": [outcome]})
@@ -34,6 +34,13 @@ async def test_a_letter_is_listed_read_and_redriven(live: Live) -> None:
     await live.work()
     told = (await live.user.get(f"/jobs/{job['id']}", params={"history": "true"})).json()
     assert told["status"] == "awaiting_review"
+
+
+async def test_what_a_worker_calls_an_error_moves_no_terminal(live: Live) -> None:
+    """Codes are shown in lists and logs: signs that steer terminals or turn text around do not get there."""
+    letter = await _failed(live, "bo\x1b[31m\u202eom")
+    read = (await live.user.get(f"/dead-letters/{letter}")).json()
+    assert read["error"]["code"] == "bo [31m om"
 
 
 async def test_the_stream_goes_on_after_a_redrive(live: Live) -> None:

@@ -84,7 +84,7 @@ async def _command(deps: Deps, outcome: wire.Outcome, job: Job | None, fence: in
         return Fail(
             fence=fence,
             error_class=outcome.error_class,
-            code=outcome.error_code[:80] or "failed",
+            code=_printable(outcome.error_code, 80) or "failed",
             message=_printable(outcome.error_message, 2000),
             jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
             retry_after_seconds=outcome.retry_after_seconds,
