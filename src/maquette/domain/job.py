@@ -54,6 +54,8 @@ class PauseReason(StrEnum):
     DECISION = "decision"
     SAFETY = "safety"
     QUOTA = "quota"
+    SERVICE_UNAVAILABLE = "service_unavailable"
+    REUSE = "reuse"
 
 
 class Hold(StrEnum):
@@ -71,6 +73,10 @@ class Hold(StrEnum):
     """The current step's work is finished and nobody has said yet whether it may be seen."""
     QUOTA = "quota"
     """What comes next costs more than there is left."""
+    SERVICE = "service"
+    """No service of the current step's route is to be had."""
+    REUSE = "reuse"
+    """An equal step is being done by another job: its work is waited for."""
 
 
 #: How a hold is shown, the first that applies: who resumes a job should see what would hold it all the same.
@@ -79,6 +85,8 @@ _SHOWN: Mapping[Hold, PauseReason] = {
     Hold.PROMPT: PauseReason.SAFETY,
     Hold.QUOTA: PauseReason.QUOTA,
     Hold.DECISION: PauseReason.DECISION,
+    Hold.SERVICE: PauseReason.SERVICE_UNAVAILABLE,
+    Hold.REUSE: PauseReason.REUSE,
 }
 
 

@@ -134,7 +134,7 @@ class Step(Shape):
     position: int
     revision: int
     status: StepStatus
-    pause_reason: Literal["review", "decision", "safety", "quota"] | None
+    pause_reason: Literal["review", "decision", "safety", "quota", "service_unavailable", "reuse"] | None
     attempt: int = Field(description="Attempts made at this revision.")
     service: str | None
     requested_service: str | None
