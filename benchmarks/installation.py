@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from benchmarks import sampling
-from maquette import bootstrap
+from maquette.provision import provision
 from maquette.settings import Settings, environment
 from maquette.store.migrate import migrate
 from maquette.supervisor.postgres import EmbeddedPostgres
@@ -64,7 +64,7 @@ class Installation:
         try:
             self.settings = dataclasses.replace(self.settings, database_url=self._postgres.url)
             asyncio.run(migrate(self.settings.direct_url))
-            self.operator_key = asyncio.run(bootstrap.provision(self.settings)).api_key
+            self.operator_key = asyncio.run(provision(self.settings)).api_key
             self._start("benchmarks.api")
             self._await_api()
         except BaseException:

@@ -8,13 +8,13 @@ import difflib
 import math
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
-from urllib.parse import urlsplit
 
 from maquette.domain.oidc import ALGORITHMS, parse_algorithms, parse_grants, parse_issuers
+from maquette.settings_checks import Check, address, allowance, between, parsed, path_prefix, secret_text
 
 PREFIX = "MAQUETTE_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -25,77 +25,13 @@ class SettingsError(Exception):
     """A setting has a value that cannot be used; the message names the variable or the file and key."""
 
 
-Check = Callable[[Any], str | None]
-"""Says what a value should have been, or None when it is fine."""
-
-
-def _between(low: float, high: float = math.inf) -> Check:
-    expected = f"a number from {low:g} to {high:g}" if high < math.inf else f"a number of at least {low:g}"
-    return lambda value: None if low <= value <= high else expected
-
-
-def _address(*schemes: str) -> Check:
-    def check(value: str) -> str | None:
-        try:
-            parts = urlsplit(value)
-            fine = parts.scheme in schemes and (bool(parts.hostname) or "host=" in parts.query)
-        except ValueError:
-            fine = False
-        return (
-            None
-            if fine
-            else f"an address that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
-        )
-
-    return check
-
-
-def _path_prefix(value: str) -> str | None:
-    return (
-        None
-        if value.startswith("/") and not value.endswith("/")
-        else "a path such as /prod, without a slash at the end"
-    )
-
-
-def _secret_text(value: str) -> str | None:
-    return (
-        None
-        if len(value) >= 16 and value.isascii() and value.isprintable()
-        else "at least 16 printable ASCII characters"
-    )
-
-
-def _allowance(value: str) -> str | None:
-    from maquette.outbound import (
-        Policy,
-    )  # the HTTP client behind it takes 0.1 s that no command should wait for
-
-    try:
-        Policy.parse(value)
-    except ValueError:
-        return "host names, addresses and networks such as hooks.intranet,10.1.0.0/16"
-    return None
-
-
-def _parsed(parse: Callable[[str], object], expected: str) -> Check:
-    def check(value: str) -> str | None:
-        try:
-            parse(value)
-        except ValueError as error:
-            return f"{expected} ({error})"
-        return None
-
-    return check
-
-
 def _setting(default: Any, text: str, *, check: Check | None = None, secret: bool = False) -> Any:
     return field(default=default, repr=not secret, metadata={"help": text, "check": check, "secret": secret})
 
 
-_HTTP = _address("http", "https")
-_POSTGRES = _address("postgresql", "postgres")
-_DAYS = _between(0, 36_500)
+_HTTP = address("http", "https")
+_POSTGRES = address("postgresql", "postgres")
+_DAYS = between(0, 36_500)
 _MIB = 1024 * 1024
 
 
@@ -119,17 +55,17 @@ class Settings:
         secret=True,
     )
     database_connections_max: int = _setting(
-        16, "Connections that one process opens to the database.", check=_between(2, 1000)
+        16, "Connections that one process opens to the database.", check=between(2, 1000)
     )
     host: str = _setting("127.0.0.1", "Address the API listens on.")
-    port: int = _setting(8470, "Port the API listens on; 0 takes a free one.", check=_between(0, 65535))
+    port: int = _setting(8470, "Port the API listens on; 0 takes a free one.", check=between(0, 65535))
     public_url: str = _setting(
         "",
         "Address others reach the API by when it is not `http://HOST:PORT`: a gateway's, without `MAQUETTE_ROOT_PATH`.",
         check=_HTTP,
     )
     root_path: str = _setting(
-        "", "Path prefix that a gateway in front removes, such as `/prod`.", check=_path_prefix
+        "", "Path prefix that a gateway in front removes, such as `/prod`.", check=path_prefix
     )
     url: str = _setting("", "Client: address of the API; empty: the one that `up` started here.", check=_HTTP)
     api_key: str = _setting("", "Client: API key; empty: the one that `up` made here.", secret=True)
@@ -138,24 +74,24 @@ class Settings:
         "",
         "Token of the workers: of all of them, or for a worker process one that `maquette worker-token create` made. Empty: "
         "made on first use.",
-        check=_secret_text,
+        check=secret_text,
         secret=True,
     )
     signing_key: str = _setting(
-        "", "Key that signs URLs of files; empty: made on first use.", check=_secret_text, secret=True
+        "", "Key that signs URLs of files; empty: made on first use.", check=secret_text, secret=True
     )
     webhook_key: str = _setting(
         "",
         "Key that the secrets of webhooks are made from; empty: made on first use. All processes must share it; "
         "another key makes all secrets others.",
-        check=_secret_text,
+        check=secret_text,
         secret=True,
     )
     outbound_allow: str = _setting(
         "",
         "Hosts, addresses and networks (CIDR), separated by commas, that webhooks and other outgoing requests may "
         "reach although they are private or without https.",
-        check=_allowance,
+        check=allowance,
     )
     moderator_url: str = _setting(
         "",
@@ -170,21 +106,21 @@ class Settings:
     moderator_timeout_seconds: float = _setting(
         5.0,
         "How long one judgement of the moderator outside may take, tries again included.",
-        check=_between(0.1, 60),
+        check=between(0.1, 60),
     )
     oidc_issuers: str = _setting(
         "",
         "OpenID providers whose tokens are believed, and for which audiences: `https://ISSUER=AUDIENCE|AUDIENCE`, separated "
         "by commas. Empty: API keys alone.",
-        check=_parsed(parse_issuers, "such as https://login.example.com/realms/studio=maquette"),
+        check=parsed(parse_issuers, "such as https://login.example.com/realms/studio=maquette"),
     )
     oidc_algorithms: str = _setting(
         "RS256,PS256,ES256,EdDSA,Ed25519",
         "Signatures that are believed; shared secrets and none never are.",
-        check=_parsed(parse_algorithms, f"some of {', '.join(ALGORITHMS)}"),
+        check=parsed(parse_algorithms, f"some of {', '.join(ALGORITHMS)}"),
     )
     oidc_leeway_seconds: float = _setting(
-        30.0, "How far the clocks of issuers may be apart from ours.", check=_between(0, 300)
+        30.0, "How far the clocks of issuers may be apart from ours.", check=between(0, 300)
     )
     oidc_subject_claim: str = _setting("sub", "Claim that names the person at the issuer.")
     oidc_groups_claim: str = _setting(
@@ -196,7 +132,7 @@ class Settings:
     oidc_role_groups: str = _setting(
         "",
         "Groups that give a role in a project: `GROUP=prj_…:ROLE`, separated by commas.",
-        check=_parsed(lambda text: parse_grants("", text), "such as artists=prj_…:artist"),
+        check=parsed(lambda text: parse_grants("", text), "such as artists=prj_…:artist"),
     )
     log_format: Literal["text", "json"] = _setting(
         "text", "Form of the logs on standard error; the access log comes with `json`, or at level `debug`."
@@ -205,34 +141,34 @@ class Settings:
         "info", "Least severe log entry to write."
     )
     heartbeat_seconds: float = _setting(
-        5.0, "How often a worker says that it is alive.", check=_between(0.1, 300)
+        5.0, "How often a worker says that it is alive.", check=between(0.1, 300)
     )
     lease_seconds: float = _setting(
         15.0,
         "Silence after which a worker counts as lost and its task is given away.",
-        check=_between(0.3, 3600),
+        check=between(0.3, 3600),
     )
     attempt_seconds_max: float = _setting(
-        900.0, "Longest time for one attempt at a step.", check=_between(1, 86400)
+        900.0, "Longest time for one attempt at a step.", check=between(1, 86400)
     )
     open_jobs_max: int = _setting(
-        1000, "Unfinished jobs that one project may have.", check=_between(1, 10_000_000)
+        1000, "Unfinished jobs that one project may have.", check=between(1, 10_000_000)
     )
     body_bytes_max: int = _setting(
-        _MIB, "Largest request body, uploads apart.", check=_between(1024, 1024 * _MIB)
+        _MIB, "Largest request body, uploads apart.", check=between(1024, 1024 * _MIB)
     )
     upload_bytes_max: int = _setting(
-        64 * _MIB, "Largest file in an upload.", check=_between(1024, 1024 * 1024 * _MIB)
+        64 * _MIB, "Largest file in an upload.", check=between(1024, 1024 * 1024 * _MIB)
     )
-    url_ttl_seconds: int = _setting(900, "How long a signed URL stays valid.", check=_between(10, 604_800))
+    url_ttl_seconds: int = _setting(900, "How long a signed URL stays valid.", check=between(10, 604_800))
     worker_slots_generation: int = _setting(
-        1, "Tasks that the `generation` worker does at once.", check=_between(1, 256)
+        1, "Tasks that the `generation` worker does at once.", check=between(1, 256)
     )
     worker_slots_processing: int = _setting(
-        1, "Tasks that the `processing` worker does at once.", check=_between(1, 256)
+        1, "Tasks that the `processing` worker does at once.", check=between(1, 256)
     )
     drain_seconds: float = _setting(
-        10.0, "How long a worker that is told to stop may finish what it does.", check=_between(0, 3600)
+        10.0, "How long a worker that is told to stop may finish what it does.", check=between(0, 3600)
     )
 
     retention_events_days: int = _setting(
@@ -260,7 +196,7 @@ class Settings:
         730, "Days that the audit log is kept, for all projects; 0: for ever.", check=_DAYS
     )
     retention_interval_seconds: float = _setting(
-        3600.0, "How often each project is cleaned.", check=_between(1, 604_800)
+        3600.0, "How often each project is cleaned.", check=between(1, 604_800)
     )
 
     @property

@@ -17,7 +17,7 @@ import httpx
 from chaos_plan import LEASE_SECONDS
 from proxy import Proxy
 
-from maquette import bootstrap
+from maquette.provision import provision
 from maquette.settings import Settings, environment
 from maquette.store.migrate import migrate
 from maquette.supervisor.postgres import EmbeddedPostgres
@@ -115,7 +115,7 @@ async def installed(home: Path, ports: list[int]) -> AsyncIterator[Site]:
         )
         settings.data_dir.mkdir()
         await migrate(postgres.url)
-        credentials = await bootstrap.provision(settings)
+        credentials = await provision(settings)
         log = home / "processes.log"
         output = files.enter_context(log.open("ab"))
         for name, argv, variables in _programs(settings, ports, worker_wires):

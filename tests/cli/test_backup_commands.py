@@ -13,10 +13,11 @@ import asyncpg
 import pytest
 from house import House, furnish
 
-from maquette.bootstrap import open_deps, provision
+from maquette.bootstrap import open_deps
 from maquette.domain.permissions import Role
 from maquette.domain.principal import Principal
 from maquette.domain.typeid import decode
+from maquette.provision import provision
 from maquette.services import projects, webhooks
 from maquette.services.ids import new_id
 from maquette.settings import load

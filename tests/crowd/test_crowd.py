@@ -23,8 +23,8 @@ from event_stream import assert_tells_all
 from ledger import assert_lawful
 from up_process import until
 
-from maquette import bootstrap
 from maquette.domain import typeid
+from maquette.provision import provision
 from maquette.settings import Settings, environment
 from maquette.supervisor.processes import Process, Program
 
@@ -68,7 +68,7 @@ def site(tmp_path: Path, database_url: str, unused_port: int) -> Iterator[Site]:
         heartbeat_seconds=1.0,
         lease_seconds=10.0,
     )
-    credentials = asyncio.run(bootstrap.provision(settings))
+    credentials = asyncio.run(provision(settings))
     variables = environment(settings, os.environ)
     log = tmp_path / "processes.log"
     maquette = (sys.executable, "-m", "maquette")

@@ -31,7 +31,7 @@ def prepare(settings: Settings) -> "Credentials":
     """Bring the database up to date and make the first project, key and worker token; idempotent."""
     import asyncio
 
-    from maquette.bootstrap import provision
+    from maquette.provision import provision
     from maquette.store.migrate import migrate as apply
 
     async def run() -> "Credentials":
