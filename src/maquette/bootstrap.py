@@ -50,6 +50,8 @@ from maquette.store.database import Database
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_PROJECT = "default"
+#: Retention and partitions have statements that take longer than any request should wait.
+_UPKEEP_SECONDS_MAX = 60.0
 
 
 def local_objects(settings: Settings) -> LocalObjects:
@@ -65,12 +67,20 @@ def local_objects(settings: Settings) -> LocalObjects:
 
 
 @contextlib.asynccontextmanager
-async def open_deps(settings: Settings, objects: ObjectStore | None = None) -> AsyncIterator[Deps]:
-    """Open everything a process needs and close it in order; the schema must be this version's."""
+async def open_deps(
+    settings: Settings, objects: ObjectStore | None = None, *, statement_seconds_max: float | None = None
+) -> AsyncIterator[Deps]:
+    """Open everything a process needs and close it in order; the schema must be this version's.
+
+    ``statement_seconds_max`` is for reads and administrative writes; None is what the settings have for requests.
+    """
     database = await Database.open(
-        settings.database_url, connections_max=max(settings.database_connections_max - 2, 1)
+        settings.database_url,
+        connections_max=max(settings.database_connections_max - 2, 1),
+        wait_seconds=settings.database_wait_seconds,
+        statement_seconds_max=statement_seconds_max or settings.database_timeout_seconds,
     )
-    transactor = Transactor(database)
+    transactor = Transactor(database, statement_seconds_max=settings.database_timeout_seconds)
     hub = Hub(database)
     closing = contextlib.AsyncExitStack()
     provider = await _identity_provider(settings, closing)
@@ -218,7 +228,11 @@ def maintain(settings: Settings) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with open_deps(settings) as deps, Outbound(deps.outbound) as outbound:
+        patience = max(settings.database_timeout_seconds, _UPKEEP_SECONDS_MAX)
+        async with (
+            open_deps(settings, statement_seconds_max=patience) as deps,
+            Outbound(deps.outbound) as outbound,
+        ):
             webhooks = WebhookLoop(deps.database, outbound, deps.webhook_key)
             sweepers = [
                 Sweeper(deps.database, deps.transactor, settings.lease_seconds).run(),

@@ -57,6 +57,16 @@ class Settings:
     database_connections_max: int = _setting(
         16, "Connections that one process opens to the database.", check=between(2, 1000)
     )
+    database_wait_seconds: float = _setting(
+        10.0,
+        "How long a request waits for a free connection to the database before it is answered 503.",
+        check=between(0.1, 300),
+    )
+    database_timeout_seconds: float = _setting(
+        15.0,
+        "How long the database may take for one statement of a request before that is answered 503.",
+        check=between(0.1, 3600),
+    )
     host: str = _setting("127.0.0.1", "Address the API listens on.")
     port: int = _setting(8470, "Port the API listens on; 0 takes a free one.", check=between(0, 65535))
     public_url: str = _setting(

@@ -50,6 +50,7 @@ STATUSES = {
     "headers_too_large": 431,
     "internal_error": 500,
     "unavailable": 503,
+    "outcome_unknown": 503,
 }
 
 

@@ -143,12 +143,12 @@ async def test_an_operators_word_to_a_query_is_no_fault_of_the_command(
 
 
 async def test_a_lock_that_nobody_gives_back_does_not_hold_a_lane_for_good(
-    house: House, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    house: House, settings: Settings
 ) -> None:
     """A statement has its time; after it the callers are told to come again, and the lane goes on."""
     view, other = await house.submit("2D"), await house.submit("2D")
-    monkeypatch.setattr(session, "STATEMENT_SECONDS_MAX", 0.5, raising=False)
     for lane in house.deps.transactor._lanes:
+        lane.session._statement_seconds_max = 0.5
         await lane.session.close()
     async with _locked(settings, "select from jobs where id = $1 for update", view.job.id):
         with pytest.raises(Unavailable):

@@ -24,6 +24,7 @@ MaquetteError
 ├── BudgetExhausted         it would cost more than there is left
 ├── TooLarge
 └── Unavailable             try again later
+    └── OutcomeUnknown      it may have been done all the same
 """
 
 from collections.abc import Sequence
@@ -210,3 +211,9 @@ class Unavailable(MaquetteError):
 
     code = "unavailable"
     retryable = True
+
+
+class OutcomeUnknown(Unavailable):
+    """The answer to a change was lost; it may have been made."""
+
+    code = "outcome_unknown"

@@ -17,18 +17,22 @@ from functools import partial
 from uuid import UUID
 
 from maquette.domain.commands import Command
-from maquette.domain.errors import Invalid, MaquetteError, Unavailable
+from maquette.domain.errors import Invalid, MaquetteError, OutcomeUnknown, Unavailable
 from maquette.domain.job import Job
 from maquette.services import batch as batches
 from maquette.services.orders import Batch, Fences, Handout, NewJob, Order, Replayed, Slot, Verdict, Wish
 from maquette.store import tasks
-from maquette.store.database import Database
-from maquette.store.session import BadData, Contention, Session
+from maquette.store.database import LOST_COMMIT, Database
+from maquette.store.session import STATEMENT_SECONDS_MAX, BadData, Contention, Session
 
 _LOG = logging.getLogger(__name__)
 #: Beyond about 200 rows a statement, latency and blast radius grow for less than a fifth more throughput.
 BATCH_MAX = 200
 QUEUE_MAX = 10_000
+#: Claims that may wait for work here.
+PARKED_MAX = 5000
+#: How much longer than one statement a caller waits to hear what became of a change.
+ANSWER_SECONDS_MORE = 5.0
 CONTENTION_TRIES_MAX = 8
 POLL_SECONDS = 0.25
 #: How long a stop waits for the batches under way; a server's shutdown must end.
@@ -47,6 +51,8 @@ class _Work:
     wait_until: float = 0.0
     looked: int = 0
     """How many commits there had been when its wish last went to look for tasks."""
+    taken: bool = False
+    """Whether a lane has had it: from then on it may be written."""
 
     @property
     def pure_wish(self) -> Slot | None:
@@ -74,9 +80,13 @@ class _Lane:
 class Transactor:
     """Lanes that take turns at one queue. Two batches on one job wait for each other at the job's lock."""
 
-    def __init__(self, database: Database, *, lanes: int = 2) -> None:
+    def __init__(
+        self, database: Database, *, lanes: int = 2, statement_seconds_max: float = STATEMENT_SECONDS_MAX
+    ) -> None:
         self._database = database
-        self._lanes = [_Lane(Session(database.url)) for _ in range(lanes)]
+        self._answer_seconds_max = statement_seconds_max + ANSWER_SECONDS_MORE
+        sessions = [Session(database.url, statement_seconds_max=statement_seconds_max) for _ in range(lanes)]
+        self._lanes = [_Lane(session) for session in sessions]
         self._queue: deque[_Work] = deque()
         self._parked: dict[_Work, None] = {}
         self._arrived = asyncio.Event()
@@ -150,12 +160,15 @@ class Transactor:
     ) -> tuple[list[Verdict], list[Handout]]:
         """Apply orders and lease tasks in one transaction: a verdict an order, up to the wish's capacity.
 
-        A wish alone may wait for a first task. Refusals are returned, not raised.
+        A wish alone may wait for a first task. Refusals are returned, not raised. Who waits too long, because the
+        database is silent, is told ``Unavailable``; ``OutcomeUnknown`` when it may be done all the same.
         """
         if self._stopping:
             raise _stopped()
         if len(self._queue) >= QUEUE_MAX:
             raise Unavailable("Too many requests are waiting.", retry_after_seconds=1)
+        if wait_seconds and len(self._parked) >= PARKED_MAX:
+            raise Unavailable("Too many claims wait for work.", retry_after_seconds=2)
         self._groups += 1
         slots = [Slot(self._groups, order=order) for order in orders]
         if wish is not None:
@@ -165,7 +178,12 @@ class Transactor:
         work = _Work(slots, asyncio.get_running_loop().create_future(), time.monotonic() + wait_seconds)
         self._enqueue(work)
         try:
-            done = await work.future
+            async with asyncio.timeout(wait_seconds + self._answer_seconds_max):
+                done = await work.future
+        except TimeoutError:
+            if work.taken and orders:
+                raise OutcomeUnknown(LOST_COMMIT, retry_after_seconds=1) from None
+            raise Unavailable("The database has not answered in time.", retry_after_seconds=1) from None
         finally:
             self._parked.pop(work, None)
         verdicts = [slot.verdict for slot in done if slot.order is not None and slot.verdict is not None]
@@ -197,7 +215,7 @@ class Transactor:
         while self._queue and size < BATCH_MAX:
             work = self._queue.popleft()
             if not work.future.done():
-                work.looked = self._commits
+                work.looked, work.taken = self._commits, True
                 works.append(work)
                 size += len(work.slots)
         return works

@@ -1,10 +1,13 @@
 """Connections and named statements. Only this package knows the driver and SQL."""
 
 import asyncio
+import logging
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,21 +16,20 @@ import asyncpg
 import msgspec
 from asyncpg import Connection
 
-from maquette.domain.errors import Unavailable
+from maquette.domain.errors import OutcomeUnknown, Unavailable
+from maquette.store.away import CONNECTION_ERRORS, unavailable
 
 __all__ = ["CONNECTION_ERRORS", "Connection", "Database", "connect", "decode", "encode", "statements"]
+_LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
-#: What the driver raises when the server is away, restarting or refusing; nothing is known to have changed.
-CONNECTION_ERRORS = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # a statement that meets a connection on which the server just said goodbye
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-)
+#: How long to wait for a free connection, or for the server to take a new one (s).
+WAIT_SECONDS = 10.0
+#: Callers that may wait for a connection of a pool: beyond that waiting would last longer than anybody waits.
+WAITING_MAX = 1000
+#: Fewer connections than this are one pool: both halves would be too small.
+_SPLIT_FROM = 4
+_CLOSE_SECONDS = 5.0
+LOST_COMMIT = "The database went silent while this was being written: nobody can say yet whether it was."
 _SETTINGS = {"jit": "off", "application_name": "maquette"}
 _TENANT_ROLE = "select quote_ident(left(current_user, 56) || '_tenant')"
 _AS_TENANT = "begin isolation level repeatable read read only; set local role {role}; set local maquette.projects = '{projects}'"
@@ -50,10 +52,12 @@ async def connect(url: str, *, statement_seconds_max: float) -> Connection:
     """Open one connection for a long-lived owner (a transactor's lane)."""
     try:
         connection: Connection = await asyncpg.connect(
-            url, server_settings=_SETTINGS, timeout=10, command_timeout=statement_seconds_max
+            url, server_settings=_SETTINGS, timeout=WAIT_SECONDS, command_timeout=statement_seconds_max
         )
-    except CONNECTION_ERRORS as error:
-        raise Unavailable("The database is away.", retry_after_seconds=1) from error
+    except (*CONNECTION_ERRORS, asyncpg.PostgresError) as error:
+        if (told := unavailable(error)) is not None:
+            raise told from error
+        raise
     return connection
 
 
@@ -62,6 +66,18 @@ async def _leave_as_it_is(_connection: Connection) -> None:
 
     Nothing here outlives a transaction on a connection: settings and locks are transaction-scoped.
     """
+
+
+@asynccontextmanager
+async def _ended(end: Callable[[], Awaitable[Any]]) -> AsyncIterator[None]:
+    """End a transaction when the block fails, unless it fails because there is nobody there to be told."""
+    try:
+        yield
+    except CONNECTION_ERRORS:
+        raise
+    except BaseException:
+        await end()
+        raise
 
 
 @dataclass(slots=True)
@@ -73,58 +89,156 @@ class _Gathering:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class Database:
-    """A pool for short reads and administrative writes."""
+class _Pool:
+    """Connections to lend, and who waits for one."""
 
-    def __init__(self, url: str, pool: Any) -> None:
+    def __init__(self, pool: Any) -> None:
+        self.pool = pool
+        self.waiting = 0
+
+    async def acquire(self, seconds: float) -> Connection:
+        """Return a connection; ``Unavailable`` when none became free in time, or too many wait already."""
+        if self.waiting >= WAITING_MAX:
+            raise Unavailable("Too many requests wait for the database.", retry_after_seconds=2)
+        self.waiting += 1
+        try:
+            connection: Connection = await self.pool.acquire(timeout=seconds)
+        finally:
+            self.waiting -= 1
+        return connection
+
+    async def close(self) -> None:
+        """Close all connections; politely, unless the server or a borrower takes too long."""
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self.pool.close()
+        except TimeoutError:
+            self.pool.terminate()
+
+
+class Database:
+    """Two pools: one for tenants' reads, one for all else, so that no amount of reading holds up a worker."""
+
+    def __init__(self, url: str, pool: _Pool, reading: _Pool, *, wait_seconds: float) -> None:
         self.url = url
         self._pool = pool
+        self._reading = reading
+        self._wait_seconds = wait_seconds
         self._gatherings: dict[Any, _Gathering] = {}
         self._role: str | None = None
+        self._away_since: float | None = None
 
     @classmethod
-    async def open(cls, url: str, *, connections_max: int = 10) -> "Database":
-        """Open the pool; ``Unavailable`` when the server cannot be reached."""
-        try:
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=connections_max,
-                server_settings=_SETTINGS,
-                reset=_leave_as_it_is,
-                timeout=10,
+    async def open(
+        cls,
+        url: str,
+        *,
+        connections_max: int = 10,
+        wait_seconds: float = WAIT_SECONDS,
+        statement_seconds_max: float | None = None,
+    ) -> "Database":
+        """Open the pools; ``Unavailable`` when the server cannot be reached.
+
+        Whoever finds no free connection within ``wait_seconds``, or no answer within ``statement_seconds_max`` (None: as
+        long as it takes), is told ``Unavailable``.
+        """
+        reading_max = connections_max // 2 if connections_max >= _SPLIT_FROM else 0
+
+        async def opened(size_min: int, size_max: int) -> _Pool:
+            return _Pool(
+                await asyncpg.create_pool(
+                    url,
+                    min_size=size_min,
+                    max_size=size_max,
+                    server_settings=_SETTINGS,
+                    reset=_leave_as_it_is,
+                    timeout=wait_seconds,
+                    command_timeout=statement_seconds_max,
+                )
             )
+
+        try:
+            pool = await opened(1, connections_max - reading_max)
+            reading = await opened(0, reading_max) if reading_max else pool
         except CONNECTION_ERRORS as error:
             raise Unavailable("The database is away.", retry_after_seconds=1) from error
-        return cls(url, pool)
+        return cls(url, pool, reading, wait_seconds=wait_seconds)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._pool.close()
+        if self._reading is not self._pool:
+            await self._reading.close()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection for one or a few reads; ``Unavailable`` while the server is away."""
+        """Lend a connection for one or a few statements; ``Unavailable`` while the server is away."""
+        async with self._lent(self._pool) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _lent(self, pool: _Pool) -> AsyncIterator[Connection]:
+        connection = None
         try:
-            async with self._pool.acquire(timeout=10) as connection:
+            connection = await pool.acquire(self._wait_seconds)
+            try:
                 yield connection
-        except (*CONNECTION_ERRORS, TimeoutError) as error:
-            raise Unavailable("The database is away.", retry_after_seconds=1) from error
+            except (*CONNECTION_ERRORS, asyncpg.ReadOnlySQLTransactionError):
+                connection.terminate()  # nobody is there, or one that has stopped being the primary
+                raise
+            finally:
+                await pool.pool.release(connection)
+        except (*CONNECTION_ERRORS, asyncpg.PostgresError) as error:
+            told = unavailable(error)
+            if told is None:
+                raise
+            if connection is None and isinstance(error, TimeoutError):
+                told = Unavailable(
+                    "No connection to the database became free in time.", retry_after_seconds=2
+                )
+            self._note(told, error)
+            raise told from error
+        else:
+            self._note(None)
+
+    def _note(self, told: Unavailable | None, cause: Exception | None = None) -> None:
+        """Say once that the database went, and once that it is back."""
+        if told is not None and self._away_since is None:
+            self._away_since = time.monotonic()
+            _LOG.warning("The database cannot be used: %s (%s)", told, type(cause).__name__)
+        elif told is None and self._away_since is not None:
+            _LOG.info("The database is back after %.1f s", time.monotonic() - self._away_since)
+            self._away_since = None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """Lend a connection inside a transaction that commits at the end of the block."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        """Lend a connection inside a transaction that commits at the end of the block.
+
+        ``OutcomeUnknown`` when the answer to that COMMIT was lost.
+        """
+        committing = False
+        try:
+            async with self._lent(self._pool) as connection:
+                transaction = connection.transaction()
+                await transaction.start()
+                async with _ended(transaction.rollback):
+                    yield connection
+                committing = True
+                await transaction.commit()
+        except Unavailable as error:
+            if not committing:
+                raise
+            raise OutcomeUnknown(LOST_COMMIT, retry_after_seconds=1) from error
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:
         """Lend a connection for several reads that all see the same moment: what they find fits together."""
-        async with (
-            self.connection() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            yield connection
+        async with self._lent(self._reading) as connection:
+            transaction = connection.transaction(isolation="repeatable_read", readonly=True)
+            await transaction.start()
+            async with _ended(transaction.rollback):
+                yield connection
+            await transaction.commit()
 
     @asynccontextmanager
     async def tenant(self, projects: Collection[UUID] | None) -> AsyncIterator[Connection]:
@@ -139,14 +253,13 @@ class Database:
                 yield connection
             return
         named = ",".join(map(str, map(UUID, map(str, projects))))
-        async with self.connection() as connection:
-            try:
+        async with self._lent(self._reading) as connection:
+            # Nothing was written, so it does not matter which; in a transaction that failed both roll back.
+            end = partial(connection.execute, "commit")
+            async with _ended(end):
                 await self._become(connection, named)
                 yield connection
-            finally:
-                # Nothing was written, so it does not matter which; in a transaction that failed both roll back.
-                if not connection.is_closed():
-                    await connection.execute("commit")
+            await end()
 
     async def _become(self, connection: Connection, projects: str) -> None:
         """Begin a tenant's transaction. The role's name follows who connects, and is asked for once."""

@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeVar
 import asyncpg
 
 from maquette.domain.errors import Unavailable
-from maquette.store.database import CONNECTION_ERRORS, Connection, connect
+from maquette.store.away import CONNECTION_ERRORS, unavailable
+from maquette.store.database import Connection, connect
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Contention(Exception):
 
 #: Longer than any statement of a batch takes. A server that fell silent, or a lock that nobody gives back, would
 #: else hold a lane for good.
-STATEMENT_SECONDS_MAX = 30.0
+STATEMENT_SECONDS_MAX = 15.0
 #: SQLSTATE classes in which a value is at fault: data exception, integrity violation, program limit exceeded.
 _BAD_DATA = ("22", "23", "54")
 
@@ -42,8 +43,9 @@ _BAD_DATA = ("22", "23", "54")
 class Session:
     """One connection; opened on first use and again after it was lost."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, statement_seconds_max: float = STATEMENT_SECONDS_MAX) -> None:
         self._url = url
+        self._statement_seconds_max = statement_seconds_max
         self._connection: Connection | None = None
 
     async def transaction(self, body: Callable[[Connection], Awaitable[T]]) -> T:
@@ -55,6 +57,8 @@ class Session:
             connection, transaction = await self._begun()
             try:
                 result = await body(connection)
+            except CONNECTION_ERRORS:
+                raise  # nobody is there to be told
             except BaseException:
                 with suppress(*CONNECTION_ERRORS, asyncpg.PostgresError):
                     await transaction.rollback()
@@ -68,14 +72,15 @@ class Session:
             raise Contention(str(error)) from error
         except CONNECTION_ERRORS as error:
             await self.close()
-            raise Unavailable("The database is away.", retry_after_seconds=1) from error
+            raise unavailable(error) or Unavailable(str(error)) from error
         except asyncpg.PostgresError as error:
             if (error.sqlstate or "").startswith(_BAD_DATA):
                 raise BadData(f"{type(error).__name__}: {error}") from error
             # A full disk, a read-only replica, a canceled statement: no fault of any command.
             _LOG.warning("A transaction failed: %s: %s", type(error).__name__, error)
             await self.close()
-            raise Unavailable("The database cannot do this now.", retry_after_seconds=1) from error
+            told = unavailable(error)
+            raise told or Unavailable("The database cannot do this now.", retry_after_seconds=1) from error
         except (ValueError, TypeError, OverflowError) as error:
             raise BadData(f"{type(error).__name__}: {error}") from error
         try:
@@ -107,7 +112,7 @@ class Session:
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._url, statement_seconds_max=STATEMENT_SECONDS_MAX)
+            self._connection = await connect(self._url, statement_seconds_max=self._statement_seconds_max)
         return self._connection
 
     async def _committed(self, xid: str) -> bool:
