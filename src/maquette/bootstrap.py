@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import uvicorn
 
+from maquette.adapters.bus_traced import TracedBus
 from maquette.adapters.bus_webhook import WebhookBus
 from maquette.adapters.identity_oidc import OidcProvider
 from maquette.adapters.moderator_http import HttpModerator
@@ -47,6 +48,8 @@ from maquette.services.tariff import Tariff
 from maquette.services.transactor import Transactor
 from maquette.settings import Settings
 from maquette.store.database import Database
+from maquette.telemetry.otlp import tracing
+from maquette.telemetry.tracer import OFF, Tracer
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_PROJECT = "default"
@@ -68,7 +71,11 @@ def local_objects(settings: Settings) -> LocalObjects:
 
 @contextlib.asynccontextmanager
 async def open_deps(
-    settings: Settings, objects: ObjectStore | None = None, *, statement_seconds_max: float | None = None
+    settings: Settings,
+    objects: ObjectStore | None = None,
+    *,
+    statement_seconds_max: float | None = None,
+    tracer: Tracer = OFF,
 ) -> AsyncIterator[Deps]:
     """Open everything a process needs and close it in order; the schema must be this version's.
 
@@ -95,6 +102,7 @@ async def open_deps(
         limiter=Limiter(database),
         outbound=OutboundPolicy.parse(settings.outbound_allow),
         webhook_key=settings.webhook_key.encode(),
+        tracer=tracer,
         limits=Limits(
             heartbeat_seconds=settings.heartbeat_seconds,
             lease_seconds=settings.lease_seconds,
@@ -167,6 +175,10 @@ async def issuer_problems(settings: Settings) -> list[str]:
         return await provider.problems() if provider is not None else []
 
 
+def _tracing(settings: Settings, process: str) -> contextlib.AbstractContextManager[Tracer]:
+    return tracing(settings.otlp_endpoint, settings.otlp_headers, settings.trace_ratio, process)
+
+
 class _Server(uvicorn.Server):
     """Lets those who wait (long polls, event streams) go before it waits for connections to end."""
 
@@ -182,8 +194,8 @@ class _Server(uvicorn.Server):
 def serve(settings: Settings) -> None:
     """Run the API until a signal; requests under way finish."""
 
-    async def run() -> None:
-        async with open_deps(settings) as deps:
+    async def run(tracer: Tracer) -> None:
+        async with open_deps(settings, tracer=tracer) as deps:
 
             async def let_go() -> None:
                 await deps.hub.stop()
@@ -204,13 +216,15 @@ def serve(settings: Settings) -> None:
                 access_log=False,
                 log_config=None,
                 server_header=False,
+                proxy_headers=False,  # it believes whatever connects from this machine: api/arrival.py does not
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=5,
                 backlog=1024,
             )
             await _Server(config, let_go).serve()
 
-    _run(run())
+    with _tracing(settings, "api") as tracer:
+        _run(run(tracer))
 
 
 def event_sinks(deps: Deps, queued: Callable[[], None]) -> list[EventBus]:
@@ -218,22 +232,26 @@ def event_sinks(deps: Deps, queued: Callable[[], None]) -> list[EventBus]:
 
     ``queued`` is called when there is something to deliver to webhooks.
     """
-    return [WebhookBus(deps.database, new_id, queued)]
+    sinks: list[EventBus] = [WebhookBus(deps.database, new_id, queued)]
+    # The first one, which every installation has, records the traces of jobs as well.
+    return [
+        TracedBus(sink, deps.database, deps.tracer, jobs=number == 0) for number, sink in enumerate(sinks)
+    ]
 
 
 def maintain(settings: Settings) -> None:
     """Run the maintenance loops until a signal."""
 
-    async def run() -> None:
+    async def run(tracer: Tracer) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         patience = max(settings.database_timeout_seconds, _UPKEEP_SECONDS_MAX)
         async with (
-            open_deps(settings, statement_seconds_max=patience) as deps,
+            open_deps(settings, statement_seconds_max=patience, tracer=tracer) as deps,
             Outbound(deps.outbound) as outbound,
         ):
-            webhooks = WebhookLoop(deps.database, outbound, deps.webhook_key)
+            webhooks = WebhookLoop(deps.database, outbound, deps.webhook_key, tracer)
             sweepers = [
                 Sweeper(deps.database, deps.transactor, settings.lease_seconds).run(),
                 GateKeeper(deps.database, deps.transactor).run(),
@@ -264,7 +282,8 @@ def maintain(settings: Settings) -> None:
             for task in done - {waiting}:
                 task.result()
 
-    _run(run())
+    with _tracing(settings, "maintenance") as tracer:
+        _run(run(tracer))
 
 
 def _run(main: Any) -> None:

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
+from maquette.domain.network import parse_networks
 from maquette.domain.oidc import ALGORITHMS, parse_algorithms, parse_grants, parse_issuers
 from maquette.settings_checks import Check, address, allowance, between, parsed, path_prefix, secret_text
+from maquette.telemetry.otlp import parse_headers
 
 PREFIX = "MAQUETTE_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
@@ -143,6 +145,33 @@ class Settings:
         "",
         "Groups that give a role in a project: `GROUP=prj_…:ROLE`, separated by commas.",
         check=parsed(lambda text: parse_grants("", text), "such as artists=prj_…:artist"),
+    )
+    trusted_proxies: str = _setting(
+        "",
+        "Networks and addresses (CIDR) of the proxies in front, separated by commas: they alone are believed when they say "
+        "whom a request is from. Empty: nobody is.",
+        check=parsed(parse_networks, "such as 10.0.0.0/8,192.0.2.7"),
+    )
+    forwarded_by: Literal["x-forwarded-for", "forwarded"] = _setting(
+        "x-forwarded-for",
+        "Header in which they say so; the other one is ignored, for it may be the client's own.",
+    )
+    otlp_endpoint: str = _setting(
+        "",
+        "OpenTelemetry collector (OTLP over HTTP, such as `http://127.0.0.1:4318`) that traces and metrics are sent to; "
+        "needs `maquette[otlp]`. Empty: none are sent.",
+        check=address("http", "https"),
+    )
+    otlp_headers: str = _setting(
+        "",
+        "Headers for the collector: `NAME=VALUE`, separated by commas.",
+        secret=True,
+        check=parsed(parse_headers, "such as x-api-key=…"),
+    )
+    trace_ratio: float = _setting(
+        1.0,
+        "Part of the traces that begin here which are recorded, 0 to 1; for requests with a `traceparent` its flag decides.",
+        check=between(0, 1),
     )
     log_format: Literal["text", "json"] = _setting(
         "text", "Form of the logs on standard error; the access log comes with `json`, or at level `debug`."

@@ -52,6 +52,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str
     deadline_seconds: float
     """From the claim's answer on: the longest this attempt may take before it is failed as ``timeout``."""
+    traceparent: str = ""
+    """W3C trace context of the attempt, the parent of what the worker records; empty where nobody traces the job."""
+    tracestate: str = ""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,6 +174,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     error_code: str = ""
     error_message: str = ""
     retry_after_seconds: float | None = None
+    traceparent: str = ""
+    """Of the span in which the worker did it, or of the task; empty where nobody traces."""
 
 
 class OutcomesRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from maquette.domain.errors import Unavailable
 from maquette.services.moderation import Counts
 from maquette.services.transactor import Counters
 from maquette.settings import Settings
+from maquette.telemetry.tracer import OFF, Tracer
 
 BODY_BYTES_MAX = 20_000
 
@@ -38,6 +39,7 @@ class Skeleton:
 
     objects: LocalObjects
     fails_with: Exception | None = None
+    tracer: Tracer = OFF
     database: Away = field(default_factory=Away)
     moderation: Any = field(default_factory=lambda: SimpleNamespace(counts=Counts(), outside=None))
     transactor: Any = field(default_factory=lambda: SimpleNamespace(counters=Counters(), waiting=0, parked=0))

@@ -22,6 +22,7 @@ from maquette.services.ids import new_id
 from maquette.services.principals import make_key
 from maquette.settings import Settings
 from maquette.store import identity
+from maquette.telemetry.tracer import OFF, Tracer
 
 EPOCH = str(uuid.uuid4())
 
@@ -94,7 +95,9 @@ class Live:
 
 
 @asynccontextmanager
-async def open_live(database_url: str, data_dir: Path, **more: Any) -> AsyncIterator[Live]:
+async def open_live(
+    database_url: str, data_dir: Path, *, tracer: Tracer = OFF, **more: Any
+) -> AsyncIterator[Live]:
     """Wire everything as ``bootstrap`` does, and make an operator, a project and its user."""
     settings = Settings(
         database_url=database_url,
@@ -104,7 +107,7 @@ async def open_live(database_url: str, data_dir: Path, **more: Any) -> AsyncIter
         webhook_key="makes the secrets of a test",
         **{"upload_bytes_max": 1_000_000, "open_jobs_max": 20, **more},
     )
-    async with open_deps(settings) as deps:
+    async with open_deps(settings, tracer=tracer) as deps:
         key = make_key(new_id())
         async with deps.database.transaction() as connection:
             await identity.insert_key(

@@ -28,9 +28,11 @@ from maquette.api import (
     usage,
     webhooks,
 )
+from maquette.api.arrival import Surroundings
 from maquette.api.body import BodyGuard
 from maquette.api.edge import Edge
 from maquette.api.metrics import Metrics, ModerationCollector, RelayCollector, TransactorCollector
+from maquette.domain.network import parse_networks
 from maquette.services.deps import Deps
 from maquette.settings import Settings
 
@@ -38,6 +40,7 @@ from maquette.settings import Settings
 def build_app(deps: Deps, settings: Settings) -> FastAPI:
     """Return the app over what ``bootstrap`` wired. ``deps`` is handed to the services as it is."""
     metrics = Metrics()
+    around = Surroundings(parse_networks(settings.trusted_proxies), settings.forwarded_by, deps.tracer)
     relay = RelayCollector(deps)
     for collector in (TransactorCollector(deps), ModerationCollector(deps), relay):
         metrics.registry.register(collector)
@@ -51,7 +54,7 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
         redirect_slashes=False,  # a redirect would send a body and its credentials twice
         separate_input_output_schemas=False,
         middleware=[
-            Middleware(Edge, metrics=metrics, root_path=settings.root_path),
+            Middleware(Edge, metrics=metrics, root_path=settings.root_path, around=around),
             Middleware(BodyGuard, bytes_max=settings.body_bytes_max),
         ],
     )

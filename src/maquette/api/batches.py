@@ -75,6 +75,7 @@ async def submit_batch(
         name=name,
         idempotency_key=checked_key(idempotency_key),
         correlation_id=call.correlation_id,
+        trace=call.trace,
     )
     shown = _shown(view, call)
     verdicts = [_verdict(item, request) for item in view.verdicts]

@@ -14,6 +14,7 @@ from maquette.domain import typeid
 from maquette.domain.errors import Invalid, NotFound, Unauthenticated
 from maquette.domain.principal import Origin, Principal
 from maquette.services.deps import Deps
+from maquette.telemetry.trace import TraceContext
 
 LIMIT_MAX = 100
 
@@ -28,6 +29,7 @@ class Call:
     deps: Deps
     principal: Principal
     correlation_id: str
+    trace: TraceContext | None
     root_path: str
     operation: str
     bearer: str = field(repr=False)
@@ -57,7 +59,13 @@ async def authenticated(request: Request) -> Call:
     if not deps.limiter.idle:
         _limit(request, deps, principal)
     return Call(
-        deps, principal, scope["state"]["correlation_id"], scope.get("root_path", ""), operation, bearer
+        deps,
+        principal,
+        scope["state"]["correlation_id"],
+        scope["state"]["trace"],
+        scope.get("root_path", ""),
+        operation,
+        bearer,
     )
 
 

@@ -1,20 +1,21 @@
-"""The outermost layer: request ids, the access log, metrics, and the last resort.
+"""The outermost layer: request ids, the trace, the access log, metrics, and the last resort.
 
 Pure ASGI: Starlette's BaseHTTPMiddleware runs each request in a task and a queue of its own.
 """
 
 import logging
-import re
-import secrets
 import time
 from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from maquette.api.metrics import Metrics
+from maquette.api.arrival import Arrival, Surroundings, arrived
+from maquette.api.metrics import Metrics, known_method
 from maquette.api.problems import HeadersTooLarge, InternalError, respond
 from maquette.domain.errors import Invalid, MaquetteError
+from maquette.telemetry.ids import binding, bound
+from maquette.telemetry.trace import Span
 
 HEAD_BYTES_MAX = 32 * 1024
 PATH_LENGTH_MAX = 500
@@ -24,33 +25,40 @@ CLIENT_CLOSED_REQUEST = 499
 
 access_log = logging.getLogger("maquette.access")
 error_log = logging.getLogger("maquette.api")
-_USABLE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 
 class Edge:
-    """Wraps everything else. Puts ``request_id`` and ``correlation_id`` into the request's state.
+    """Wraps everything else. Puts ``request_id``, ``correlation_id`` and ``trace`` into the request's state.
 
     ``root_path`` is a gateway's prefix; requests may come with or without it.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, root_path: str) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, root_path: str, around: Surroundings) -> None:
         self._app = app
         self._metrics = metrics
         self._root_path = root_path
+        self._around = around
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; only a response that had already begun may end in an exception."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _given_id(scope, REQUEST_ID) or secrets.token_hex(16)
-        correlation_id = _given_id(scope, CORRELATION_ID) or request_id
         if self._root_path:
             scope["root_path"] = self._root_path
             if not scope["path"].startswith(f"{self._root_path}/"):
                 scope["path"] = self._root_path + scope["path"]
-        scope.setdefault("state", {}).update(request_id=request_id, correlation_id=correlation_id)
-        stamped = _headers(request_id, correlation_id)
+        arrival = arrived(scope, scope["path"][len(self._root_path) :], self._around)
+        scope["client"] = (arrival.client, 0) if arrival.client else None
+        scope.setdefault("state", {}).update(
+            request_id=arrival.request_id, correlation_id=arrival.correlation_id, trace=arrival.trace
+        )
+        trace_id = "" if arrival.trace is None else arrival.trace.trace_id
+        with binding(request_id=arrival.request_id, correlation_id=arrival.correlation_id, trace_id=trace_id):
+            await self._answer(scope, receive, send, arrival)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, arrival: Arrival) -> None:
+        stamped = _headers(arrival)
         status = CLIENT_CLOSED_REQUEST
 
         async def stamping(message: Message) -> None:
@@ -65,7 +73,7 @@ class Edge:
                 ]
             await send(message)
 
-        begun = time.perf_counter()
+        began, begun = time.time_ns(), time.perf_counter()
         self._metrics.in_flight.inc()
         try:
             error = _refusal(scope)
@@ -76,7 +84,7 @@ class Edge:
         except ClientDisconnect:
             pass
         except Exception:
-            error_log.exception("Request %s failed", request_id)
+            error_log.exception("Request %s failed", arrival.request_id)
             if status != CLIENT_CLOSED_REQUEST:
                 raise  # makes the server cut the connection: half an answer must not look like a whole one
             error = InternalError(
@@ -85,11 +93,40 @@ class Edge:
             await respond(error, scope)(scope, receive, stamping)
         finally:
             self._metrics.in_flight.dec()
-            self._record(scope, status, time.perf_counter() - begun)
+            seconds = time.perf_counter() - begun
+            route = getattr(scope.get("route"), "path", "unmatched")
+            self._metrics.observe(route, scope["method"], status, seconds)
+            if arrival.own is not None:
+                self._trace(scope, arrival, route, status, (began, seconds))
+            self._log(scope, route, status, seconds)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
-        self._metrics.observe(route, scope["method"], status, seconds)
+    def _trace(
+        self, scope: Scope, arrival: Arrival, route: str, status: int, took: tuple[int, float]
+    ) -> None:
+        assert arrival.own is not None
+        began, seconds = took
+        failed = status >= 500 or status == CLIENT_CLOSED_REQUEST
+        span = Span(
+            name=f"{known_method(scope['method'])} {route}",
+            context=arrival.own,
+            parent=None if arrival.parent is None else arrival.parent.span_id,
+            started=began,
+            ended=began + int(seconds * 1e9),
+            kind="server",
+            attributes={
+                "http.request.method": known_method(scope["method"]),
+                "http.route": route,
+                "http.response.status_code": status,
+                "client.address": arrival.client,
+                "maquette.request_id": arrival.request_id,
+                "maquette.correlation_id": arrival.correlation_id,
+                **({"error.type": str(status)} if failed else {}),
+            },
+            error=str(status) if failed else "",
+        )
+        self._around.tracer.record(span)
+
+    def _log(self, scope: Scope, route: str, status: int, seconds: float) -> None:
         if access_log.isEnabledFor(logging.INFO):
             # The path alone: the query of a signed URL is a secret, and so is the Authorization header.
             # Quoted, so that no line break in it makes a second line.
@@ -101,7 +138,7 @@ class Edge:
                 "status": status,
                 "duration_ms": round(seconds * 1000, 2),
                 "client": (scope.get("client") or ("",))[0],
-                **{name: scope["state"][name] for name in ("request_id", "correlation_id")},
+                **bound(),
             }
             access_log.info("%s %s %d", scope["method"], path, status, extra={"fields": fields})
 
@@ -119,18 +156,11 @@ def _refusal(scope: Scope) -> MaquetteError | None:
     return None
 
 
-def _given_id(scope: Scope, header: bytes) -> str | None:
-    for name, value in scope["headers"]:
-        if name == header and _USABLE_ID.fullmatch(value):
-            return str(value, "ascii")
-    return None
-
-
-def _headers(request_id: str, correlation_id: str) -> list[tuple[bytes, bytes]]:
+def _headers(arrival: Arrival) -> list[tuple[bytes, bytes]]:
     """Return what every response carries, unless its handler said otherwise."""
     return [
-        (REQUEST_ID, request_id.encode()),
-        (CORRELATION_ID, correlation_id.encode()),
+        (REQUEST_ID, arrival.request_id.encode()),
+        (CORRELATION_ID, arrival.correlation_id.encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"cache-control", b"no-store"),
     ]

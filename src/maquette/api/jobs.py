@@ -79,6 +79,7 @@ async def submit_job(
         body.wish(),
         idempotency_key=checked_key(idempotency_key),
         correlation_id=call.correlation_id,
+        trace=call.trace,
     )
     body_shown = shown(call, made.view)
     headers = {"location": body_shown["urls"]["self"]}

@@ -30,6 +30,11 @@ _READ_SECONDS = 2.0
 _BREAKER: Final = {"closed": 0, "half_open": 1, "open": 2}
 
 
+def known_method(method: str) -> str:
+    """Return a request's method, or what stands for all that nobody knows."""
+    return method if method in _METHODS else "other"
+
+
 class Metrics:
     """Requests by route template, method and status; their duration; how many are being answered now."""
 
@@ -70,7 +75,7 @@ class Metrics:
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request. ``route`` is a template (``/jobs/{id}``), never a path."""
-        key = (route, method if method in _METHODS else "other", status)
+        key = (route, known_method(method), status)
         child = self._children.get(key)
         if child is None:
             child = (

@@ -101,6 +101,8 @@ def worker(
 
     from maquette.studio import roles
     from maquette.supervisor.data_dir import read_state
+    from maquette.telemetry.otlp import tracing
+    from maquette.telemetry.tracer import Tracer
     from maquette.worker import Refused, Worker
 
     settings = _settings_of_process(f"worker {role}")
@@ -110,7 +112,7 @@ def worker(
         "processing": (roles.PROCESSING, settings.worker_slots_processing),
     }[role]
 
-    async def run() -> None:
+    async def run(tracer: Tracer) -> None:
         await Worker(
             settings.url or (state.url if state else settings.local_url),
             settings.worker_token,
@@ -119,10 +121,14 @@ def worker(
             capacity=slots or slots_set,
             workdir=settings.data_dir / "work",
             grace_seconds=settings.drain_seconds,
+            tracer=tracer,
         ).run()
 
     try:
-        asyncio.run(run())
+        with tracing(
+            settings.otlp_endpoint, settings.otlp_headers, settings.trace_ratio, f"worker {role}"
+        ) as tracer:
+            asyncio.run(run(tracer))
     except Refused as refused:
         raise CommandError(
             f"The API refused this worker: {refused}", "Check MAQUETTE_WORKER_TOKEN."

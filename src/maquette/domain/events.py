@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from maquette.domain import typeid
+from maquette.telemetry.trace import TraceContext
 
 SEQUENCE_DIGITS = 20
 
@@ -72,6 +73,8 @@ class Event:
     time: datetime
     correlation_id: str
     data: dict[str, Any]
+    trace: TraceContext | None = None
+    """The span that it happened in; readers fill it in for streams that somebody traces."""
 
 
 def stream_kind(kind: EventType) -> StreamKind:
@@ -85,11 +88,12 @@ def timestamp(moment: datetime) -> str:
 
 
 def cloud_event(event: Event) -> dict[str, Any]:
-    """Return the CloudEvents 1.0 structured form (cloudevents.io; ``sequence`` and ``partitionkey`` extensions)."""
+    """Return the CloudEvents 1.0 structured form (cloudevents.io; extensions ``sequence``, ``partitionkey``, distributed tracing)."""
     folder, prefix, id_name = stream_kind(event.type)
     stream = typeid.encode(prefix, event.stream_id)
     project = typeid.encode("prj", event.project_id)
     data: Mapping[str, Any] = event.data
+    traced = {} if event.trace is None else event.trace.headers()
     subject = data["asset_id"] if event.type is EventType.ASSET_INDEXED else stream
     return {
         "specversion": "1.0",
@@ -102,6 +106,7 @@ def cloud_event(event: Event) -> dict[str, Any]:
         "sequence": f"{event.sequence:0{SEQUENCE_DIGITS}d}",
         "partitionkey": stream,
         "correlationid": event.correlation_id,
+        **traced,
         "data": {
             id_name: stream,
             "project_id": project,

@@ -19,12 +19,14 @@ from maquette.domain import typeid, webhook
 from maquette.domain.errors import MaquetteError
 from maquette.domain.events import timestamp
 from maquette.domain.webhook import Verdict
+from maquette.maintenance.delivery_trace import Delivery
 from maquette.outbound import Outbound, OutboundError
 from maquette.services import webhooks as use_cases
 from maquette.services.ids import new_id
 from maquette.store import deliveries, webhooks
 from maquette.store.database import Connection, Database
 from maquette.store.deliveries import Lane, Message
+from maquette.telemetry.tracer import OFF, Tracer
 
 _LOG = logging.getLogger(__name__)
 #: At once: in this process, to endpoints in trouble together, and to one endpoint (over all processes).
@@ -52,10 +54,11 @@ class _Try:
 class WebhookLoop:
     """``run()`` over ``run_once()`` and ``clean_once()``."""
 
-    def __init__(self, database: Database, outbound: Outbound, key: bytes) -> None:
+    def __init__(self, database: Database, outbound: Outbound, key: bytes, tracer: Tracer = OFF) -> None:
         self._database = database
         self._outbound = outbound
         self._key = key
+        self._tracer = tracer
         self._news = asyncio.Event()
         self._under_way: dict[asyncio.Task[None], Lane] = {}
 
@@ -173,9 +176,12 @@ class WebhookLoop:
             webhook.secret(self._key, lane.signing_owner, version)
             for version in lane.signing.versions(lane.at)
         ]
-        headers = webhook.sign(
-            keys, typeid.encode("evt", message.event_id), int(lane.at.timestamp()), message.body
-        )
+        event = typeid.encode("evt", message.event_id)
+        tried = Delivery(self._tracer, message.body, event, message.tries + 1)
+        headers = {
+            **webhook.sign(keys, event, int(lane.at.timestamp()), message.body),
+            **tried.headers,
+        }
         begun = time.perf_counter()
         status, error, wait = None, None, None
         try:
@@ -193,6 +199,7 @@ class WebhookLoop:
         else:
             status = answer.status
             wait = webhook.retry_after(answer.headers.get("retry-after"), lane.at)
+        tried.end(status, error)
         return _Try(status, error, wait, round(1000 * (time.perf_counter() - begun)))
 
 

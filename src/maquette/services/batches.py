@@ -19,6 +19,7 @@ from maquette.services.submission import Recorded, record
 from maquette.store import batches, projects
 from maquette.store.batches import Batch
 from maquette.store.jobs import BatchLine
+from maquette.telemetry.trace import TraceContext
 
 LINES_MAX = 1000
 #: Lines that are admitted side by side: enough to fill the transactor's batches, few enough to leave it to others.
@@ -62,6 +63,7 @@ async def submit(
     name: str,
     idempotency_key: str | None,
     correlation_id: str,
+    trace: TraceContext | None = None,
 ) -> BatchView:
     """Record a job for each line that can be admitted. A wrong line never takes another one with it.
 
@@ -93,7 +95,8 @@ async def submit(
                     raise line.wish
                 result: Recorded | MaquetteError = await record(
                     deps, principal, line.wish,
-                    idempotency_key=key, correlation_id=correlation_id, batch=BatchLine(batch.id, line.number),
+                    idempotency_key=key, correlation_id=correlation_id, trace=trace,
+                    batch=BatchLine(batch.id, line.number),
                 )  # fmt: skip
             except MaquetteError as error:
                 result = error

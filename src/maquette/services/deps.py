@@ -13,6 +13,7 @@ from maquette.services.tariff import Tariff
 from maquette.services.transactor import Transactor
 from maquette.store import migrate
 from maquette.store.database import Database
+from maquette.telemetry.tracer import OFF, Tracer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class Deps:
     outbound: OutboundPolicy
     """Where requests may go that somebody else chose the address of."""
     webhook_key: bytes = field(repr=False)
+    tracer: Tracer = OFF
 
     async def ready(self) -> None:
         """Raise ``Unavailable`` unless the database answers and has this version's schema."""

@@ -166,7 +166,8 @@ async def _start(
             elif withheld:
                 batch.fold(slot, job.id, _taken_away(lease))
         if readable and not withheld:
-            batch.handouts[slot].append(Handout(batch.after[job.id], lease, inputs, params, seed))
+            trace = briefs[job.id].trace
+            batch.handouts[slot].append(Handout(batch.after[job.id], lease, inputs, params, seed, trace))
     await facts.write(connection, batch.decisions[told:])
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import random
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from maquette import wire
@@ -13,12 +14,14 @@ from maquette.domain.errors import Invalid, MaquetteError, NotFound, StaleFence
 from maquette.domain.job import FILE_NAME, Artifact, Job, JobStatus, object_prefix
 from maquette.domain.pipeline import STEP_NAMES
 from maquette.domain.principal import Principal
+from maquette.domain.spans import attempt_context
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.services.orders import Handout, Order, Verdict, Wish
 from maquette.services.outcomes import problem_with
 from maquette.store import tasks
 from maquette.store.database import encode
+from maquette.telemetry.trace import Span, parse
 
 CAPACITY_MAX = 200
 #: A worker may hold what several claims gave it, and what it has finished but not heard a verdict on.
@@ -43,6 +46,7 @@ async def outcomes(deps: Deps, principal: Principal, request: wire.OutcomesReque
     """Apply outcomes and, in the same transaction, lease more work."""
     if len(request.outcomes) > CAPACITY_MAX:
         raise Invalid.field(("outcomes",), f"must have at most {CAPACITY_MAX} entries")
+    began = time.time_ns()
     ids = [_job_id(item.task_id) for item in request.outcomes]
     live = await deps.database.shared(tasks.live, ids) if ids else {}
     prepared = await asyncio.gather(
@@ -55,13 +59,34 @@ async def outcomes(deps: Deps, principal: Principal, request: wire.OutcomesReque
     wish = _wish(deps, principal, request.claim) if request.claim is not None else None
     verdicts, handouts = await deps.transactor.exchange(orders, wish)
     applied = await _applied_before(deps, request.outcomes, ids, verdicts)
+    told = [
+        _verdict(item, verdict, problem, applied)
+        for item, verdict, (_, problem) in zip(request.outcomes, verdicts, prepared, strict=True)
+    ]
+    if deps.tracer.on:
+        deps.tracer.record(*_recorded(deps, request.outcomes, told, began))
     return wire.OutcomesAnswer(
-        verdicts=[
-            _verdict(item, verdict, problem, applied)
-            for item, verdict, (_, problem) in zip(request.outcomes, verdicts, prepared, strict=True)
-        ],
+        verdicts=told,
         claim=_answer(deps, request.claim.claim_id, handouts) if request.claim is not None else None,
     )
+
+
+def _recorded(
+    deps: Deps, items: Sequence[wire.Outcome], verdicts: Sequence[wire.OutcomeVerdict], began: int
+) -> Iterator[Span]:
+    """Yield what it took to record each outcome that somebody traces, below the worker's span."""
+    ended = time.time_ns()
+    for item, verdict in zip(items, verdicts, strict=True):
+        if (parent := parse(item.traceparent)) is not None:
+            yield Span(
+                name="record outcome",
+                context=deps.tracer.begin(parent),
+                parent=parent.span_id,
+                started=began,
+                ended=ended,
+                kind="server",
+                attributes={"maquette.verdict": verdict.verdict, "maquette.fence": item.fence},
+            )
 
 
 def _fence(principal: Principal, fence: int, job: Job | None) -> int:
@@ -304,6 +329,7 @@ def _task(deps: Deps, item: Handout) -> wire.Task:
     job, lease = item.job, item.lease
     seconds = (lease.deadline_at - lease.leased_at).total_seconds()
     ttl = int(seconds) + deps.limits.url_ttl_seconds
+    trace = item.trace and attempt_context(item.trace, job.id, job.position, job.revision, job.attempt)
     return wire.Task(
         task_id=typeid.encode("task", job.id),
         fence=lease.fence,
@@ -334,4 +360,6 @@ def _task(deps: Deps, item: Handout) -> wire.Task:
         ],
         correlation_id=job.correlation_id,
         deadline_seconds=seconds,
+        traceparent="" if trace is None else trace.traceparent,
+        tracestate="" if trace is None else trace.state,
     )

@@ -18,6 +18,7 @@ from maquette.services.submission import record
 from maquette.store import reading
 from maquette.store.events import Running
 from maquette.store.reading import JobRow, Progress
+from maquette.telemetry.trace import TraceContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,17 @@ async def submit(
     *,
     idempotency_key: str | None = None,
     correlation_id: str | None = None,
+    trace: TraceContext | None = None,
 ) -> Submitted:
     """Admit a brief and record its job durably. ``wish`` is the request's body as the API's shape gives it."""
-    made = await record(deps, principal, wish, idempotency_key=idempotency_key, correlation_id=correlation_id)
+    made = await record(
+        deps,
+        principal,
+        wish,
+        idempotency_key=idempotency_key,
+        correlation_id=correlation_id,
+        trace=trace,
+    )
     return Submitted(await get(deps, principal, made.job_id), made.replayed)
 
 

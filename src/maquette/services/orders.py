@@ -14,6 +14,7 @@ from maquette.domain.job import Artifact, Job, Lease, Place
 from maquette.store import tasks
 from maquette.store.database import Connection
 from maquette.store.jobs import BriefRow, RequestKey
+from maquette.telemetry.trace import TraceContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Handout:
     inputs: tuple[Artifact, ...]
     params: dict[str, Any]
     seed: int
+    trace: TraceContext | None = None
+    """What came with the job; None where nobody traces it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from maquette.store.database import Connection
 from maquette.store.jobs import BatchLine, BriefRow, RequestKey
 from maquette.store.projects import Upload
 from maquette.store.sources import Source
+from maquette.telemetry.trace import TraceContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ async def record(
     *,
     idempotency_key: str | None = None,
     correlation_id: str | None = None,
+    trace: TraceContext | None = None,
     batch: BatchLine | None = None,
 ) -> Recorded:
     """Admit one brief and record its job durably; a request that came before gives the job it made then.
@@ -81,7 +83,7 @@ async def record(
     records, files = rows(job, admitted.provided, principal.subject)
     references = [uploads[key] for key in admitted.references]
     create = Create(job, records, (*_references(job, references), *files), ruling)
-    brief = _brief_row(admitted, principal, batch, "" if held else judged.policy.name)
+    brief = replace(_brief_row(admitted, principal, batch, "" if held else judged.policy.name), trace=trace)
     new = NewJob(brief, request, webhook_url=webhook_url)
     try:
         made = await deps.transactor.create(job, create, new)

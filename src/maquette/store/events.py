@@ -8,10 +8,12 @@ from uuid import UUID
 
 from maquette.domain.events import Event, EventType
 from maquette.domain.pipeline import pinned
+from maquette.store import traces
 from maquette.store.database import Connection, decode, statements
 from maquette.store.reading import progress_in
 from maquette.store.snapshot import Snapshot
 from maquette.store.steps import shard
+from maquette.telemetry.trace import TraceContext
 
 _SQL = statements("events")
 
@@ -49,7 +51,8 @@ class Page:
 async def of_job(connection: Connection, job_id: UUID, after: int, limit: int) -> list[Event]:
     """Return a job's events after a sequence, in order."""
     rows = await connection.fetch(_SQL["of_job"], shard(job_id), job_id, after, limit)
-    return [_event(row, job_id, row["project_id"]) for row in rows]
+    found = await traces.of_streams(connection, [job_id]) if rows else {}
+    return [_event(row, job_id, row["project_id"], found) for row in rows]
 
 
 async def of_project(
@@ -64,7 +67,8 @@ async def of_project(
         target = Snapshot.parse(rows[0]["target"])
         if rows[0]["xid"] is None:
             return Page(seen, target, (), whole=True)
-        found = [_event(row, row["stream_id"], project) for row in rows]
+        traced = await traces.of_streams(connection, list({row["stream_id"] for row in rows}))
+        found = [_event(row, row["stream_id"], project, traced) for row in rows]
         if len(rows) <= limit:
             return Page(seen, target, _in_order(found), whole=True)
         if rows[0]["xid"] != rows[-1]["xid"]:
@@ -90,7 +94,8 @@ async def _missing_before(
         list(last),
         list(last.values()),
     )
-    return [_event(row, row["stream_id"], project) for row in rows]
+    traced = await traces.of_streams(connection, list(last))
+    return [_event(row, row["stream_id"], project, traced) for row in rows]
 
 
 def _in_order(events: Sequence[Event]) -> tuple[Event, ...]:
@@ -138,7 +143,7 @@ def _running(row: Mapping[str, Any]) -> Running | None:
     return Running(row["id"], step, said.value, said.message)
 
 
-def _event(row: Mapping[str, Any], stream: UUID, project: UUID) -> Event:
+def _event(row: Mapping[str, Any], stream: UUID, project: UUID, traced: Mapping[UUID, TraceContext]) -> Event:
     return Event(
         stream,
         project,
@@ -147,4 +152,5 @@ def _event(row: Mapping[str, Any], stream: UUID, project: UUID) -> Event:
         row["time"],
         row["correlation_id"],
         decode(row["data"]),
+        traced.get(stream),
     )

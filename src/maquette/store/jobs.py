@@ -14,6 +14,7 @@ from maquette.domain.job import Hold, Job, JobStatus, Lease, StepStatus
 from maquette.domain.ledger import Amount, Bill
 from maquette.domain.review import GatePolicy, policy_fields, policy_from
 from maquette.store.database import Connection, decode, encode, statements
+from maquette.telemetry.trace import TraceContext, kept
 
 _SQL = statements("jobs")
 
@@ -48,6 +49,8 @@ class BriefRow:
     batch: BatchLine | None = None
     safety: str = ""
     """Versions of the policies that allowed the prompt, ``floor.platform.project``."""
+    trace: TraceContext | None = None
+    """The request's span, or its caller's; None where nobody traces."""
 
 
 def mask(positions: Iterable[int]) -> int:
@@ -212,6 +215,7 @@ async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) ->
         [brief.pins.constraints for brief in briefs],
         [brief.pins.gates for brief in briefs],
         [brief.pins.routes for brief in briefs],
+        [None if brief.trace is None else kept(brief.trace) for brief in briefs],
     )
 
 

@@ -11,6 +11,7 @@ from maquette.domain.events import Event
 from maquette.domain.job import Artifact, AttemptRecord, Job, StepRecord, StepStatus
 from maquette.domain.review import UserDecision
 from maquette.store.database import Connection, decode, encode, statements
+from maquette.telemetry.trace import TraceContext, from_kept
 
 _SQL = statements("steps")
 SHARDS = 64
@@ -24,6 +25,7 @@ class BriefFacts:
     prompt: str
     style_version: int
     effective: Mapping[str, Any]
+    trace: TraceContext | None = None
 
 
 def shard(stream: UUID) -> int:
@@ -283,7 +285,11 @@ async def briefs(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, 
     rows = await connection.fetch(_SQL["briefs"], job_ids)
     return {
         row["job_id"]: BriefFacts(
-            row["library_path"], row["prompt"], row["style_version"], decode(row["effective"])
+            row["library_path"],
+            row["prompt"],
+            row["style_version"],
+            decode(row["effective"]),
+            from_kept(row["trace"]),
         )
         for row in rows
     }

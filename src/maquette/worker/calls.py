@@ -110,6 +110,8 @@ def context_of(
         revision=task.revision,
         attempt=task.attempt,
         correlation_id=task.correlation_id,
+        traceparent=task.traceparent,
+        tracestate=task.tracestate,
     )
 
 

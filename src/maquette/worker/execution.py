@@ -15,11 +15,14 @@ from typing import Any
 
 import msgspec
 
+from maquette.telemetry.ids import binding
+from maquette.telemetry.tracer import OFF, Tracer
 from maquette.wire import Outcome, OutputArtifact, Task
 from maquette.worker.calls import Answer, Measures
 from maquette.worker.errors import AttemptFailed
 from maquette.worker.folders import Folders
 from maquette.worker.handler import Failed, Input, Output, Result, Succeeded
+from maquette.worker.tracing import AttemptTrace
 from maquette.worker.transfer import Transfers, sha256_of
 
 ReportProgress = Callable[[float, str], None]
@@ -37,6 +40,8 @@ class Equipment:
     gpu_type: str
     cost_per_second: float
     """In the project's currency."""
+    tracer: Tracer = OFF
+    worker: str = ""
 
     def metrics(self, duration_seconds: float) -> dict[str, Any]:
         """Say what every attempt reports: how long it occupied the worker, on what, and what that costs."""
@@ -65,13 +70,27 @@ async def execute(task: Task, equipment: Equipment, progress: ReportProgress) ->
 
     Raises LeaseLost when the server says that the lease is another's, and CancelledError when canceled.
     """
+    trace = AttemptTrace(equipment.tracer, task, equipment.worker)
+    outcome: Outcome | None = None
+    try:
+        with binding(job_id=task.job_id, correlation_id=task.correlation_id, trace_id=trace.trace_id):
+            outcome = await _execute(task, equipment, progress, trace)
+    finally:
+        trace.end(outcome)
+    return trace.marked(outcome)
+
+
+async def _execute(
+    task: Task, equipment: Equipment, progress: ReportProgress, trace: AttemptTrace
+) -> Outcome:
     started = time.monotonic()
     attempt = Attempt(task, equipment.folders.create(), progress)
     failed: Failed | None = None
     try:
         async with asyncio.timeout(task.deadline_seconds) as deadline:
             for stage in (download, handle, collect, upload):
-                attempt = await stage(attempt, equipment)
+                with trace.stage(stage.__name__) as told:
+                    attempt = await stage(replace(attempt, task=told), equipment)
                 if isinstance(attempt.result, Failed):
                     break
     except AttemptFailed as error:

@@ -55,6 +55,9 @@ class Context:
     revision: int = 0
     attempt: int = 1
     correlation_id: str = ""
+    traceparent: str = ""
+    """W3C trace context to send along when the handler asks somebody else; empty where nobody traces the job."""
+    tracestate: str = ""
 
     def of_kind(self, kind: str) -> tuple[Input, ...]:
         """Give the inputs of one kind, in the order the server gave them (the selected or first one first)."""

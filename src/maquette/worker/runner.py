@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from maquette.telemetry.tracer import OFF, Tracer
 from maquette.wire import Claim, ClaimAnswer, Outcome
 from maquette.worker.client import Client
 from maquette.worker.delivery import deliver
@@ -50,7 +51,8 @@ class Worker:
     ``cost_per_second`` (in the project's currency) and ``gpu_type`` go into each attempt's metrics.
     ``workdir`` is where work directories are made (default: below the system's temporary directory).
     ``grace_seconds`` is what running handlers get to finish after a stop; ``poll_seconds`` the length of an
-    idle long poll; ``progress_seconds`` the shortest interval at which news of progress is sent.
+    idle long poll; ``progress_seconds`` the shortest interval at which news of progress is sent. ``tracer`` records what
+    attempts consist of.
 
     Raises ``ValueError`` for arguments that cannot work.
     """
@@ -70,6 +72,7 @@ class Worker:
         grace_seconds: float = 25.0,
         poll_seconds: float = 25.0,
         progress_seconds: float = 1.0,
+        tracer: Tracer = OFF,
     ) -> None:
         if capacity < 1:
             raise ValueError(f"A worker's capacity is 1 or more, not {capacity}.")
@@ -90,6 +93,8 @@ class Worker:
             run=self._handlers.run,
             gpu_type=gpu_type,
             cost_per_second=cost_per_second,
+            tracer=tracer,
+            worker=self.name,
         )
         self._ledger = Ledger(capacity)
         self._heart = Heart(

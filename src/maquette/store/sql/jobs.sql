@@ -27,9 +27,10 @@ select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::tex
 
 -- name: insert_briefs
 insert into briefs (job_id, project_id, created_by, library_path, prompt, style_version, inputs, effective, batch_id,
-                    batch_line, safety, constraints_version, gates_version, routes_version)
+                    batch_line, safety, constraints_version, gates_version, routes_version, trace)
 select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::bytea[],
-                     $8::bytea[], $9::uuid[], $10::integer[], $11::text[], $12::integer[], $13::integer[], $14::integer[])
+                     $8::bytea[], $9::uuid[], $10::integer[], $11::text[], $12::integer[], $13::integer[], $14::integer[],
+                     $15::text[])
 
 -- name: update
 update jobs

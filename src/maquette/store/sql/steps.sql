@@ -85,4 +85,4 @@ where a.replaced_by is null
 order by a.job_id, a.ordinal
 
 -- name: briefs
-select job_id, library_path, prompt, style_version, effective from briefs where job_id = any($1::uuid[])
+select job_id, library_path, prompt, style_version, effective, trace from briefs where job_id = any($1::uuid[])
