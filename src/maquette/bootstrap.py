@@ -299,6 +299,6 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document; it does not depend on any setting or server."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder), signing_key="only to build the document")
-        parts = cast("Deps", SimpleNamespace(objects=local_objects(settings)))
+        parts = cast("Deps", SimpleNamespace(objects=local_objects(settings), tracer=OFF))
         document: dict[str, Any] = build_app(parts, settings).openapi()
     return document
