@@ -25,6 +25,7 @@ from maquette.api.app import build_app
 from maquette.api.connection import Connection
 from maquette.domain.oidc import Claims, parse_algorithms, parse_grants, parse_issuers
 from maquette.domain.retention import Policy
+from maquette.maintenance.breakers import BreakerLoop
 from maquette.maintenance.gates import GateKeeper
 from maquette.maintenance.partitions import Partitions
 from maquette.maintenance.quotas import QuotaKeeper
@@ -256,6 +257,7 @@ def maintain(settings: Settings) -> None:
                 Sweeper(deps.database, deps.transactor, settings.lease_seconds).run(),
                 GateKeeper(deps.database, deps.transactor).run(),
                 QuotaKeeper(deps.database, deps.transactor).run(),
+                BreakerLoop(deps.database, deps.transactor).run(),
                 RedriveLoop(deps.database, deps.transactor).run(),
                 Relay(deps.database, event_sinks(deps, webhooks.nudge)).run(),
                 webhooks.run(),

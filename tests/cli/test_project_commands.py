@@ -7,6 +7,8 @@ from typing import Any
 
 from contract_server import Contract
 
+from maquette.api.shapes.examples_services import SERVICE
+
 Command = Callable[..., Any]
 
 
@@ -156,9 +158,8 @@ def test_services_show_what_waits_for_nobody(api: str, contract: Contract, maque
     """A service shows its workers; a step that no live worker does stands out."""
     worker = {"name": "host/1", "steps": ["rig"], "draining": False, "running": 1, "last_heartbeat_at": "2026-01-01T00:00:00Z"}  # fmt: skip
     waiting = [{"step": "rig", "tasks": 1}, {"step": "anim", "tasks": 3}]
-    contract.services = [
-        {"name": "studio", "steps": ["rig"], "workers": [worker], "running": 1, "waiting": waiting}
-    ]
+    told = {"name": "studio", "steps": ["rig"], "workers": [worker], "running": 1, "waiting": waiting}
+    contract.services = [{**SERVICE, **told}]
     shown = maquette("service", "list")
     assert "host/1" in shown.out
     assert "3 wait for anim, which no live worker does" in shown.out

@@ -39,7 +39,7 @@ WORDS = {"version": "1", "name": "studio", "from": "0", "subject": "usr_01kgh5s1
 #: Operations that nobody calls about one project alone: who may call them at all gets what is his.
 LISTS = {
     "list_jobs", "list_projects", "list_services", "list_webhooks", "list_dead_letters", "list_safety_decisions",
-    "get_usage", "get_me", "get_service_rates",
+    "get_usage", "get_me", "get_service_rates", "get_service",
 }  # fmt: skip
 #: How long a stream is listened to before it counts as answered.
 STREAM_SECONDS = 0.1

@@ -119,7 +119,7 @@ def job(
     }
     if history:
         superseded = [
-            _step(state.id, record, files)
+            _step(state, record, files)
             for record in view.records
             if record.revision != state.revisions[record.position]
         ]
@@ -139,10 +139,12 @@ def _current_step(
     record = records.get((position, revision))
     current = position == state.position
     if record is not None:
-        shown = _step(state.id, record, files)
+        shown = _step(state, record, files)
     else:
         shown = _empty_step(state.id, state.pipeline.steps[position].name, position, revision)
         shown["requested_service"] = state.service_at(position)
+        if current and state.fallback is not None:
+            shown |= {"service": state.fallback.service, "fallback_reason": state.fallback.reason}
     if current:
         shown |= {
             "status": state.step_status,
@@ -154,21 +156,22 @@ def _current_step(
     if current and view.lease is not None and record is None:
         shown |= {
             "service": view.lease.service,
-            "requested_service": state.service,
             "worker": view.lease.worker,
             "started_at": moment(view.lease.leased_at),
         }
     return shown
 
 
-def _step(job_id: UUID, record: StepRecord, files: Mapping[tuple[int, int], list[Fields]]) -> Fields:
+def _step(job: Job, record: StepRecord, files: Mapping[tuple[int, int], list[Fields]]) -> Fields:
+    asked = job.service_at(record.position) if record.route_reason else record.service
     made = files.get((record.position, record.revision), [])
     return {
-        **_empty_step(job_id, record.step, record.position, record.revision),
+        **_empty_step(job.id, record.step, record.position, record.revision),
         "status": record.status,
         "attempt": record.attempt,
         "service": record.service or None,
-        "requested_service": record.service or None,
+        "requested_service": asked or None,
+        "fallback_reason": record.route_reason or None,
         "worker": record.worker or None,
         "started_at": moment(record.started_at),
         "finished_at": moment(record.finished_at),
@@ -196,6 +199,7 @@ def _empty_step(job_id: UUID, name: str, position: int, revision: int) -> Fields
         "attempt": 0,
         "service": None,
         "requested_service": None,
+        "fallback_reason": None,
         "worker": None,
         "started_at": None,
         "finished_at": None,

@@ -31,6 +31,8 @@ class Brief:
     reference_uploads: tuple[UUID, ...] = ()
     params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     priority: str = "normal"
+    fallback: str = "allow"
+    """``allow`` or ``forbid``: whether others of a route may do a step while the first is away."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     provide: Mapping[str, tuple[UUID, ...]] = field(default_factory=dict)
     """Uploads that are a step's work."""

@@ -166,6 +166,29 @@ class QuotaAvailable:
 
 
 @dataclass(frozen=True, slots=True)
+class Reroute:
+    """Another service of its route is to do the waiting task."""
+
+    service: str
+    reason: str
+    """Why the one that was asked for does not; empty when it does again."""
+    estimate: Amount | None = None
+    """What the step may cost there; None when that stays as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoute:
+    """The task waits, and no service of its route is to be had."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouteAvailable:
+    """A service may be there again for what a job waits for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """A person gives the job up."""
 
@@ -236,6 +259,9 @@ Command = (
     | Resume
     | QuotaExhausted
     | QuotaAvailable
+    | Reroute
+    | NoRoute
+    | RouteAvailable
     | Cancel
     | SafetyDecided
     | Redrive
@@ -256,6 +282,9 @@ COMMANDS: tuple[type[Command], ...] = (
     Resume,
     QuotaExhausted,
     QuotaAvailable,
+    Reroute,
+    NoRoute,
+    RouteAvailable,
     Cancel,
     SafetyDecided,
     Redrive,

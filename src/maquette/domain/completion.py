@@ -75,6 +75,7 @@ def _worked(job: Job, command: c.Complete, lease: Lease, status: StepStatus, now
         model=command.model,
         model_version=command.model_version,
         safety=command.safety,
+        route_reason=job.fallback.reason if job.fallback else "",
     )
 
 

@@ -26,6 +26,8 @@ class EventType(StrEnum):
     PAUSE_REQUESTED = "PauseRequested"
     JOB_PAUSED = "JobPaused"
     JOB_RESUMED = "JobResumed"
+    STEP_REROUTED = "StepRerouted"
+    SERVICE_UNAVAILABLE = "ServiceUnavailable"
     SAFETY_DECIDED = "SafetyDecided"
     JOB_SUCCEEDED = "JobSucceeded"
     JOB_FAILED = "JobFailed"

@@ -117,6 +117,17 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Detour:
+    """Another service does one revision of a step than the one that was asked for."""
+
+    position: int
+    revision: int
+    service: str
+    reason: str
+    """Why the first of the route did not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One run of a pipeline for one brief, at its current step."""
 
@@ -146,6 +157,8 @@ class Job:
     """Who does the steps that no route names."""
     routes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     """Services that may do a step, the preferred one first, by position; pinned when the job was created."""
+    detour: Detour | None = None
+    """The last fallback that was chosen; it says nothing of other steps and revisions."""
     lease: Lease | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -179,10 +192,24 @@ class Job:
     @property
     def service(self) -> str:
         """Who is to do the current step."""
-        return self.service_at(self.position)
+        detour = self.fallback
+        return self.service_at(self.position) if detour is None else detour.service
+
+    @property
+    def fallback(self) -> Detour | None:
+        """Why somebody else than the first of its route does the current step; None when nobody else does."""
+        detour = self.detour
+        if detour is None or detour.position != self.position or detour.revision != self.revision:
+            return None
+        return detour
+
+    @property
+    def route(self) -> tuple[str, ...]:
+        """Who may do the current step, the preferred one first."""
+        return self.routes.get(self.position) or (self.default_service,)
 
     def service_at(self, position: int) -> str:
-        """Return who is to do a step: the first of its route."""
+        """Return who is asked for a step: the first of its route."""
         return self.routes[position][0] if position in self.routes else self.default_service
 
     @property
@@ -266,6 +293,8 @@ class StepRecord:
     """The step revision that did this work, when it was not done again."""
     safety: str = ""
     """Versions of the policies that allowed it, ``floor.platform.project``."""
+    route_reason: str = ""
+    """Why a fallback did it; empty when the service that was asked for did."""
 
 
 def step_id(job_id: UUID, position: int, revision: int) -> UUID:

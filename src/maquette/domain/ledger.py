@@ -83,8 +83,12 @@ class Bill:
 
     def exceeded_by(self, position: int) -> bool:
         """Whether what was spent and one more run of a step come to more than the job may cost."""
-        estimate = self.estimates[position].micros
-        return self.max_micros is not None and estimate > 0 and self.spent.micros + estimate > self.max_micros
+        return self.would_exceed(self.estimates[position])
+
+    def would_exceed(self, estimate: Amount) -> bool:
+        """Whether what was spent and a run that costs so much come to more than the job may cost."""
+        more = estimate.micros
+        return self.max_micros is not None and more > 0 and self.spent.micros + more > self.max_micros
 
 
 def actual(metrics: Mapping[str, Any], estimate: Amount, seconds_max: float) -> Amount:

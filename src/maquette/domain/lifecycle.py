@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import product
 from typing import Any
 
-from maquette.domain import billing, completion, dead_letters, verdicts
+from maquette.domain import billing, completion, dead_letters, rerouting, verdicts
 from maquette.domain import commands as c
 from maquette.domain import gates as g
 from maquette.domain import transitions as t
@@ -88,10 +88,15 @@ _RULED = Rule(
     "go on, unless held otherwise; or fail what may not be",
 )
 _EXHAUSTED = Rule(billing.quota_exhausted, (S.PAUSED,), "hold before a step that costs")
+_REROUTE = Rule(
+    rerouting.reroute, (S.QUEUED, S.RUNNING, S.PAUSED), "give the waiting task to another service"
+)
+_NO_ROUTE = Rule(rerouting.no_route, (S.PAUSED, S.QUEUED, S.RUNNING), "hold until a service is there")
 _RELEASE = Rule(t.release, (S.CANCELED,), "release the lease")
 
 _OF_WORKERS = (c.Start, c.ReuseResolved, c.Complete, c.Fail, c.Acknowledge, c.Expire)
-_OF_LOOPS = (c.RetryDue, c.GateTimeout, c.QuotaExhausted, c.QuotaAvailable)
+_ROUTING = (c.Reroute, c.NoRoute, c.RouteAvailable)
+_OF_LOOPS = (c.RetryDue, c.GateTimeout, c.QuotaExhausted, c.QuotaAvailable, *_ROUTING)
 
 #: command → rule, for each status. Every pair stands here; a test holds it to that.
 TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
@@ -101,6 +106,7 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Pause: Rule(g.pause, (S.PAUSED, S.QUEUED), _HOLD),
         c.Resume: Rule(g.withdraw, (S.QUEUED,), _WITHDRAW),
         c.QuotaExhausted: _EXHAUSTED, c.QuotaAvailable: IGNORE,
+        c.Reroute: _REROUTE, c.NoRoute: _NO_ROUTE, c.RouteAvailable: IGNORE,
         c.Cancel: _CANCEL, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.RUNNING: {
@@ -109,6 +115,7 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Pause: Rule(g.pause, (S.PAUSED, S.RUNNING), _HOLD),
         c.Resume: Rule(g.withdraw, (S.RUNNING,), _WITHDRAW),
         c.QuotaExhausted: _EXHAUSTED, c.QuotaAvailable: IGNORE,
+        c.Reroute: _REROUTE, c.NoRoute: _NO_ROUTE, c.RouteAvailable: IGNORE,
         c.Cancel: _CANCEL, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.AWAITING_REVIEW: {
@@ -117,6 +124,7 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Pause: Rule(g.pause, (S.PAUSED, S.AWAITING_REVIEW), _HOLD),
         c.Resume: Rule(g.withdraw, (S.AWAITING_REVIEW,), _WITHDRAW),
         c.QuotaExhausted: IGNORE, c.QuotaAvailable: IGNORE,
+        c.Reroute: IGNORE, c.NoRoute: IGNORE, c.RouteAvailable: IGNORE,
         c.Cancel: _CANCEL, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.PAUSED: {
@@ -130,6 +138,8 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Resume: Rule(g.resume, (S.QUEUED, S.RUNNING, S.AWAITING_REVIEW, S.PAUSED), "go on, unless held otherwise"),
         c.QuotaExhausted: IGNORE,
         c.QuotaAvailable: Rule(billing.quota_available, (S.QUEUED, S.RUNNING, S.PAUSED), "go on, unless held otherwise"),
+        c.Reroute: IGNORE, c.NoRoute: IGNORE,
+        c.RouteAvailable: Rule(rerouting.route_available, (S.QUEUED, S.RUNNING, S.PAUSED), "go on, unless held otherwise"),
         c.Cancel: _CANCEL, c.SafetyDecided: _RULED, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.SUCCEEDED: dict.fromkeys(c.COMMANDS, REFUSE)
@@ -146,7 +156,7 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Create: REFUSE, c.Start: STALE, c.ReuseResolved: STALE, c.Complete: _RELEASE, c.Fail: _RELEASE,
         c.Acknowledge: _RELEASE, c.Expire: _RELEASE, c.RetryDue: IGNORE, c.Review: REFUSE, c.GateTimeout: IGNORE,
         c.Pause: REFUSE, c.Resume: REFUSE, c.Cancel: REFUSE,
-        c.QuotaExhausted: IGNORE, c.QuotaAvailable: IGNORE, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
+        c.QuotaExhausted: IGNORE, c.QuotaAvailable: IGNORE, **dict.fromkeys(_ROUTING, IGNORE), c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
 }  # fmt: skip
 
@@ -164,6 +174,6 @@ def decide(job: Job | None, command: c.Command, now: datetime) -> Decision:
             return billing.account(None, command, t.create(command, now), now)
         raise IllegalTransition(f"There is no job for {name(type(command))!r}.")
     decision = TABLE[job.status][type(command)].apply(job, command, now)
-    if job.bill is not None or isinstance(command, c.Complete):
+    if job.bill is not None or decision.job.bill is not None or isinstance(command, c.Complete):
         decision = billing.account(job, command, decision, now)
     return g.wind(decision, now) if job.gate_policies else decision

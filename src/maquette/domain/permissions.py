@@ -47,6 +47,7 @@ SCOPES: Mapping[str, str] = {
     "safety:read": "read safety policies and decisions, appeal",
     "safety:write": "override safety decisions, take files away",
     "services:read": "see services and what waits for them",
+    "services:admin": "bound, drain and switch services; for operators",
     "usage:read": "read quotas, and what work did cost",
     "quotas:admin": "set quotas; for operators plans and rates as well",
     "members:admin": "change members: as good as all rights, for a member may do whatever his role allows",
@@ -199,6 +200,8 @@ RULES: Mapping[str, Rule] = {
     "rotate_project_webhook_secret": _WEBHOOKS,
     # Services and workers
     "list_services": _people(Role.VIEWER, "services:read"),
+    "get_service": _people(Role.VIEWER, "services:read"),
+    "change_service": _operators("services:admin"),
     "claim_tasks": _WORKERS,
     "beat": _WORKERS,
     "report_outcomes": _WORKERS,

@@ -1,6 +1,7 @@
 """Routes: which services may do a step of a project's jobs, in order. Versioned; a job pins what held.
 
-The first of a route is who is asked. The others are kept for when it is away.
+The first of a route is who is asked. The others are asked while it is away (``domain/service.py``), unless the brief
+forbids it.
 """
 
 import re
@@ -52,10 +53,10 @@ def fields(routes: Routes) -> dict[str, Any]:
     return {"routes": {step: list(services) for step, services in routes.steps.items()}}
 
 
-def pinned(routes: Routes, pipeline: Pipeline) -> dict[int, tuple[str, ...]]:
-    """Return what a job keeps of the routes: services by the position of its steps."""
+def pinned(routes: Routes, pipeline: Pipeline, *, fallback: bool = True) -> dict[int, tuple[str, ...]]:
+    """Return what a job keeps of the routes: services by the position of its steps, the first alone without fallback."""
     return {
-        position: routes.steps[spec.name]
+        position: routes.steps[spec.name][: None if fallback else 1]
         for position, spec in enumerate(pipeline.steps)
         if spec.name in routes.steps
     }

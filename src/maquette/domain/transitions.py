@@ -248,6 +248,7 @@ def _give_up(job: Job, lease: Lease, error: Mapping[str, Any], now: datetime, *,
         outputs={},
         metrics={},
         error=ended.job.error,
+        route_reason=job.fallback.reason if job.fallback else "",
     )
     letter = ended.dead_letter and replace(ended.dead_letter, fence=lease.fence)
     return replace(ended, records=(record,), dead_letter=letter)

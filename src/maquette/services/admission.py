@@ -77,6 +77,7 @@ def admit(
         reference_uploads=_known_uploads(wish.get("reference_uploads", ()), uploads),
         params=wish.get("params") or {},
         priority=priority,
+        fallback=wish.get("fallback", "allow"),
         metadata=wish.get("metadata") or {},
         provide={name: tuple(item.id for item in items) for name, items in provided.uploads.items()},
         from_asset=provided.from_asset,
@@ -95,7 +96,7 @@ def admit(
         {gates[gate]: policies[gate] for gate in named if gate in policies},
         brief.reference_uploads or _style_references(project, provided, uploads),
         compose(brief, project.style, project.constraints),
-        routing.pinned(project.routes, pipeline),
+        routing.pinned(project.routes, pipeline, fallback=brief.fallback != "forbid"),
         Pins(
             project.style.version,
             project.constraints.version,

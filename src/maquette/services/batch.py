@@ -1,6 +1,6 @@
 """One batch in one transaction: lock, fold, write, hand out. The transactor decides what goes into it.
 
-Lock order: jobs by id, then assets by (project, path), then projects by id. Claims lock nothing they would
+Lock order: jobs by id, then assets by (project, path), then projects by id, then services by name. Claims lock nothing they would
 have to wait for.
 """
 
@@ -14,14 +14,15 @@ from maquette.domain.decision import Decision
 from maquette.domain.events import Event, EventType
 from maquette.domain.fair import Clocks
 from maquette.domain.holds import NONE
-from maquette.domain.job import Hold, Job
+from maquette.domain.job import Detour, Hold, Job
 from maquette.domain.typeid import encode as typeid
-from maquette.services import creation, facts
+from maquette.services import creation, facts, routing
+from maquette.services.board import Board
 from maquette.services.creation import may_reserve
 from maquette.services.dispatch import serve
 from maquette.services.ids import new_id
 from maquette.services.orders import Batch, Fences, Order, Slot
-from maquette.store import assets, jobs, quotas, steps, tasks
+from maquette.store import assets, jobs, quotas, services, steps, tasks
 from maquette.store.database import Connection
 
 
@@ -32,6 +33,7 @@ async def run(
     fences: Fences,
     floor: datetime,
     clocks: Clocks,
+    board: Board,
 ) -> Batch:
     """Do everything a batch asks for. ``parked`` wishes may be served, too; ``floor`` keeps time from going back."""
     orders = [(slot, slot.order) for slot in slots if slot.order is not None]
@@ -50,7 +52,8 @@ async def run(
     await facts.write(connection, batch.decisions[told:])
     await _file_assets(connection, batch, batch.decisions[told:])
     told = len(batch.decisions)
-    await serve(connection, batch, wishes, parked, fences, clocks)
+    await routing.settle(connection, batch, board)
+    await serve(connection, batch, wishes, parked, fences, clocks, board)
     await _file_assets(connection, batch, batch.decisions[told:])
     await _write_state(connection, batch, clocks)
     return batch
@@ -108,13 +111,14 @@ def _announce(events: Sequence[Event], item: AssetDraft, asset_id: UUID, version
 async def _write_state(connection: Connection, batch: Batch, clocks: Clocks) -> None:
     """Write what is true now: job rows, the tables by temperature, and the events, in order."""
     changed = batch.changed
-    updates = [job for key, job in sorted(changed.items()) if key not in batch.new or job.lease is not None]
+    updates = [job for key, job in sorted(changed.items()) if job is not batch.inserted.get(key)]
     if updates:
         await jobs.update(connection, updates)
     held = [job for job in changed.values() if _holds(job) != _holds(batch.before[job.id])]
     if held:
         await jobs.update_holds(connection, held)
     await _write_bills(connection, batch, changed)
+    await _write_stranded(connection, batch, changed)
     if changed:
         await tasks.move(connection, batch.before, changed, batch.now, clocks)
     events = [event for decision in batch.decisions for event in decision.events]
@@ -138,12 +142,24 @@ async def _write_bills(connection: Connection, batch: Batch, changed: Mapping[UU
         await quotas.unblock(connection, [changed[key] for key in sorted(waited - wait)])
 
 
+async def _write_stranded(connection: Connection, batch: Batch, changed: Mapping[UUID, Job]) -> None:
+    """Write which jobs nobody is there for: no statement in most batches."""
+    before = {key for key in changed if (old := batch.before[key]) is not None and Hold.SERVICE in old.holds}
+    after = {key for key, job in changed.items() if Hold.SERVICE in job.holds}
+    if after - before:
+        await services.strand(connection, [changed[key] for key in sorted(after - before)], batch.now)
+    if before - after:
+        await services.unstrand(connection, [changed[key] for key in sorted(before - after)])
+
+
 def _waits_for_budget(job: Job) -> bool:
     """Whether room in the project lets the job go on; its own ``max_cost`` is a person's to raise."""
     return Hold.QUOTA in job.holds and job.bill is not None and not job.bill.exceeded_by(job.position)
 
 
-def _holds(job: Job | None) -> tuple[frozenset[Hold], int | None, datetime | None, datetime | None, int]:
+def _holds(
+    job: Job | None,
+) -> tuple[frozenset[Hold], int | None, datetime | None, datetime | None, int, Detour | None]:
     if job is None:
-        return NONE, None, None, None, 0
-    return job.holds, job.hold_at, job.gate_since, job.gate_due_at, job.attempts_before
+        return NONE, None, None, None, 0, None
+    return job.holds, job.hold_at, job.gate_since, job.gate_due_at, job.attempts_before, job.detour

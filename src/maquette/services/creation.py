@@ -105,6 +105,7 @@ async def _create(
         await jobs.remember_requests(connection, fresh, batch.now)
     if batch.new:
         await jobs.insert(connection, [(batch.after[key], new.brief) for key, new in batch.new.items()])
+        batch.inserted = {key: batch.after[key] for key in batch.new}
     hooks = [
         (new_id(), batch.after[key].project_id, key, new.webhook_url, new.brief.created_by)
         for key, new in batch.new.items()

@@ -11,6 +11,8 @@ from maquette.domain.job import Job, Lease
 from maquette.domain.pipeline import choose_inputs
 from maquette.domain.ruling import BLOCKED
 from maquette.services import facts, reuse, spending
+from maquette.services.board import Board
+from maquette.services.bounds import Bounds
 from maquette.services.orders import Batch, Fences, Handout, Slot, Wish
 from maquette.store import steps, tasks
 from maquette.store.database import Connection
@@ -23,8 +25,9 @@ async def serve(
     parked: Sequence[Slot],
     fences: Fences,
     clocks: Clocks,
+    board: Board,
 ) -> None:
-    """Lease tasks to wishes.
+    """Lease tasks to wishes, within the bounds of their services.
 
     First a job's next step goes to the worker that brought its last one, as long as that keeps nobody else waiting
     for more than a step. Then the queue, in its order. What is still left of this batch's new tasks goes straight to
@@ -36,24 +39,29 @@ async def serve(
     _replay(batch, wishes, given)
     fresh = {job.id: job for job in batch.newly_ready}
     shares = {key: _next(batch, job, clocks) for key, job in fresh.items()}
+    bounds = Bounds()
+    if board.bounded:
+        asked = {service for slot in wishes if slot.wish for service, _ in slot.wish.pairs}
+        await bounds.look(connection, batch, board, asked | {job.service for job in fresh.values()})
     for slot, kept in (await _kept(connection, batch, wishes, fresh, shares)).items():
-        _give(slot, kept, given, fresh)
+        _give(slot, kept, given, fresh, bounds)
     gone = batch.no_longer_ready
     for pairs in sorted({slot.wish.pairs for slot in wishes if slot.wish and _hungry(slot, given)}):
         group = [slot for slot in wishes if slot.wish and slot.wish.pairs == pairs]
-        claimed = await tasks.claim(connection, pairs, sum(_hungry(s, given) for s in group) + len(gone))
-        # Jobs that others wrote since this batch read the clock: time must not go back in their streams.
-        batch.now = max(batch.now, claimed.now)
-        queue = {job.id: job for job in claimed.jobs if job.id not in gone}
-        shares |= claimed.shares
-        for job in queue.values():
-            batch.before.setdefault(job.id, job)
-            batch.after.setdefault(job.id, job)
-        for slot in group:
-            _give(slot, list(queue.values()), given, queue)
+        for part, wanted in bounds.parts(pairs, sum(_hungry(slot, given) for slot in group)):
+            claimed = await tasks.claim(connection, part, wanted + len(gone))
+            # Jobs that others wrote since this batch read the clock: time must not go back in their streams.
+            batch.now = max(batch.now, claimed.now)
+            queue = {job.id: job for job in claimed.jobs if job.id not in gone}
+            shares |= claimed.shares
+            for job in queue.values():
+                batch.before.setdefault(job.id, job)
+                batch.after.setdefault(job.id, job)
+            for slot in group:
+                _give(slot, list(queue.values()), given, queue, bounds)
     for slot in (*wishes, *parked):
-        _give(slot, list(fresh.values()), given, fresh)
-    await _start(connection, batch, given, fences, shares)
+        _give(slot, list(fresh.values()), given, fresh, bounds)
+    await bounds.spend(connection, await _start(connection, batch, given, fences, shares))
 
 
 def _next(batch: Batch, job: Job, clocks: Clocks) -> Share:
@@ -100,13 +108,21 @@ def _hungry(slot: Slot, given: dict[Slot, list[Job]]) -> int:
     return max(slot.wish.capacity - len(given[slot]), 0) if slot.wish else 0
 
 
-def _give(slot: Slot, candidates: list[Job], given: dict[Slot, list[Job]], pool: dict[UUID, Job]) -> None:
+def _give(
+    slot: Slot,
+    candidates: list[Job],
+    given: dict[Slot, list[Job]],
+    pool: dict[UUID, Job],
+    bounds: Bounds,
+) -> None:
     if slot.wish is None:
         return
     for job in candidates:
         if _hungry(slot, given) <= 0:
             return
-        if job.id in pool and (job.service, job.spec.name) in slot.wish.pairs:
+        wanted = job.id in pool and (job.service, job.spec.name) in slot.wish.pairs
+        if wanted and bounds.room(job.service):
+            bounds.take(job.service)
             given[slot].append(pool.pop(job.id))
 
 
@@ -125,8 +141,10 @@ async def _start(
     given: dict[Slot, list[Job]],
     fences: Fences,
     shares: Mapping[UUID, Share],
-) -> None:
+) -> list[Job]:
     """Lease the jobs to the wishes they were given to, and look up what each step reads: its digest is pinned.
+
+    Returns those that began now.
 
     A job whose inputs lack its step (another version made them), or were taken away since, fails here, with a dead
     letter: left in the queue, it would fail every claim for good.
@@ -137,7 +155,7 @@ async def _start(
     served = [(slot, slot.wish, job) for slot, found in given.items() for job in found if slot.wish]
     batch.handouts.update({slot: [] for slot in given})
     if not served:
-        return
+        return []
     found = [job for _, _, job in served]
     upstream = await steps.upstream_artifacts(connection, found)
     briefs = await steps.briefs(connection, [job.id for job in found])
@@ -169,6 +187,7 @@ async def _start(
             trace = briefs[job.id].trace
             batch.handouts[slot].append(Handout(batch.after[job.id], lease, inputs, params, seed, trace))
     await facts.write(connection, batch.decisions[told:])
+    return [job for job in found if job.lease is None]
 
 
 def _unreadable(lease: Lease, step: str) -> Fail:

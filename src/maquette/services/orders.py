@@ -93,6 +93,8 @@ class Batch:
     after: dict[UUID, Job]
     decisions: list[Decision] = field(default_factory=list)
     new: dict[UUID, NewJob] = field(default_factory=dict)
+    inserted: dict[UUID, Job] = field(default_factory=dict)
+    """New jobs as their rows have them."""
     verdicts: dict[Slot, Verdict] = field(default_factory=dict)
     handouts: dict[Slot, list[Handout]] = field(default_factory=dict)
 
@@ -135,6 +137,7 @@ class Batch:
                 (old := self.before[key]) is None
                 or old.place is not Place.READY
                 or old.position != job.position
+                or old.service != job.service
             )
         ]
 

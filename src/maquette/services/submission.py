@@ -227,6 +227,7 @@ def brief_fields(brief: Brief) -> dict[str, Any]:
         },
         "from_asset": brief.from_asset,
         "priority": brief.priority,
+        "fallback": brief.fallback,
         "metadata": brief.metadata,
     }
 

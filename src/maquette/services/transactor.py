@@ -20,6 +20,7 @@ from maquette.domain.commands import Command
 from maquette.domain.errors import Invalid, MaquetteError, OutcomeUnknown, Unavailable
 from maquette.domain.job import Job
 from maquette.services import batch as batches
+from maquette.services.board import Board
 from maquette.services.orders import Batch, Fences, Handout, NewJob, Order, Replayed, Slot, Verdict, Wish
 from maquette.store import tasks
 from maquette.store.database import LOST_COMMIT, Database
@@ -97,6 +98,7 @@ class Transactor:
         self._groups = 0
         self._commits = 0
         self._clocks: dict[tuple[str, int], int] = {}
+        self.board = Board()
         self._made: dict[tuple[str, str], int] = {}
         """By (service, step), the last commit that left a task ready: who looked before it looks again."""
         self.counters = Counters()
@@ -251,6 +253,7 @@ class Transactor:
                         fences=lane.fences,
                         floor=lane.floor,
                         clocks=self._clocks,
+                        board=self.board,
                     )
                 )
             except BaseException as error:
@@ -294,6 +297,7 @@ class Transactor:
         for job, lease in ((item.job, item.lease) for slot in slots for item in slot.handouts):
             key = job.service, job.priority
             self._clocks[key] = max(self._clocks.get(key, lease.share.tag), lease.share.tag)
+        self.board.note(result.decisions)
         self._tell([(job.service, job.spec.name) for job in result.newly_ready])
         changed = list(result.changed.values())
         for listener in self._listeners:
@@ -318,6 +322,7 @@ class Transactor:
                 self._finish(work)
             try:
                 await self._exchange_clocks()
+                await self.board.exchange(self._database)
                 await self._wake_parked()
             except MaquetteError:
                 continue

@@ -10,7 +10,7 @@ from uuid import UUID
 from maquette.domain.context import Pins
 from maquette.domain.fair import Share
 from maquette.domain.holds import NONE
-from maquette.domain.job import Hold, Job, JobStatus, Lease, StepStatus
+from maquette.domain.job import Detour, Hold, Job, JobStatus, Lease, StepStatus
 from maquette.domain.ledger import Amount, Bill
 from maquette.domain.review import GatePolicy, policy_fields, policy_from
 from maquette.store.database import Connection, decode, encode, statements
@@ -93,6 +93,7 @@ def job_from(row: Mapping[str, Any], lease: Lease | None = None) -> Job:
         lease=lease,
         provided=positions(row["provided"]),
         attempts_before=row["attempts_before"],
+        detour=None if row["detour"] is None else Detour(*decode(row["detour"])),
         bill=None if row["bill"] is None else bill_from(row["bill"]),
         holds=_holds(row["status"], row["holds"]),
         hold_at=row["hold_at"],
@@ -172,6 +173,12 @@ async def lock(connection: Connection, ids: Sequence[UUID]) -> Locked:
     return Locked(jobs, found[0]["now"], found[0]["xid"])
 
 
+async def peek(connection: Connection, ids: Sequence[UUID]) -> list[Job]:
+    """Return jobs as they are at the moment, in the order of ``ids``: no locks, and no leases."""
+    found = {row["id"]: job_from(row) for row in await connection.fetch(_SQL["peek"], ids)}
+    return [found[key] for key in ids if key in found]
+
+
 async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) -> None:
     """Insert new jobs and their briefs."""
     jobs = [job for job, _ in new]
@@ -235,7 +242,14 @@ async def update_holds(connection: Connection, jobs: Sequence[Job]) -> None:
         [job.gate_since for job in jobs],
         [job.gate_due_at for job in jobs],
         [job.attempts_before for job in jobs],
+        [_detour_kept(job.detour) for job in jobs],
     )
+
+
+def _detour_kept(detour: Detour | None) -> bytes | None:
+    if detour is None:
+        return None
+    return encode([detour.position, detour.revision, detour.service, detour.reason])
 
 
 async def update(connection: Connection, jobs: Sequence[Job]) -> None:

@@ -58,6 +58,7 @@ async def insert_records(connection: Connection, rows: Sequence[tuple[UUID, Step
         [encode(item.error) if item.error is not None else None for item in records],
         [item.reused_from for item in records],
         [item.safety for item in records],
+        [item.route_reason or None for item in records],
     )
 
 
@@ -213,6 +214,7 @@ def record_from(row: Mapping[str, Any]) -> StepRecord:
         error=decode(row["error"]) if row["error"] is not None else None,
         reused_from=row["reused_from"],
         safety=row["safety"],
+        route_reason=row["route_reason"] or "",
     )
 
 

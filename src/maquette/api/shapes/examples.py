@@ -10,6 +10,7 @@ from maquette.api.shapes import (
     examples_quotas,
     examples_retention,
     examples_safety,
+    examples_services,
 )
 
 Example = dict[str, Any]
@@ -63,6 +64,7 @@ STEP: Example = {
     "attempt": 1,
     "service": "studio",
     "requested_service": "studio",
+    "fallback_reason": None,
     "worker": "host/1234",
     "started_at": TIME,
     "finished_at": TIME,
@@ -260,21 +262,6 @@ BATCH: Example = {
     },
 }
 
-SERVICE: Example = {
-    "name": "studio",
-    "steps": ["text_to_image", "refine", "image_to_3d"],
-    "workers": [
-        {
-            "name": "host/1234",
-            "steps": ["text_to_image", "refine", "image_to_3d"],
-            "last_heartbeat_at": TIME,
-            "draining": False,
-            "running": 1,
-        }
-    ],
-    "running": 1,
-    "waiting": [{"step": "retopo", "tasks": 3}],
-}
 ROOT: Example = {
     "name": "Maquette",
     "version": "0.1.0",
@@ -340,7 +327,6 @@ EXAMPLES: Example = {
     "Lineage": {"asset_id": ASSET["id"], "version": 2, "lineage": ASSET["lineage"]},
     "Project": PROJECT,
     "ProjectPage": {"items": [PROJECT], "next_cursor": None},
-    "ServicePage": {"items": [SERVICE], "next_cursor": None},
     "Root": ROOT,
     "Upload": UPLOAD,
     "UploadState": UPLOAD_STATE,
@@ -362,6 +348,7 @@ EXAMPLES: Example = {
     **examples_quotas.EXAMPLES,
     **examples_retention.EXAMPLES,
     **examples_safety.EXAMPLES,
+    **examples_services.EXAMPLES,
     "State": {"status": "ok"},
     "WorkerClaim": CLAIM,
     "WorkerClaimAnswer": CLAIM_ANSWER,

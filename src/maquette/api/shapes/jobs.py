@@ -75,7 +75,10 @@ class JobSubmission(Shape):
         default=None,
         description="US dollars: estimated above it, it is refused; later, held before going above.",
     )
-    fallback: Annotated[str, later("allow")] = Field(default="allow", description="Not in this release.")
+    fallback: Literal["allow", "forbid"] = Field(
+        default="allow",
+        description="Whether another service of a step's route may do it while the first is away.",
+    )
     reuse: Annotated[str, later("allow")] = Field(default="allow", description="Not in this release.")
     dry_run: bool = Field(
         default=False, description="Only tell what it would come to and cost, and what would be refused."
@@ -87,13 +90,13 @@ class JobSubmission(Shape):
     def wish(self) -> dict[str, Any]:
         """Return the brief as the service takes it: without what only has a neutral value yet."""
         wish = self.model_dump(exclude=_LATER)
-        neutral = {name for name in _NEW if wish[name] is None or wish[name] is False}
+        neutral = {name for name, value in _NEW.items() if wish[name] is value or wish[name] == value}
         return {name: value for name, value in wish.items() if name not in neutral}
 
 
-_LATER = {"fallback", "reuse"}
+_LATER = {"reuse"}
 #: Left out where they ask for nothing: bodies of before keep their digest under an `Idempotency-Key`.
-_NEW = {"max_cost", "dry_run"}
+_NEW = {"max_cost": None, "dry_run": False, "fallback": "allow"}
 
 
 class Artifact(Shape):
@@ -138,6 +141,9 @@ class Step(Shape):
     attempt: int = Field(description="Attempts made at this revision.")
     service: str | None
     requested_service: str | None
+    fallback_reason: Literal["breaker_open", "probing", "forced_open", "draining"] | None = Field(
+        description="Why not `requested_service`; null when it is the one."
+    )
     worker: str | None
     started_at: Timestamp | None
     finished_at: Timestamp | None

@@ -3,11 +3,15 @@
 select id, project_id, asset_type, pipeline_version, correlation_id, skipped, gates, priority, service, status,
        position, step_status, gate_open, revisions, attempt, retry_at, sequence, created_at, started_at,
        finished_at, error, asset_id, provided, attempts_before, holds, hold_at, gate_policies, routes, gate_since,
-       gate_due_at, bill
+       gate_due_at, bill, detour
 from jobs
 where id = any($1::uuid[])
 order by id
 for update
+
+-- name: peek
+-- As they are now, without locks.
+select * from jobs where id = any($1::uuid[])
 
 -- name: leases
 -- A statement of its own, after the locks: a join in the locking statement would show leases as they were
@@ -46,9 +50,10 @@ where jobs.id = x.id
 -- name: update_holds
 update jobs
 set holds = x.holds, hold_at = x.hold_at, gate_since = x.gate_since, gate_due_at = x.gate_due_at,
-    attempts_before = x.attempts_before
-from unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::timestamptz[], $5::timestamptz[], $6::smallint[])
-     as x(id, holds, hold_at, gate_since, gate_due_at, attempts_before)
+    attempts_before = x.attempts_before, detour = x.detour
+from unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::timestamptz[], $5::timestamptz[], $6::smallint[],
+            $7::bytea[])
+     as x(id, holds, hold_at, gate_since, gate_due_at, attempts_before, detour)
 where jobs.id = x.id
 
 -- name: update_effective

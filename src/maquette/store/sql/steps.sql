@@ -1,11 +1,11 @@
 -- name: insert
 insert into steps (job_id, position, revision, project_id, step, status, attempt, fence, service, worker,
                    started_at, finished_at, idempotency_key, model, model_version, outputs, metrics, error,
-                   reused_from, safety)
+                   reused_from, safety, route_reason)
 select * from unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::uuid[], $5::text[], $6::text[], $7::smallint[],
                      $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::text[],
                      $14::text[], $15::text[], $16::bytea[], $17::bytea[], $18::bytea[], $19::uuid[],
-                     $20::text[])
+                     $20::text[], $21::text[])
 
 -- name: change
 -- Why it failed after all, and what allowed it, stay as they are where nothing is said of them.

@@ -1,0 +1,78 @@
+"""The board: what this process knows of services, and what it has seen of their attempts.
+
+Counts are kept here and told every half second: a process that dies takes half a second of statistics with it, and no
+batch has a statement more for them.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from uuid import uuid4
+
+from maquette.domain.breaker import FAILURES, Policy, Tally, slot
+from maquette.domain.decision import Decision
+from maquette.domain.service import Service
+from maquette.store import services
+from maquette.store.database import Database
+from maquette.store.services import CountsKey
+
+_DEFAULTS = Policy()
+
+
+class Board:
+    """Services as they stood half a second ago at most."""
+
+    def __init__(self) -> None:
+        self.services: Mapping[str, Service] = {}
+        self.troubled: frozenset[str] = frozenset()
+        """Services that are not asked, or just to see."""
+        self.bounded: frozenset[str] = frozenset()
+        """Services that only so many tasks may be taken of."""
+        self._replica = uuid4()
+        self._counts: dict[CountsKey, Tally] = {}
+        self._untold: set[CountsKey] = set()
+
+    def note(self, decisions: Iterable[Decision]) -> None:
+        """Count the attempts that ended: to be called once they are committed."""
+        for item in decisions:
+            if item.lost_attempt is not None:
+                lost = item.lost_attempt
+                self._count(lost.service, lost.started_at, lost.finished_at, lost.error.get("class"))
+            for record in item.records:
+                if record.started_at is not None:  # neither provided nor reused
+                    error = record.error.get("class") if record.error else None
+                    self._count(record.service, record.started_at, record.finished_at, error)
+
+    def _count(self, service: str, began: datetime, ended: datetime, error: str | None) -> None:
+        if error is not None and error not in FAILURES:
+            return
+        known = self.services.get(service)
+        generation, policy = 0, _DEFAULTS
+        if known is not None:
+            generation, policy = known.breaker.generation, known.policy
+            if known.breaker.since is not None and began < known.breaker.since:
+                return  # it says something of how things were before
+        slow = (
+            error is None
+            and policy.slow_seconds is not None
+            and (ended - began).total_seconds() >= policy.slow_seconds
+        )
+        key = service, slot(ended), generation
+        self._counts[key] = self._counts.get(key, Tally()) + Tally(1, error is not None, slow)
+        self._untold.add(key)
+
+    async def exchange(self, database: Database) -> None:
+        """Tell what was counted, and learn how services stand. Said twice, it counts once."""
+        telling = {key: self._counts[key] for key in self._untold}
+        async with database.connection() as connection:
+            self.learn(await services.exchange(connection, self._replica, telling))
+        self._untold = {key for key in self._untold if self._counts[key] is not telling.get(key)}
+        latest = max((number for _, number, _ in self._counts), default=0)
+        self._counts = {
+            key: tally for key, tally in self._counts.items() if key[1] >= latest - 1 or key in self._untold
+        }
+
+    def learn(self, known: Mapping[str, Service]) -> None:
+        """Take in how services stand."""
+        self.services = known
+        self.troubled = frozenset(name for name, item in known.items() if item.away or item.probing)
+        self.bounded = frozenset(name for name, item in known.items() if item.bounded)
