@@ -47,7 +47,7 @@ from maquette.services.moderation import Moderation
 from maquette.services.principals import Authenticator
 from maquette.services.tariff import Tariff
 from maquette.services.transactor import Transactor
-from maquette.settings import Settings
+from maquette.settings import Settings, SettingsError
 from maquette.store.database import Database
 from maquette.telemetry.otlp import tracing
 from maquette.telemetry.tracer import OFF, Tracer
@@ -62,12 +62,15 @@ def local_objects(settings: Settings) -> LocalObjects:
     """Return the object store in the data directory."""
     secret = settings.signing_key.encode()
     kid = hashlib.sha256(b"kid" + secret).hexdigest()[:8]
-    return LocalObjects(
-        settings.data_dir / "objects",
-        keys=[SigningKey(kid, secret)],
-        base_url=settings.base_url + settings.root_path,
-        object_bytes_max=settings.upload_bytes_max,
-    )
+    try:
+        return LocalObjects(
+            settings.data_dir / "objects",
+            keys=[SigningKey(kid, secret)],
+            base_url=settings.base_url + settings.root_path,
+            object_bytes_max=settings.upload_bytes_max,
+        )
+    except OSError as error:
+        raise SettingsError(f"MAQUETTE_DATA_DIR: files cannot be kept there: {error}.") from None
 
 
 @contextlib.asynccontextmanager

@@ -63,7 +63,7 @@ async def test_a_fault_at_every_step_then_a_retry(
 
         with monkeypatch.context() as patch:
             patch.setattr(owner, call, failing)
-            with pytest.raises(OSError, match="input/output"):
+            with pytest.raises(Unavailable, match="cannot be used"):
                 await put(store)
         assert await store.stat(KEY) in {None, STORED}
         assert list((tmp_path / str(nth) / "staging").iterdir()) == []

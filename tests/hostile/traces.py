@@ -19,12 +19,12 @@ async def traces(live: Live, data_dir: Path) -> dict[str, Any]:
         query = " union all ".join(_DIGEST.format(name) for name in tables)
         digests = [row[0] for row in await connection.fetch(query)]
         rows = dict(zip(tables, digests, strict=True))
-    pool = live.deps.database._pool
+    opened, lent = live.deps.database.connections
     return {
         **rows,
         "files": files(data_dir),
-        "descriptors": descriptors() - pool.get_size(),
-        "lent connections": pool.get_size() - pool.get_idle_size(),
+        "descriptors": descriptors() - opened,
+        "lent connections": lent,
         "waiting orders": live.deps.transactor.waiting,
     }
 

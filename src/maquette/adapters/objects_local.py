@@ -8,6 +8,9 @@ An object is a directory that holds its bytes (``content``) and what is known of
 Both files are written and synced in ``staging`` first, then the directory is renamed into place. That one
 rename is the commit: it is atomic, and it fails when the target exists, which makes keys create-only across
 processes without any lock. The ``~`` cannot occur in a key, so ``a`` and ``a/b`` never collide.
+
+What the disk refuses, and what it does not answer in time, is ``Unavailable``. "There is no such object" is believed of
+the folder alone that was there at the start: of an unmounted volume's empty place it would be said of everything.
 """
 
 import asyncio
@@ -16,28 +19,41 @@ import errno
 import hashlib
 import itertools
 import json
+import logging
 import math
 import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from threading import Semaphore
+from typing import Any, BinaryIO, TypeVar
 
 from maquette.adapters.local_listing import MARK, walk
 from maquette.adapters.signing import ReadGrant, SigningKey, UrlSigner, WriteGrant
 from maquette.domain.errors import Invalid, NotFound, ObjectConflict, TooLarge, Unavailable
+from maquette.domain.outage import Outage
 from maquette.ports import Disposition, ListedObject, SignedRequest, StoredObject
 
 CHUNK_BYTES = 256 * 1024
 KEY_LENGTH_MAX = 700
+#: Threads of its own: a disk that hangs must not take those that look up names for the database.
+THREADS = 16
+#: What may wait for them; and how long any one look, block or commit may take (s).
+WAITING_MAX, SECONDS_MAX = 1000, 30.0
 _LISTED_AT_ONCE = 500
 STAGING_SECONDS_MAX = 3600
 _SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
 _KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class LocalObjects:
@@ -59,6 +75,10 @@ class LocalObjects:
         self._staging = root / "staging"
         for folder in (self._objects, self._staging):
             folder.mkdir(parents=True, exist_ok=True)
+        self._is = _identity(self._objects)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="objects")
+        self._room = Semaphore(WAITING_MAX)
+        self._outage = Outage()
         self._signer = UrlSigner(keys, base_url=base_url)
         self._bytes_max = object_bytes_max
         self._now = now
@@ -79,19 +99,19 @@ class LocalObjects:
             raise TooLarge(f"An object may have {self._bytes_max} bytes at most; this one has {bytes_}.")
         present = await self.stat(key)
         if present is not None:
-            await _verified(data, None, wanted)
+            await _verified(data, self._do, None, wanted)
             return _same(present, wanted)
         stage = self._staging / secrets.token_hex(16)
-        with _full_disk_explained():
-            try:
-                await asyncio.to_thread(stage.mkdir)
-                await _verified(data, stage / "content", wanted)
-            except BaseException:  # a cancelled request, too
-                await asyncio.shield(asyncio.to_thread(shutil.rmtree, stage, ignore_errors=True))
-                raise
-            # The thread owns the staged files now: a cancelled request must not pull them from under it.
-            if await asyncio.to_thread(_commit, stage, target, wanted, self._objects):
-                return wanted
+        try:
+            await self._do(stage.mkdir)
+            await _verified(data, self._do, stage / "content", wanted)
+        except BaseException:  # a cancelled request, too
+            with contextlib.suppress(Unavailable):
+                await asyncio.shield(self._do(partial(shutil.rmtree, stage, ignore_errors=True)))
+            raise
+        # The thread owns the staged files now: a cancelled request must not pull them from under it.
+        if await self._do(_commit, stage, target, wanted, self._objects):
+            return wanted
         present = await self.stat(key)  # somebody else was first
         if present is None:
             raise ObjectConflict(f"{key!r} was removed while it was being stored. Send it again.")
@@ -99,30 +119,39 @@ class LocalObjects:
 
     async def stat(self, key: str) -> StoredObject | None:
         """Return what is stored under a key, or None."""
-        return await asyncio.to_thread(_read_meta, self._folder(key), key)
+        return await self._do(self._read_meta, self._folder(key), key)
 
     async def read(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Stream bytes ``start`` to ``end`` (exclusive) in chunks of 256 KiB, read in a thread."""
-        with _opened(self._folder(key) / "content", key) as file:
+        file, given_up = self._opened(self._folder(key) / "content", key), False
+        try:
             file.seek(start)
             left = math.inf if end is None else end - start
             while left > 0:
-                chunk = await asyncio.to_thread(file.read, int(min(left, CHUNK_BYTES)))
+                given_up = True
+                chunk = await self._do(file.read, int(min(left, CHUNK_BYTES)))
+                given_up = False
                 if not chunk:
                     return
                 left -= len(chunk)
                 yield chunk
+        finally:
+            if given_up:
+                self._threads.submit(file.close)  # the thread that reads may still hold it: not here
+            else:
+                file.close()
 
     async def delete(self, key: str) -> None:
         """Remove; missing is fine. Only for objects that no row refers to. Open readers still finish."""
-        await asyncio.to_thread(self._delete, self._folder(key))
+        await self._do(self._delete, self._folder(key))
 
     async def list(self, prefix: str = "", after: str = "") -> AsyncIterator[ListedObject]:
         """Stream what is stored, in order of key, read in a thread. Needs the names of one folder in memory."""
         entries = walk(self._objects, prefix, after)
-        while page := await asyncio.to_thread(lambda: list(itertools.islice(entries, _LISTED_AT_ONCE))):
+        while page := await self._do(lambda: list(itertools.islice(entries, _LISTED_AT_ONCE))):
             for entry in page:
                 yield entry
+        await self._do(self._believe_absence)  # the end, and not that of the folder
 
     def sign_get(
         self,
@@ -164,7 +193,38 @@ class LocalObjects:
 
     async def sweep(self, *, older_than_seconds: float = STAGING_SECONDS_MAX) -> int:
         """Remove uploads that were given up or lost in a crash; return how many. For start-up and maintenance."""
-        return await asyncio.to_thread(self._sweep, time.time() - older_than_seconds)
+        return await self._do(self._sweep, time.time() - older_than_seconds)
+
+    async def _do(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run blocking work in a thread; ``Unavailable`` for what the disk refuses or does not answer in time."""
+        if not self._room.acquire(blocking=False):
+            raise Unavailable("Too many requests wait for the object store.", retry_after_seconds=2)
+        running = self._threads.submit(work, *arguments)
+        running.add_done_callback(
+            lambda _: self._room.release()
+        )  # not before: a thread that hangs takes room
+        try:
+            async with asyncio.timeout(SECONDS_MAX):
+                done = await asyncio.wrap_future(running)
+        except OSError as error:
+            raise self._away(error) from error
+        if (lasted := self._outage.ends(time.monotonic())) is not None:
+            _LOG.info("The object store is back after %.1f s", lasted)
+        return done
+
+    def _away(self, error: OSError) -> Unavailable:
+        if self._outage.begins(time.monotonic()):
+            _LOG.warning("The object store cannot be used: %s", error or "it does not answer")
+        if error.errno in _FULL:
+            return Unavailable(
+                "The object store is full. Try again when space was made.", retry_after_seconds=10
+            )
+        return Unavailable("The object store cannot be used at the moment.", retry_after_seconds=2)
+
+    def _believe_absence(self) -> None:
+        """Raise ``OSError`` when the folder is not the one that was there at the start."""
+        if _identity(self._objects) != self._is:
+            raise OSError(errno.ENODEV, "The folder was replaced or unmounted", str(self._objects))
 
     def _expiry(self, ttl_seconds: int) -> int:
         window = max(1, ttl_seconds // 2)
@@ -174,13 +234,33 @@ class LocalObjects:
         _check(key)
         return self._objects / f"{key}{MARK}"
 
+    def _read_meta(self, folder: Path, key: str) -> StoredObject | None:
+        try:
+            meta = json.loads((folder / "meta.json").read_bytes())
+        except FileNotFoundError:
+            self._believe_absence()
+            return None
+        return StoredObject(key, meta["bytes"], meta["sha256"], meta["media_type"])
+
+    def _opened(self, path: Path, key: str) -> BinaryIO:
+        # Not in a thread: it takes 8 µs, and a handle opened there would leak with a cancelled request.
+        try:
+            return path.open("rb")
+        except FileNotFoundError:
+            raise NotFound(f"There is no object {key!r}.") from None
+        except OSError as error:
+            raise self._away(error) from error
+
     def _delete(self, target: Path) -> None:
         # Moved away first, so that no reader ever finds half an object.
         grave = self._staging / secrets.token_hex(16)
-        with contextlib.suppress(FileNotFoundError):
+        try:
             target.rename(grave)
-            _sync(target.parent)
-            shutil.rmtree(grave)
+        except FileNotFoundError:
+            self._believe_absence()
+            return
+        _sync(target.parent)
+        shutil.rmtree(grave, ignore_errors=True)  # what is left is swept
 
     def _sweep(self, before: float) -> int:
         swept = 0
@@ -202,7 +282,12 @@ def _check(key: str) -> None:
         )
 
 
-async def _verified(data: AsyncIterator[bytes], path: Path | None, wanted: StoredObject) -> None:
+async def _verified(
+    data: AsyncIterator[bytes],
+    do: Callable[..., Awaitable[None]],
+    path: Path | None,
+    wanted: StoredObject,
+) -> None:
     """Read the stream to its end, into a file if one is named; ``Invalid`` unless it is what was announced."""
     digest, length, buffer = hashlib.sha256(), 0, bytearray()
 
@@ -219,21 +304,13 @@ async def _verified(data: AsyncIterator[bytes], path: Path | None, wanted: Store
             raise Invalid.field(("body",), f"{wanted.bytes} bytes were announced; more arrived.")
         buffer += chunk
         if len(buffer) >= CHUNK_BYTES:
-            await asyncio.to_thread(flush, bytes(buffer))
+            await do(flush, bytes(buffer))
             buffer.clear()
-    await asyncio.to_thread(flush, bytes(buffer))
+    await do(flush, bytes(buffer))
     if length != wanted.bytes:
         raise Invalid.field(("body",), f"{wanted.bytes} bytes were announced; {length} arrived.")
     if digest.hexdigest() != wanted.sha256:
         raise Invalid.field(("body",), "The bytes that arrived do not have the announced sha256.")
-
-
-def _opened(path: Path, key: str) -> BinaryIO:
-    # Not in a thread: it takes 8 µs, and a handle opened there would leak with a cancelled request.
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        raise NotFound(f"There is no object {key!r}.") from None
 
 
 def _commit(stage: Path, target: Path, stored: StoredObject, root: Path) -> bool:
@@ -259,17 +336,6 @@ def _commit(stage: Path, target: Path, stored: StoredObject, root: Path) -> bool
     return True
 
 
-@contextlib.contextmanager
-def _full_disk_explained() -> Iterator[None]:
-    """Tell a full disk, which passes, from a broken one."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise Unavailable("The object store is full. Try again when space was made.") from error
-        raise
-
-
 def _make_parents(folder: Path, root: Path) -> list[Path]:
     """Create a folder below ``root``; return the folders that gained an entry, to be synced."""
     missing: list[Path] = []
@@ -281,12 +347,9 @@ def _make_parents(folder: Path, root: Path) -> list[Path]:
     return [path.parent for path in missing]
 
 
-def _read_meta(folder: Path, key: str) -> StoredObject | None:
-    try:
-        meta = json.loads((folder / "meta.json").read_bytes())
-    except FileNotFoundError:
-        return None
-    return StoredObject(key, meta["bytes"], meta["sha256"], meta["media_type"])
+def _identity(folder: Path) -> tuple[int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino
 
 
 def _same(present: StoredObject, wanted: StoredObject) -> StoredObject:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, Protocol, runtime_checkable
 from urllib.parse import quote
@@ -75,7 +76,7 @@ router = APIRouter(prefix="/files", tags=["files"])
         **text(_OPAQUE, "…", "The file"),
         **text(_OPAQUE, "…", "The asked range of the file", status=206),
         304: {"description": "The caller's copy is current"},
-        **problems(403, 404, 416),
+        **problems(403, 404, 416, 503),
     },
 )
 async def get_file(
@@ -99,7 +100,7 @@ async def get_file(
     if part:
         headers["content-range"] = f"bytes {start}-{end - 1}/{stored.bytes}"
     return StreamingResponse(
-        objects.read(key, start=start, end=end),
+        await _begun(objects.read(key, start=start, end=end)),
         HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK,
         headers=headers,
     )
@@ -110,7 +111,7 @@ async def get_file(
     operation_id="head_file",
     summary="Ask for a file's size and type by its signed link",
     response_class=Response,
-    responses=text(_OPAQUE, "", "The headers that GET would send") | problems(403, 404),
+    responses=text(_OPAQUE, "", "The headers that GET would send") | problems(403, 404, 503),
 )
 async def head_file(key: str, request: Request, objects: Objects) -> Response:
     """Answer as GET would, without the file."""
@@ -129,7 +130,7 @@ async def head_file(key: str, request: Request, objects: Objects) -> Response:
             "description": "Stored, now or before",
             "headers": {"ETag": {"schema": {"type": "string"}}},
         },
-        **problems(403, 409, 413, 422),
+        **problems(403, 409, 413, 422, 503),
     },
     openapi_extra={"requestBody": {"required": True, "content": {_OPAQUE: {"example": "…"}}}},
 )
@@ -152,6 +153,18 @@ async def put_file(
         key, request.stream(), bytes_=grant.bytes, sha256=grant.sha256, media_type=grant.media_type
     )
     return Response(status_code=HTTPStatus.NO_CONTENT, headers={"etag": f'"{stored.sha256}"'})
+
+
+async def _begun(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Read the first piece before anything is answered: what a disk refuses at once is told by a status."""
+    first = await anext(pieces, b"")
+
+    async def rest() -> AsyncIterator[bytes]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    return rest()
 
 
 async def _opened(objects: SignedObjects, key: str, request: Request) -> tuple[StoredObject, dict[str, str]]:

@@ -17,6 +17,7 @@ import msgspec
 from asyncpg import Connection
 
 from maquette.domain.errors import OutcomeUnknown, Unavailable
+from maquette.domain.outage import Outage
 from maquette.store.away import CONNECTION_ERRORS, unavailable
 
 __all__ = ["CONNECTION_ERRORS", "Connection", "Database", "connect", "decode", "encode", "statements"]
@@ -126,7 +127,7 @@ class Database:
         self._wait_seconds = wait_seconds
         self._gatherings: dict[Any, _Gathering] = {}
         self._role: str | None = None
-        self._away_since: float | None = None
+        self._outage = Outage()
 
     @classmethod
     async def open(
@@ -163,6 +164,13 @@ class Database:
         except CONNECTION_ERRORS as error:
             raise Unavailable("The database is away.", retry_after_seconds=1) from error
         return cls(url, pool, reading, wait_seconds=wait_seconds)
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many connections are open, and how many are lent or waited for."""
+        pools = {self._pool, self._reading}
+        opened = sum(item.pool.get_size() for item in pools)
+        return opened, opened - sum(item.pool.get_idle_size() - item.waiting for item in pools)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -203,12 +211,11 @@ class Database:
 
     def _note(self, told: Unavailable | None, cause: Exception | None = None) -> None:
         """Say once that the database went, and once that it is back."""
-        if told is not None and self._away_since is None:
-            self._away_since = time.monotonic()
-            _LOG.warning("The database cannot be used: %s (%s)", told, type(cause).__name__)
-        elif told is None and self._away_since is not None:
-            _LOG.info("The database is back after %.1f s", time.monotonic() - self._away_since)
-            self._away_since = None
+        if told is not None:
+            if self._outage.begins(time.monotonic()):
+                _LOG.warning("The database cannot be used: %s (%s)", told, type(cause).__name__)
+        elif (lasted := self._outage.ends(time.monotonic())) is not None:
+            _LOG.info("The database is back after %.1f s", lasted)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
