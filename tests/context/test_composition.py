@@ -222,6 +222,15 @@ def test_who_says_nothing_new_is_told_nothing_new() -> None:
         ("routes", {"routes": {"rig": []}}),
         ("routes", {"routes": {"rig": ["studio", "studio"]}}),
         ("routes", {"routes": {"rig": ["Studio!"]}}),
+        ("retries", {"retries": {"paint": {}}}),
+        ("retries", {"retries": {"rig": {"deadline_seconds": 9}}}),
+        ("retries", {"retries": {"rig": {"errors": {"bad_luck": {}}}}}),
+        ("retries", {"retries": {"rig": {"errors": {"invalid": {"attempts_max": 2}}}}}),
+        ("retries", {"retries": {"default": {"errors": {"policy": {}}}}}),
+        ("retries", {"retries": {"rig": {"errors": {"timeout": {"attempts_max": 51}}}}}),
+        ("retries", {"retries": {"rig": {"errors": {"timeout": {"attempts_max": 0}}}}}),
+        ("retries", {"retries": {"rig": {"errors": {"timeout": {"base_seconds": 61.0}}}}}),
+        ("retries", {"retries": {"rig": {"errors": {"timeout": {"cap_seconds": 86401.0}}}}}),
         ("gates", {"gates": ["lunch"]}),
         ("gates", {"gates": ["rig", "rig"]}),
     ],
@@ -242,6 +251,7 @@ def test_documents_come_back_as_they_went(document: dict[str, Any]) -> None:
         "style": {"keywords": ["wood"], "light": {"direction": "top", "words": ["dusk"]}},
         "gates": {"gates": [{"step": "rig", "after_seconds": 60, "then": "approve"}]},
         "routes": {"routes": {"rig": ["a", "b"]}},
+        "retries": {"retries": {"rig": {"errors": {"timeout": {"attempts_max": 2}}}}},
     }.items():
         value = KINDS[kind].parse(body, 3)
         shown = KINDS[kind].fields(value)

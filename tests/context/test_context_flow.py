@@ -18,6 +18,10 @@ KINDS: dict[str, list[dict[str, Any]]] = {
     "constraints": [{"polygons_max": 3000}, {"polygons_max": 2000}],
     "gates": [{"gates": []}, {"gates": [{"step": "rig", "after_seconds": 60, "then": "approve"}]}],
     "routes": [{"routes": {"rig": ["a"]}}, {"routes": {"rig": ["b", "a"]}}],
+    "retries": [
+        {"retries": {}},
+        {"retries": {"rig": {"errors": {"timeout": {"attempts_max": 2}}, "deadline_seconds": None}}},
+    ],
 }
 
 

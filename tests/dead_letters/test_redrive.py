@@ -184,13 +184,17 @@ async def test_a_lost_worker_leaves_its_attempts_in_the_history(house: House) ->
         async with house.deps.database.transaction() as connection:
             await connection.execute("update leases set leased_at = now() - interval '1 hour'")
         await house.sweeper().run_once()
+        async with house.deps.database.transaction() as connection:
+            await connection.execute("update jobs set retry_at = now() where retry_at is not null")
+            await connection.execute("update delayed set due_at = now()")
+        await house.sweeper().run_once()
     assert (await house.view(view.job.id)).job.status == "failed"
     [letter] = await listed(house)
     await dead_letters.redrive(house.deps, house.user, letter.id)
     await house.work()
     assert await laws(house, view.job.id) == {}
     whole = await dead_letters.show(house.deps, house.user, letter.id)
-    assert [tried.error["code"] for tried in whole.attempts] == ["lost_worker"] * 4
+    assert [tried.error["code"] for tried in whole.attempts] == ["lost_worker"] * 3 + ["poison"]
 
 
 async def test_a_stranger_sees_no_letter(house: House) -> None:

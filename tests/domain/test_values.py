@@ -93,8 +93,8 @@ def test_waits_stay_within_their_cap(
     error_class: str, attempt: int, jitter: float, retry_after: float | None
 ) -> None:
     """Full jitter never exceeds the cap, Retry-After is a floor of at most an hour, attempts end."""
-    delay = retry_delay(error_class, attempt, jitter=jitter, retry_after_seconds=retry_after)
     policy = POLICIES[error_class]
+    delay = retry_delay(policy, attempt, jitter=jitter, retry_after_seconds=retry_after)
     if attempt >= policy.attempts_max:
         assert delay is None
     else:

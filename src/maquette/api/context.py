@@ -1,4 +1,4 @@
-"""Project context: style, constraints, gates and routes, all read, compared and changed in one way."""
+"""Project context: style, constraints, gates, routes and retries, all read, compared and changed in one way."""
 
 import re
 from typing import Annotated
@@ -111,6 +111,7 @@ _add("style", shapes.StyleVersion, "the style DNA")
 _add("constraints", shapes.ConstraintsVersion, "the constraints")
 _add("gates", shapes.GatesVersion, "the gates")
 _add("routes", shapes.RoutesVersion, "the routes")
+_add("retries", shapes.RetriesVersion, "the retries")
 
 
 async def _put(call: Call, project_id: str, kind: str, body: Shape, if_match: str | None) -> Response:
@@ -187,3 +188,20 @@ async def put_project_routes(
 ) -> Response:
     """Make the next version. The first service of a step's route is asked; `GET /services` tells whether it has workers."""
     return await _put(call, project_id, "routes", body, if_match)
+
+
+@router.put(
+    "/retries",
+    operation_id="put_project_retries",
+    summary="Set how often steps are tried again",
+    response_class=Response,
+    responses=_WRITE,
+)
+async def put_project_retries(
+    project_id: str, body: shapes.RetriesBody, call: Caller, if_match: IfMatch = None
+) -> Response:
+    """Make the next version: by step, or `default` for all, attempts and waits by class of error, and a deadline.
+
+    What is not said is as shipped. `invalid` and `policy` are never tried again. Jobs keep what they began with.
+    """
+    return await _put(call, project_id, "retries", body, if_match)

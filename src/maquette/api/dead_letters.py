@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from maquette.api.call import LIMIT_MAX, Call, Caller, Cursor, Limit, answer, cursor_id, page
 from maquette.api.jobs import shown
 from maquette.api.openapi import problems, success
-from maquette.api.present import Fields, moment
+from maquette.api.present import Fields, attempt, moment
 from maquette.api.shapes import dead_letters as shapes
 from maquette.api.shapes.jobs import Job
 from maquette.domain import typeid
@@ -43,18 +43,7 @@ def _shown(letter: Letter) -> Fields:
 
 
 def _shown_whole(view: LetterView) -> Fields:
-    attempts = [
-        {
-            "attempt": tried.attempt,
-            "service": tried.service,
-            "worker": tried.worker,
-            "started_at": moment(tried.started_at),
-            "finished_at": moment(tried.finished_at),
-            "error": tried.error,
-        }
-        for tried in view.attempts
-    ]
-    return {**_shown(view.letter), "attempts": attempts}
+    return {**_shown(view.letter), "attempts": [attempt(item) for item in view.attempts]}
 
 
 def _shown_order(order: Redrive) -> Fields:

@@ -16,6 +16,7 @@ from maquette.domain.ledger import CURRENCY, dollars
 from maquette.ports import ObjectStore
 from maquette.services.jobs import JobView
 from maquette.services.reviews import decision_fields
+from maquette.store.dead_letters import Tried
 from maquette.store.projects import Project
 
 _POLICIES = ("floor", "platform", "project")
@@ -124,7 +125,22 @@ def job(
             if record.revision != state.revisions[record.position]
         ]
         fields["steps"] = sorted([*superseded, *steps], key=lambda step: (step["position"], step["revision"]))
+    for step in fields["steps"]:
+        tried = view.attempts.get((step["position"], step["revision"]), [])
+        step["attempts_failed"] = [attempt(item) for item in tried]
     return fields
+
+
+def attempt(tried: Tried) -> Fields:
+    """Return an attempt that came to nothing."""
+    return {
+        "attempt": tried.attempt,
+        "service": tried.service,
+        "worker": tried.worker,
+        "started_at": moment(tried.started_at),
+        "finished_at": moment(tried.finished_at),
+        "error": tried.error,
+    }
 
 
 def _current_step(

@@ -16,16 +16,21 @@ style_app = typer.Typer(help="Style DNA: what all assets share.", no_args_is_hel
 constraints_app = typer.Typer(help="Constraints: what all assets keep to.", no_args_is_help=True)
 gates_app = typer.Typer(help="Gates: the steps after which a person decides.", no_args_is_help=True)
 routes_app = typer.Typer(help="Routes: who does which step.", no_args_is_help=True)
+retries_app = typer.Typer(
+    help="Retries: how often steps are tried again, and how long they may take.", no_args_is_help=True
+)
 for kind, documents in {
     "style": style_app,
     "constraints": constraints_app,
     "gates": gates_app,
     "routes": routes_app,
+    "retries": retries_app,
 }.items():
     app.add_typer(documents, name=kind)
     context.add(documents, kind)
 context.add_set(constraints_app, "constraints")
 context.add_set(routes_app, "routes")
+context.add_set(retries_app, "retries")
 app.add_typer(rulings.project_app, name="safety")
 app.add_typer(usage.quotas_app, name="quotas")
 
@@ -144,7 +149,7 @@ def _print(project: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(project)
         return
-    documents = ("style", "constraints", "gates", "routes")
+    documents = ("style", "constraints", "gates", "routes", "retries")
     print_fields([(name, value) for name, value in project.items() if name not in documents])
     for kind in documents:
         if made := project.get(kind):

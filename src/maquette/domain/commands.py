@@ -61,6 +61,8 @@ class Fail:
     retry_after_seconds: float | None = None
     reported: bool = True
     """The worker itself said so."""
+    died: bool = False
+    """The worker is gone, as far as anybody can tell: what it was doing may be why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class Expire:
     fence: int
     error_class: str
     jitter: float
+    died: bool = True
+    """Its worker fell silent; False when it let go of the lease, or never heard of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from maquette.domain import constraints, review, routing, style
+from maquette.domain import constraints, retry, review, routing, style
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ KINDS: Mapping[str, Kind] = {
     "constraints": Kind(constraints.parse, constraints.fields),
     "gates": Kind(review.parse_gates, review.gate_fields),
     "routes": Kind(routing.parse, routing.fields),
+    "retries": Kind(retry.parse, retry.document),
 }
 
 
@@ -52,6 +53,7 @@ class Pins:
     constraints: int = 0
     gates: int = 0
     routes: int = 0
+    retries: int = 0
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ def redrive(job: Job, command: c.Redrive, now: datetime) -> Decision:
         status=JobStatus.RUNNING if job.started_at else JobStatus.QUEUED,
         step_status=StepStatus.PENDING,
         attempts_before=job.attempt,
+        lost=(),
         finished_at=None,
         error=None,
         sequence=job.sequence + 1,

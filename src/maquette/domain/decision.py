@@ -138,6 +138,7 @@ def advance(job: Job, now: datetime) -> tuple[Job, tuple[Event, ...]]:
             gate_open=False,
             attempt=0,
             attempts_before=0,
+            lost=(),
         )
         reached = position == job.hold_at
         if not job.holds and not reached:
@@ -179,6 +180,7 @@ def give_up(job: Job, error: Mapping[str, Any], now: datetime) -> Decision:
     )
     named = {"step_name": job.spec.name, "error_code": error["code"], "error_message": error["message"]}
     letter = {"dead_letter_id": full["dead_letter_id"]}
+    letter |= {"workers": error["workers"]} if "workers" in error else {}
     events = (
         make_event(
             after, after.sequence - 2, EventType.STEP_FAILED, now, **named, steps=[current_facts(after)]

@@ -194,6 +194,7 @@ def _reject(
         gate_open=False,
         attempt=0,
         attempts_before=0,
+        lost=(),
         revisions=rewound(job.revisions, first, job.position, job.provided),
         sequence=job.sequence + 1,
     )

@@ -12,6 +12,7 @@ from maquette.domain import typeid
 from maquette.domain.fair import FIRST, Share
 from maquette.domain.ledger import Bill
 from maquette.domain.pipeline import Pipeline, StepSpec, pinned
+from maquette.domain.retry import AS_SHIPPED, StepRetries
 from maquette.domain.review import GatePolicy
 from maquette.domain.ruling import Withheld
 
@@ -176,6 +177,10 @@ class Job:
     """Since when the open gate's clock runs; None without a policy, and while the job is held."""
     gate_due_at: datetime | None = None
     """When the open gate's policy has something to do next."""
+    retries: Mapping[int, StepRetries] = field(default_factory=dict)
+    """What the project says of trying again, by position; pinned when the job was created."""
+    lost: tuple[str, ...] = ()
+    """Workers that were gone while they had the current step, since it began or a person had it tried again."""
     bill: Bill | None = None
     """Estimates and what was spent; None as long as it costs nothing."""
 
@@ -211,6 +216,17 @@ class Job:
     def service_at(self, position: int) -> str:
         """Return who is asked for a step: the first of its route."""
         return self.routes[position][0] if position in self.routes else self.default_service
+
+    @property
+    def step_retries(self) -> StepRetries:
+        """What the project says of trying the current step again."""
+        return self.retries.get(self.position, AS_SHIPPED)
+
+    @property
+    def deadline_seconds(self) -> float:
+        """How long an attempt at the current step may take."""
+        own = self.step_retries.deadline_seconds
+        return self.spec.deadline_seconds if own is None else own
 
     @property
     def revision(self) -> int:

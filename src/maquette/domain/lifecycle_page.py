@@ -87,7 +87,8 @@ def _retries() -> list[str]:
     lines = [
         "## Retries",
         "",
-        "Exponential backoff with full jitter; a worker's `retry_after_seconds` is a floor (at most an hour).",
+        "Exponential backoff with full jitter; a worker's `retry_after_seconds` is a floor (at most an hour). Projects may",
+        "say otherwise by step and class; what is lost with its worker waits from the second loss on ([retries](retries.md)).",
         "",
         "| error class | attempts | base (s) | cap (s) |",
         "|---|---|---|---|",

@@ -98,7 +98,7 @@ _SEES_USAGE = _people(Role.VIEWER, "usage:read")
 _SEES_WEBHOOKS = _people(Role.ARTIST, "webhooks:read")
 _WEBHOOKS = _people(Role.OWNER, "webhooks:admin")
 
-_CONTEXT = ("style", "constraints", "gates", "routes")
+_CONTEXT = ("style", "constraints", "gates", "routes", "retries")
 
 RULES: Mapping[str, Rule] = {
     # Jobs

@@ -32,9 +32,17 @@ from maquette.domain.job import (
     StepStatus,
     step_id,
 )
-from maquette.domain.retry import retry_delay
+from maquette.domain.retry import loss_delay, policy_of, retry_delay
 from maquette.domain.verdicts import about, safety_facts
 
+LOST_WORKER = "lost_worker"
+#: By whether the lease ended for want of a worker, and whether that one fell silent.
+_SAYS: Mapping[tuple[bool, bool], str] = {
+    (True, True): "The worker stopped sending heartbeats.",
+    (True, False): "The worker let go of the task, or never heard of it.",
+    (False, True): "The attempt took too long.",
+    (False, False): "The attempt took too long.",
+}
 #: What work costs that nobody did here.
 NO_WORK: Mapping[str, Any] = {"duration": 0, "gpu_type": "none", "cost_estimate": 0}
 
@@ -163,14 +171,16 @@ def held(job: Job, fence: int) -> Lease:
 def fail(job: Job, command: c.Fail, now: datetime) -> Decision:
     """Try again later, or give the step and the job up with a dead letter."""
     lease = held(job, command.fence)
-    error = {"code": command.code, "message": command.message, "class": command.error_class}
-    delay = retry_delay(
-        command.error_class,
-        job.attempt - job.attempts_before,
-        jitter=command.jitter,
-        retry_after_seconds=command.retry_after_seconds,
-    )
+    error: dict[str, Any] = {
+        "code": command.code,
+        "message": command.message,
+        "class": command.error_class,
+    }
+    job = replace(job, lost=(*job.lost, lease.worker)) if command.died else job
+    delay = _delay(job, command)
     if delay is None:
+        if command.died and len(job.lost) > 1:
+            error |= _poison(job)
         return _give_up(job, lease, error, now, reported=command.reported)
     paused = bool(job.holds)
     retry_at = now + timedelta(seconds=delay) if delay > 0 and not paused else None
@@ -195,18 +205,38 @@ def fail(job: Job, command: c.Fail, now: datetime) -> Decision:
     return Decision(after, (event,), lost_attempt=_lost(job, lease, error, now, reported=command.reported))
 
 
+def _delay(job: Job, command: c.Fail) -> float | None:
+    policy = policy_of(job.step_retries, command.error_class)
+    attempt = job.attempt - job.attempts_before
+    if command.error_class == LOST_WORKER:
+        return loss_delay(policy, attempt, len(job.lost), jitter=command.jitter)
+    after = command.retry_after_seconds
+    return retry_delay(policy, attempt, jitter=command.jitter, retry_after_seconds=after)
+
+
+def _poison(job: Job) -> dict[str, Any]:
+    """Tell of a step that no worker survived: what it is given is the likeliest reason."""
+    names = ", ".join(dict.fromkeys(job.lost))
+    return {
+        "code": "poison",
+        "message": f"{len(job.lost)} workers were gone while they had this step: {names}.",
+        "workers": list(job.lost),
+    }
+
+
 def expire(job: Job, command: c.Expire, now: datetime) -> Decision:
     """End a lease that nobody ended: the worker is gone, or hangs past the deadline."""
-    lost = command.error_class == "lost_worker"
+    lost = command.error_class == LOST_WORKER
     return fail(
         job,
         c.Fail(
             fence=command.fence,
             error_class=command.error_class,
-            code="lost_worker" if lost else "deadline_exceeded",
-            message="The worker stopped sending heartbeats." if lost else "The attempt took too long.",
+            code=LOST_WORKER if lost else "deadline_exceeded",
+            message=_SAYS[lost, command.died],
             jitter=command.jitter,
             reported=False,
+            died=lost and command.died,
         ),
         now,
     )

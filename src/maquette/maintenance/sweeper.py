@@ -65,7 +65,7 @@ class Sweeper:
             due = await tasks.due(connection, BATCH_MAX)
             await tasks.forget_workers(connection)
         orders = [
-            Order(item.job_id, Expire(item.fence, item.error_class, random.random()))  # noqa: S311 - no secret
+            Order(item.job_id, Expire(item.fence, item.error_class, random.random(), item.died))  # noqa: S311 - no secret
             for item in expired
         ]
         orders += [Order(job_id, RetryDue()) for job_id in due]

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from maquette.domain import routing, typeid
+from maquette.domain import retry, routing, typeid
 from maquette.domain.brief import PRIORITIES, Brief, library_path
 from maquette.domain.composition import compose
 from maquette.domain.constraints import check_path
 from maquette.domain.context import Pins
 from maquette.domain.errors import Invalid
 from maquette.domain.pipeline import REFERENCE_POSITION, check_skip, gates_at, pipeline_for
+from maquette.domain.retry import StepRetries
 from maquette.domain.review import GatePolicy
 from maquette.domain.text import PROMPT, clean
 from maquette.services.provided import Provided, choose
@@ -33,6 +34,7 @@ class Admitted:
     effective: Mapping[str, Any]
     routes: Mapping[int, tuple[str, ...]]
     """Services by position; who does the steps that are not there is the platform's to say."""
+    retries: Mapping[int, StepRetries]
     pins: Pins
 
 
@@ -97,11 +99,13 @@ def admit(
         brief.reference_uploads or _style_references(project, provided, uploads),
         compose(brief, project.style, project.constraints),
         routing.pinned(project.routes, pipeline, fallback=brief.fallback != "forbid"),
+        retry.pinned(project.retries, pipeline),
         Pins(
             project.style.version,
             project.constraints.version,
             project.gates.version,
             project.routes.version,
+            project.retries.version,
         ),
     )
 

@@ -14,7 +14,7 @@ from maquette.domain.decision import Decision
 from maquette.domain.events import Event, EventType
 from maquette.domain.fair import Clocks
 from maquette.domain.holds import NONE
-from maquette.domain.job import Detour, Hold, Job
+from maquette.domain.job import Hold, Job
 from maquette.domain.typeid import encode as typeid
 from maquette.services import creation, facts, routing
 from maquette.services.board import Board
@@ -157,9 +157,7 @@ def _waits_for_budget(job: Job) -> bool:
     return Hold.QUOTA in job.holds and job.bill is not None and not job.bill.exceeded_by(job.position)
 
 
-def _holds(
-    job: Job | None,
-) -> tuple[frozenset[Hold], int | None, datetime | None, datetime | None, int, Detour | None]:
+def _holds(job: Job | None) -> tuple[object, ...]:
     if job is None:
-        return NONE, None, None, None, 0, None
-    return job.holds, job.hold_at, job.gate_since, job.gate_due_at, job.attempts_before, job.detour
+        return NONE, None, None, None, 0, None, ()
+    return job.holds, job.hold_at, job.gate_since, job.gate_due_at, job.attempts_before, job.detour, job.lost

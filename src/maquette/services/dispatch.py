@@ -201,7 +201,7 @@ def _taken_away(lease: Lease) -> Fail:
 
 
 def _lease(batch: Batch, wish: Wish, job: Job, fence: int, digest: bytes, share: Share) -> Lease:
-    seconds = min(job.spec.deadline_seconds, wish.deadline_seconds_max)
+    seconds = min(job.deadline_seconds, wish.deadline_seconds_max)
     return Lease(
         fence=fence,
         worker_epoch=wish.worker_epoch,

@@ -17,7 +17,7 @@ from maquette.services.follow import follow
 from maquette.services.submission import record
 from maquette.store import reading
 from maquette.store.events import Running
-from maquette.store.reading import JobRow, Progress
+from maquette.store.reading import History, JobRow, Progress
 from maquette.telemetry.trace import TraceContext
 
 
@@ -28,6 +28,7 @@ class JobView:
     row: JobRow
     records: Sequence[StepRecord]
     artifacts: Sequence[Artifact]
+    attempts: History
     decisions: Sequence[UserDecision]
     lease: Lease | None = None
     progress: Progress | None = None
@@ -91,6 +92,7 @@ def _view(row: JobRow, found: reading.Attached, position: int | None) -> JobView
         row,
         found.records.get(key, []),
         found.artifacts.get(key, []),
+        found.attempts.get(key, {}),
         found.decisions.get(key, []),
         lease,
         progress,

@@ -194,6 +194,7 @@ def _new_job(admitted: Admitted, correlation_id: str | None) -> Job:
         provided=admitted.provided.positions,
         gate_policies=admitted.gate_policies,
         routes=admitted.routes,
+        retries=admitted.retries,
     )
 
 

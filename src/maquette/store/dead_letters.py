@@ -142,17 +142,19 @@ async def attempts(connection: Connection, letter: Letter) -> list[Tried]:
     rows = await connection.fetch(
         _SQL["attempts"], letter.job_id, letter.position, letter.revision, letter.attempt
     )
-    return [
-        Tried(
-            row["attempt"],
-            row["service"],
-            row["worker"],
-            row["started_at"],
-            row["finished_at"],
-            decode(row["error"]),
-        )
-        for row in rows
-    ]
+    return [tried_from(row) for row in rows]
+
+
+def tried_from(row: Mapping[str, Any]) -> Tried:
+    """Return the attempt in a row."""
+    return Tried(
+        row["attempt"],
+        row["service"],
+        row["worker"],
+        row["started_at"],
+        row["finished_at"],
+        decode(row["error"]),
+    )
 
 
 def _letter(row: Mapping[str, Any]) -> Letter:

@@ -12,6 +12,7 @@ from maquette.domain.fair import Share
 from maquette.domain.holds import NONE
 from maquette.domain.job import Detour, Hold, Job, JobStatus, Lease, StepStatus
 from maquette.domain.ledger import Amount, Bill
+from maquette.domain.retry import StepRetries, step_fields, step_from
 from maquette.domain.review import GatePolicy, policy_fields, policy_from
 from maquette.store.database import Connection, decode, encode, statements
 from maquette.telemetry.trace import TraceContext, kept
@@ -94,6 +95,8 @@ def job_from(row: Mapping[str, Any], lease: Lease | None = None) -> Job:
         provided=positions(row["provided"]),
         attempts_before=row["attempts_before"],
         detour=None if row["detour"] is None else Detour(*decode(row["detour"])),
+        retries=NO_RETRIES if row["retries"] is None else _retries(row["retries"]),
+        lost=() if row["lost"] is None else tuple(decode(row["lost"])),
         bill=None if row["bill"] is None else bill_from(row["bill"]),
         holds=_holds(row["status"], row["holds"]),
         hold_at=row["hold_at"],
@@ -136,6 +139,7 @@ def bill_from(data: bytes) -> Bill:
 
 NO_POLICIES: Mapping[int, GatePolicy] = {}
 NO_ROUTES: Mapping[int, tuple[str, ...]] = {}
+NO_RETRIES: Mapping[int, StepRetries] = {}
 
 
 @lru_cache(maxsize=256)
@@ -146,6 +150,11 @@ def _routes(data: bytes) -> Mapping[int, tuple[str, ...]]:
 @lru_cache(maxsize=256)
 def _policies(data: bytes) -> Mapping[int, GatePolicy]:
     return {position: policy_from(fields) for position, fields in decode(data)}
+
+
+@lru_cache(maxsize=256)
+def _retries(data: bytes) -> Mapping[int, StepRetries]:
+    return {position: step_from(fields) for position, fields in decode(data)}
 
 
 def lease_from(row: Mapping[str, Any]) -> Lease:
@@ -204,6 +213,7 @@ async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) ->
         [mask(job.provided) for job in jobs],
         [_policies_kept(job) for job in jobs],
         [encode(sorted(job.routes.items())) if job.routes else None for job in jobs],
+        [_retries_kept(job) for job in jobs],
     )
     briefs = [brief for _, brief in new]
     await connection.execute(
@@ -223,6 +233,7 @@ async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) ->
         [brief.pins.gates for brief in briefs],
         [brief.pins.routes for brief in briefs],
         [None if brief.trace is None else kept(brief.trace) for brief in briefs],
+        [brief.pins.retries for brief in briefs],
     )
 
 
@@ -232,8 +243,14 @@ def _policies_kept(job: Job) -> bytes | None:
     return encode([[place, policy_fields(policy)] for place, policy in sorted(job.gate_policies.items())])
 
 
+def _retries_kept(job: Job) -> bytes | None:
+    if not job.retries:
+        return None
+    return encode([[place, step_fields(said)] for place, said in sorted(job.retries.items())])
+
+
 async def update_holds(connection: Connection, jobs: Sequence[Job]) -> None:
-    """Write what holds jobs, now or further on, and the clocks of their gates: most transitions change none of it."""
+    """Write what holds jobs, the clocks of their gates and what their retries know: most transitions change none of it."""
     await connection.execute(
         _SQL["update_holds"],
         [job.id for job in jobs],
@@ -243,6 +260,7 @@ async def update_holds(connection: Connection, jobs: Sequence[Job]) -> None:
         [job.gate_due_at for job in jobs],
         [job.attempts_before for job in jobs],
         [_detour_kept(job.detour) for job in jobs],
+        [encode(job.lost) if job.lost else None for job in jobs],
     )
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from maquette.domain.constraints import Constraints
 from maquette.domain.context import KINDS
 from maquette.domain.pipeline import DEFAULT_GATES
+from maquette.domain.retry import Retries
 from maquette.domain.review import Gates
 from maquette.domain.routing import Routes
 from maquette.domain.style import Style
@@ -33,6 +34,7 @@ class Project:
     constraints: Constraints
     gates: Gates
     routes: Routes
+    retries: Retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ async def context(connection: Connection, project: UUID) -> Project | None:
         _document("constraints", row["constraints_version"], row["constraints"]),
         _gates(row["gates_version"], None if row["gates"] is None else tuple(row["gates"]), row["policies"]),
         _document("routes", row["routes_version"], row["routes"]),
+        _document("retries", row["retries_version"], row["retries"]),
     )
 
 

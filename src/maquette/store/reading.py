@@ -9,6 +9,7 @@ from maquette.domain.context import Pins
 from maquette.domain.job import Artifact, Job, Lease, StepRecord
 from maquette.domain.review import UserDecision, Verdict
 from maquette.store.database import Connection, decode, statements
+from maquette.store.dead_letters import Tried, tried_from
 from maquette.store.jobs import BatchLine, job_from, lease_from
 from maquette.store.steps import artifact_from, record_from
 
@@ -38,12 +39,17 @@ class JobRow:
     """Versions of the policies that allowed the prompt, ``floor.platform.project``."""
 
 
+History = dict[tuple[int, int], list[Tried]]
+"""Attempts that did not win, by position and revision of their step."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attached:
     """What hangs on jobs, by job id."""
 
     records: Mapping[UUID, list[StepRecord]]
     artifacts: Mapping[UUID, list[Artifact]]
+    attempts: Mapping[UUID, History]
     decisions: Mapping[UUID, list[UserDecision]]
     leases: Mapping[UUID, tuple[Lease, Progress]]
 
@@ -53,7 +59,13 @@ def _job_row(row: Mapping[str, Any]) -> JobRow:
         job_from(row),
         row["created_by"],
         row["library_path"],
-        Pins(row["style_version"], row["constraints_version"], row["gates_version"], row["routes_version"]),
+        Pins(
+            row["style_version"],
+            row["constraints_version"],
+            row["gates_version"],
+            row["routes_version"],
+            row["retries_version"],
+        ),
         decode(row["inputs"]),
         decode(row["effective"]),
         None if row["batch_id"] is None else BatchLine(row["batch_id"], row["batch_line"]),
@@ -88,13 +100,17 @@ async def jobs(
 
 
 async def attached(connection: Connection, job_ids: Sequence[UUID]) -> Attached:
-    """Return steps, artifacts, decisions and leases of jobs: four statements, however many jobs."""
+    """Return steps, artifacts, lost attempts, decisions and leases of jobs: five statements, however many jobs."""
     records: dict[UUID, list[StepRecord]] = {}
     for row in await connection.fetch(_SQL["records"], job_ids):
         records.setdefault(row["job_id"], []).append(record_from(row))
     artifacts: dict[UUID, list[Artifact]] = {}
     for row in await connection.fetch(_SQL["artifacts"], job_ids):
         artifacts.setdefault(row["job_id"], []).append(artifact_from(row))
+    attempts: dict[UUID, History] = {}
+    for row in await connection.fetch(_SQL["attempts"], job_ids):
+        history = attempts.setdefault(row["job_id"], {})
+        history.setdefault((row["position"], row["revision"]), []).append(tried_from(row))
     decisions: dict[UUID, list[UserDecision]] = {}
     for row in await connection.fetch(_SQL["decisions"], job_ids):
         decisions.setdefault(row["job_id"], []).append(_decision(row))
@@ -102,7 +118,7 @@ async def attached(connection: Connection, job_ids: Sequence[UUID]) -> Attached:
         row["job_id"]: (lease_from(row), progress_in(row["progress"], row["fence"]) or Progress(0.0, ""))
         for row in await connection.fetch(_SQL["leases"], job_ids)
     }
-    return Attached(records, artifacts, decisions, leases)
+    return Attached(records, artifacts, attempts, decisions, leases)
 
 
 def _decision(row: Mapping[str, Any]) -> UserDecision:

@@ -33,6 +33,8 @@ class Expired:
     job_id: UUID
     fence: int
     error_class: str
+    died: bool
+    """The worker fell silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +247,7 @@ async def expired(
 ) -> list[Expired]:
     """Return leases whose worker is gone, whose deadline passed, or that their worker does not know of."""
     rows = await connection.fetch(_SQL["expired"], limit, grace_seconds, lease_seconds)
-    return [Expired(row["job_id"], row["fence"], row["error_class"]) for row in rows]
+    return [Expired(row["job_id"], row["fence"], row["error_class"], row["died"]) for row in rows]
 
 
 async def due(connection: Connection, limit: int) -> list[UUID]:

@@ -1,4 +1,4 @@
-"""The documents of a project's context: style, constraints, gates, routes; and how versions of them are shown."""
+"""The documents of a project's context: style, constraints, gates, routes, retries; and how versions of them are shown."""
 
 from typing import Annotated, Any, Literal
 
@@ -173,6 +173,46 @@ class Routes(RoutesBody):
     version: int
 
 
+class RetryPolicy(Shape):
+    """How a class of error is tried again; what is left out is as shipped."""
+
+    attempts_max: int | None = Field(default=None, description="Attempts in all, from 1 (none again) to 50.")
+    base_seconds: float | None = Field(default=None, description="The first wait is at most this long.")
+    cap_seconds: float | None = Field(
+        default=None, description="Waits double up to this length, at most a day."
+    )
+
+
+class StepRetries(Shape):
+    """What is said of one step, or of all by `default`."""
+
+    errors: dict[_Name, RetryPolicy] = Field(
+        default={},
+        max_length=10,
+        description="By class: `transient`, `rate_limited`, `timeout`, `resource`, `lost_worker`.",
+    )
+    deadline_seconds: int | None = Field(
+        default=None,
+        description="How long an attempt may take, from 10 s to a day; the service may allow less.",
+    )
+
+
+class RetriesBody(Shape):
+    """Retries by step; what a step does not say, `default` does, and what that does not say is as shipped."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.RETRIES]})
+
+    retries: dict[_Name, StepRetries] = Field(max_length=20)
+
+
+class Retries(RetriesBody):
+    """A version of the retries."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**examples.RETRIES, "version": 1}]})
+
+    version: int
+
+
 class VersionMade(Shape):
     """A version of a document; number 0 was made by nobody."""
 
@@ -203,6 +243,12 @@ class RoutesVersion(VersionMade):
     """A version of the routes."""
 
     document: RoutesBody
+
+
+class RetriesVersion(VersionMade):
+    """A version of the retries."""
+
+    document: RetriesBody
 
 
 class VersionPage(Shape):

@@ -5,22 +5,11 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from maquette.api.shapes.base import Shape, Timestamp
-from maquette.api.shapes.jobs import Changes
+from maquette.api.shapes.jobs import Changes, FailedAttempt
 from maquette.domain.text import NOTES
 from maquette.services.dead_letters import CAP_MAX, PER_MINUTE_MAX
 
 Status = Literal["open", "redriven", "discarded"]
-
-
-class Tried(Shape):
-    """One attempt that failed."""
-
-    attempt: int
-    service: str
-    worker: str
-    started_at: Timestamp | None
-    finished_at: Timestamp
-    error: dict[str, Any]
 
 
 class DeadLetter(Shape):
@@ -35,7 +24,7 @@ class DeadLetter(Shape):
     revision: int
     attempt: int = Field(description="The last one that was made.")
     status: Status
-    error: dict[str, Any] = Field(description="Why: `code`, `message`, `class`.")
+    error: dict[str, Any] = Field(description="Why: `code`, `message`, `class`; of `poison` also `workers`.")
     created_at: Timestamp
     closed_at: Timestamp | None
     closed_by: str | None
@@ -46,7 +35,7 @@ class DeadLetter(Shape):
 class DeadLetterWithAttempts(DeadLetter):
     """The same with its whole history."""
 
-    attempts: list[Tried]
+    attempts: list[FailedAttempt]
 
 
 class DeadLetterPage(Shape):

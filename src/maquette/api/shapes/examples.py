@@ -61,7 +61,21 @@ STEP: Example = {
     "revision": 0,
     "status": "paused",
     "pause_reason": "review",
-    "attempt": 1,
+    "attempt": 2,
+    "attempts_failed": [
+        {
+            "attempt": 1,
+            "service": "studio",
+            "worker": "host/1233",
+            "started_at": TIME,
+            "finished_at": TIME,
+            "error": {
+                "code": "lost_worker",
+                "message": "The worker stopped sending heartbeats.",
+                "class": "lost_worker",
+            },
+        }
+    ],
     "service": "studio",
     "requested_service": "studio",
     "fallback_reason": None,
@@ -96,7 +110,13 @@ JOB: Example = {
     "inputs": SUBMISSION,
     "effective_inputs": {"params": {}, "seeds": {}},
     "safety": POLICIES,
-    "context": {"style_version": 3, "constraints_version": 2, "gates_version": 1, "routes_version": 0},
+    "context": {
+        "style_version": 3,
+        "constraints_version": 2,
+        "gates_version": 1,
+        "routes_version": 0,
+        "retries_version": 0,
+    },
     "pipeline": {"name": "3D", "version": 2},
     "progress": {"value": 0.14, "steps_done": 1, "steps_total": 7, "message": ""},
     "queue_position": None,
@@ -163,6 +183,7 @@ PROJECT: Example = {
     "constraints": {"version": 2, **examples_context.CONSTRAINTS},
     "gates": {"version": 1, **examples_context.GATES},
     "routes": {"version": 1, **examples_context.ROUTES},
+    "retries": {"version": 1, **examples_context.RETRIES},
 }
 UPLOAD_REQUEST: Example = {
     "project_id": IDS["prj"],

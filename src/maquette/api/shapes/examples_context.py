@@ -31,11 +31,21 @@ CONSTRAINTS: Example = {
 }
 GATES: Example = {"gates": ["text_to_image", "before_export"]}
 ROUTES: Example = {"routes": {"text_to_image": ["comfyui", "studio"]}}
+RETRIES: Example = {
+    "retries": {
+        "default": {
+            "errors": {"transient": {"attempts_max": 8, "base_seconds": 1.0, "cap_seconds": 300.0}},
+            "deadline_seconds": None,
+        },
+        "image_to_3d": {"errors": {}, "deadline_seconds": 1800},
+    }
+}
 EXAMPLES: Example = {
     "StyleVersion": {"version": 3, **_BY, "document": STYLE},
     "ConstraintsVersion": {"version": 2, **_BY, "document": CONSTRAINTS},
     "GatesVersion": {"version": 1, **_BY, "document": GATES},
     "RoutesVersion": {"version": 1, **_BY, "document": ROUTES},
+    "RetriesVersion": {"version": 1, **_BY, "document": RETRIES},
     "VersionPage": {"items": [{"version": 3, **_BY}], "next_cursor": None},
     "Differences": {
         "from_version": 2,

@@ -129,6 +129,17 @@ class PolicyVersions(Shape):
     project: int
 
 
+class FailedAttempt(Shape):
+    """An attempt that came to nothing."""
+
+    attempt: int
+    service: str
+    worker: str
+    started_at: Timestamp | None
+    finished_at: Timestamp
+    error: dict[str, Any] = Field(description="`code`, `message` and `class`.")
+
+
 class Step(Shape):
     """One revision of a step."""
 
@@ -139,6 +150,9 @@ class Step(Shape):
     status: StepStatus
     pause_reason: Literal["review", "decision", "safety", "quota", "service_unavailable", "reuse"] | None
     attempt: int = Field(description="Attempts made at this revision.")
+    attempts_failed: list[FailedAttempt] = Field(
+        description="Those that came to nothing, the newest 50 of the job; of a step that failed, `error` tells the last."
+    )
     service: str | None
     requested_service: str | None
     fallback_reason: Literal["breaker_open", "probing", "forced_open", "draining"] | None = Field(
@@ -231,6 +245,7 @@ class Context(Shape):
     constraints_version: int
     gates_version: int
     routes_version: int
+    retries_version: int
 
 
 class Job(Shape):

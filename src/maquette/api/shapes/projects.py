@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from maquette.api.shapes.base import Shape, Timestamp
-from maquette.api.shapes.context import Constraints, Gates, Routes, Style
+from maquette.api.shapes.context import Constraints, Gates, Retries, Routes, Style
 from maquette.api.shapes.examples import UPLOAD, UPLOAD_REQUEST, UPLOAD_STATE
 from maquette.domain.fair import WEIGHT_MAX
 from maquette.domain.text import NAME
@@ -47,6 +47,7 @@ class Project(Shape):
     constraints: Constraints
     gates: Gates
     routes: Routes
+    retries: Retries
 
 
 class ProjectPage(Shape):

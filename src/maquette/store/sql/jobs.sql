@@ -3,7 +3,7 @@
 select id, project_id, asset_type, pipeline_version, correlation_id, skipped, gates, priority, service, status,
        position, step_status, gate_open, revisions, attempt, retry_at, sequence, created_at, started_at,
        finished_at, error, asset_id, provided, attempts_before, holds, hold_at, gate_policies, routes, gate_since,
-       gate_due_at, bill, detour
+       gate_due_at, bill, detour, retries, lost
 from jobs
 where id = any($1::uuid[])
 order by id
@@ -23,18 +23,19 @@ left join leases l on l.job_id = any($1::uuid[])
 -- name: insert
 insert into jobs (id, project_id, asset_type, pipeline_version, correlation_id, skipped, gates, priority, service,
                   status, position, step_status, gate_open, revisions, attempt, sequence, created_at, provided,
-                  gate_policies, routes)
+                  gate_policies, routes, retries)
 select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::text[], $6::smallint[], $7::smallint[],
                      $8::smallint[], $9::text[], $10::text[], $11::smallint[], $12::text[], $13::boolean[],
                      $14::bytea[], $15::smallint[], $16::bigint[], $17::timestamptz[], $18::smallint[], $19::bytea[],
-                     $20::bytea[])
+                     $20::bytea[], $21::bytea[])
 
 -- name: insert_briefs
 insert into briefs (job_id, project_id, created_by, library_path, prompt, style_version, inputs, effective, batch_id,
-                    batch_line, safety, constraints_version, gates_version, routes_version, trace)
+                    batch_line, safety, constraints_version, gates_version, routes_version, trace,
+                    retries_version)
 select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::bytea[],
                      $8::bytea[], $9::uuid[], $10::integer[], $11::text[], $12::integer[], $13::integer[], $14::integer[],
-                     $15::text[])
+                     $15::text[], $16::integer[])
 
 -- name: update
 update jobs
@@ -50,10 +51,10 @@ where jobs.id = x.id
 -- name: update_holds
 update jobs
 set holds = x.holds, hold_at = x.hold_at, gate_since = x.gate_since, gate_due_at = x.gate_due_at,
-    attempts_before = x.attempts_before, detour = x.detour
+    attempts_before = x.attempts_before, detour = x.detour, lost = x.lost
 from unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::timestamptz[], $5::timestamptz[], $6::smallint[],
-            $7::bytea[])
-     as x(id, holds, hold_at, gate_since, gate_due_at, attempts_before, detour)
+            $7::bytea[], $8::bytea[])
+     as x(id, holds, hold_at, gate_since, gate_due_at, attempts_before, detour, lost)
 where jobs.id = x.id
 
 -- name: update_effective

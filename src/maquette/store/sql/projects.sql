@@ -16,7 +16,8 @@ select p.id, p.name, p.created_at, p.created_by, p.open_jobs_max, p.weight,
        coalesce(s.version, 0) as style_version, s.body as style,
        coalesce(c.version, 0) as constraints_version, c.body as constraints,
        coalesce(g.version, 0) as gates_version, g.gates, g.policies,
-       coalesce(r.version, 0) as routes_version, r.body as routes
+       coalesce(r.version, 0) as routes_version, r.body as routes,
+       coalesce(t.version, 0) as retries_version, t.body as retries
 from projects p
 left join lateral (select * from project_styles s where s.project_id = p.id order by version desc limit 1) s on true
 left join lateral (select * from project_gates g where g.project_id = p.id order by version desc limit 1) g on true
@@ -24,6 +25,8 @@ left join lateral (select * from project_documents d where d.project_id = p.id a
                    order by version desc limit 1) c on true
 left join lateral (select * from project_documents d where d.project_id = p.id and d.kind = 'routes'
                    order by version desc limit 1) r on true
+left join lateral (select * from project_documents d where d.project_id = p.id and d.kind = 'retries'
+                   order by version desc limit 1) t on true
 where p.id = $1 and p.archived_at is null
 
 -- name: page

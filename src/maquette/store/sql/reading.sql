@@ -1,7 +1,7 @@
 -- name: job
 -- $2 null: any project (operators).
 select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety,
-       b.constraints_version, b.gates_version, b.routes_version
+       b.constraints_version, b.gates_version, b.routes_version, b.retries_version
 from jobs j
 join briefs b on b.job_id = j.id
 where j.id = $1 and ($2::uuid[] is null or j.project_id = any($2))
@@ -23,7 +23,7 @@ with page as materialized (
     limit $5
 )
 select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety,
-       b.constraints_version, b.gates_version, b.routes_version
+       b.constraints_version, b.gates_version, b.routes_version, b.retries_version
 from page j
 join briefs b on b.job_id = j.id
 order by j.id desc
@@ -39,7 +39,7 @@ with page as materialized (
     limit $4
 )
 select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety,
-       b.constraints_version, b.gates_version, b.routes_version
+       b.constraints_version, b.gates_version, b.routes_version, b.retries_version
 from page j
 join briefs b on b.job_id = j.id
 order by j.id desc
@@ -47,7 +47,7 @@ order by j.id desc
 -- name: batch_jobs
 -- The same over one batch: at most a thousand jobs.
 select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective, b.batch_id, b.batch_line, b.safety,
-       b.constraints_version, b.gates_version, b.routes_version
+       b.constraints_version, b.gates_version, b.routes_version, b.retries_version
 from briefs b
 join jobs j on j.id = b.job_id
 where b.batch_id = $2 and ($1::uuid[] is null or j.project_id = any($1))
@@ -65,6 +65,17 @@ select a.id, a.job_id, a.position, a.revision, a.attempt, a.step, a.kind, a.name
        a.key, a.attributes, a.selected, a.replaced_by, a.expired_at, a.withheld
 from artifacts a where a.job_id = any($1::uuid[]) and a.position >= 0
 order by a.job_id, a.position, a.revision, a.ordinal
+
+-- name: attempts
+-- Attempts that did not win, the newest 50 of each job: a step that was redriven has thousands.
+select a.* from unnest($1::uuid[]) as x(job_id)
+cross join lateral (
+    select job_id, position, revision, attempt, service, worker, started_at, finished_at, error from attempts a
+    where a.job_id = x.job_id
+    order by a.finished_at desc, a.attempt desc
+    limit 50
+) a
+order by a.job_id, a.position, a.revision, a.attempt
 
 -- name: decisions
 select job_id, position, revision, step, verdict, notes, selection, changes, rewind_to, decided_by, decided_at,

@@ -4,7 +4,8 @@
 select clock_timestamp() as now, j.id, j.project_id, j.asset_type, j.pipeline_version, j.correlation_id, j.skipped,
        j.gates, j.priority, j.service, j.status, j.position, j.step_status, j.gate_open, j.revisions, j.attempt,
        j.retry_at, j.sequence, j.created_at, j.started_at, j.finished_at, j.error, j.asset_id, j.provided,
-       j.attempts_before, j.holds, j.hold_at, j.gate_policies, j.routes, j.gate_since, j.gate_due_at, j.bill, j.detour, head.tag, head.stride
+       j.attempts_before, j.holds, j.hold_at, j.gate_policies, j.routes, j.gate_since, j.gate_due_at, j.bill, j.detour,
+       j.retries, j.lost, head.tag, head.stride
 from (
     select q.* from unnest($1::text[], $2::text[]) as wanted(service, step)
     cross join lateral (
@@ -112,7 +113,7 @@ select job_id from leases where claim_id = any($1::uuid[])
 select j.id, j.project_id, j.asset_type, j.pipeline_version, j.correlation_id, j.skipped, j.gates, j.priority,
        j.status, j.position, j.step_status, j.gate_open, j.revisions, j.attempt, j.retry_at, j.sequence, j.created_at,
        j.started_at, j.finished_at, j.error, j.asset_id, j.provided, j.attempts_before, j.holds, j.hold_at, j.gate_policies, j.routes,
-       j.gate_since, j.gate_due_at, j.bill, j.detour, l.*
+       j.gate_since, j.gate_due_at, j.bill, j.detour, j.retries, j.lost, l.*
 from leases l join jobs j on j.id = l.job_id
 where l.job_id = any($1::uuid[])
 
@@ -137,7 +138,8 @@ set name = excluded.name, expires_at = excluded.expires_at,
 -- heartbeat at all), a lease that two heartbeats in a row did not name although it was given out before the
 -- earlier of them, or one that a draining worker does not name: it has let go.
 select l.job_id, l.fence,
-       case when l.deadline_at < clock_timestamp() then 'timeout' else 'lost_worker' end as error_class
+       case when l.deadline_at < clock_timestamp() then 'timeout' else 'lost_worker' end as error_class,
+       greatest(w.expires_at, l.leased_at + make_interval(secs => $3)) < clock_timestamp() as died
 from leases l
 left join workers w on w.epoch = l.worker_epoch
 where l.deadline_at < clock_timestamp()
