@@ -14,8 +14,6 @@ from typing import Any, cast
 
 import uvicorn
 
-from maquette.adapters.bus_traced import TracedBus
-from maquette.adapters.bus_webhook import WebhookBus
 from maquette.adapters.identity_oidc import OidcProvider
 from maquette.adapters.moderator_http import HttpModerator
 from maquette.adapters.moderator_rules import RulesModerator
@@ -38,16 +36,16 @@ from maquette.maintenance.sweeper import Sweeper
 from maquette.maintenance.webhooks import WebhookLoop
 from maquette.outbound import Outbound
 from maquette.outbound import Policy as OutboundPolicy
-from maquette.ports import EventBus, ObjectStore
+from maquette.ports import ObjectStore
 from maquette.services.deps import Deps, Limits
 from maquette.services.follow import Hub
-from maquette.services.ids import new_id
 from maquette.services.limiter import Limiter
 from maquette.services.moderation import Moderation
 from maquette.services.principals import Authenticator
 from maquette.services.tariff import Tariff
 from maquette.services.transactor import Transactor
 from maquette.settings import Settings, SettingsError
+from maquette.sinks import open_sinks
 from maquette.store.database import Database
 from maquette.telemetry.otlp import tracing
 from maquette.telemetry.tracer import OFF, Tracer
@@ -231,18 +229,6 @@ def serve(settings: Settings) -> None:
         _run(run(tracer))
 
 
-def event_sinks(deps: Deps, queued: Callable[[], None]) -> list[EventBus]:
-    """Return the sinks that events are published to. Every process that relays must have the same.
-
-    ``queued`` is called when there is something to deliver to webhooks.
-    """
-    sinks: list[EventBus] = [WebhookBus(deps.database, new_id, queued)]
-    # The first one, which every installation has, records the traces of jobs as well.
-    return [
-        TracedBus(sink, deps.database, deps.tracer, jobs=number == 0) for number, sink in enumerate(sinks)
-    ]
-
-
 def maintain(settings: Settings) -> None:
     """Run the maintenance loops until a signal."""
 
@@ -254,15 +240,17 @@ def maintain(settings: Settings) -> None:
         async with (
             open_deps(settings, statement_seconds_max=patience, tracer=tracer) as deps,
             Outbound(deps.outbound) as outbound,
+            contextlib.AsyncExitStack() as closing,
         ):
             webhooks = WebhookLoop(deps.database, outbound, deps.webhook_key, tracer)
+            sinks = await closing.enter_async_context(open_sinks(settings, deps, webhooks.nudge))
             sweepers = [
                 Sweeper(deps.database, deps.transactor, settings.lease_seconds).run(),
                 GateKeeper(deps.database, deps.transactor).run(),
                 QuotaKeeper(deps.database, deps.transactor).run(),
                 BreakerLoop(deps.database, deps.transactor).run(),
                 RedriveLoop(deps.database, deps.transactor).run(),
-                Relay(deps.database, event_sinks(deps, webhooks.nudge)).run(),
+                Relay(deps.database, sinks).run(),
                 webhooks.run(),
                 Partitions(deps.database).run(),
             ]

@@ -120,6 +120,10 @@ class Moderator(Protocol):
         ...
 
 
+class Unpublishable(Exception):
+    """A sink can never take this event, however often it is tried: it is set aside for an operator to look at."""
+
+
 class EventBus(Protocol):
     """A sink that events are published to (as ``domain.events.cloud_event`` writes them), at least once.
 
@@ -135,7 +139,8 @@ class EventBus(Protocol):
         """Return once each event is durable at the sink or refused: one entry an event, None = acknowledged.
 
         Events of one stream come in order; once one of a stream fails, the later ones of that stream must not be
-        acknowledged. Raising means that nothing was acknowledged.
+        acknowledged, nor sent before it. ``Unpublishable`` is no such failure but an end: later ones may follow. Raising
+        means that nothing was acknowledged.
         """
         ...
 

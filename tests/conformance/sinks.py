@@ -7,12 +7,15 @@ import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
 import asyncpg
+from kafka_cluster import KafkaCluster, messages
 
+from maquette.adapters.bus_kafka import KafkaBus
 from maquette.adapters.bus_webhook import WebhookBus
 from maquette.domain.events import Event, cloud_event
 from maquette.ports import EventBus
@@ -119,8 +122,39 @@ class Webhooks:
             await connection.close()
 
 
+@cache
+def brokers() -> KafkaCluster:
+    """The session's Kafka: topics of their own keep tests apart."""
+    return KafkaCluster()
+
+
+@dataclass
+class Kafka:
+    """A topic of its own in the mock cluster; relays in other processes find it by what ``open`` wrote down."""
+
+    folder: Path
+    kind: str = "kafka"
+
+    def open(self) -> None:
+        cluster, topic = brokers(), f"events-{new_id()}"
+        cluster.make_topic(topic)
+        (self.folder / "kafka").write_text(f"{cluster.servers} {topic}")
+
+    def sink(self) -> EventBus:
+        servers, topic = (self.folder / "kafka").read_text().split()
+        return KafkaBus({"bootstrap.servers": servers}, topic)
+
+    def arrived(self) -> list[Arrival]:
+        found = []
+        for message in messages(*(self.folder / "kafka").read_text().split()):
+            headers = dict(message.headers() or [])
+            found.append((headers["ce_source"].decode(), int(headers["ce_sequence"])))
+        return found
+
+
 #: Every kind of sink, made from a folder of its own and the events' database. A new adapter adds its line here.
 GROUNDS: dict[str, Callable[[Path, str], Ground]] = {
+    "kafka": lambda folder, _url: Kafka(folder),
     "recording": lambda folder, _url: Recording(folder / "arrived"),
     "webhooks": lambda _folder, url: Webhooks(url),
 }

@@ -12,12 +12,13 @@ from fastapi import FastAPI, Request
 from live_api import Live, open_live, running
 from opentelemetry.sdk.trace import ReadableSpan
 
-from maquette import bootstrap
 from maquette.domain import typeid
 from maquette.maintenance.relay import Relay
 from maquette.maintenance.sweeper import Sweeper
 from maquette.maintenance.webhooks import WebhookLoop
 from maquette.outbound import Outbound, Policy
+from maquette.settings import Settings
+from maquette.sinks import open_sinks
 from maquette.store import events
 from maquette.worker import Context, Failed, Output, Result, Succeeded, Worker
 
@@ -98,11 +99,12 @@ async def _publish(live: Live, spans: Any) -> None:
     """Relay every event and deliver every webhook."""
     async with Outbound(Policy.parse("127.0.0.1")) as outbound:
         loop = WebhookLoop(live.deps.database, outbound, live.deps.webhook_key, spans.tracer)
-        relay = Relay(live.deps.database, bootstrap.event_sinks(live.deps, loop.nudge))
-        await relay.beat_once()
-        await relay.move_once()
-        for courier in relay._couriers:
-            await courier.run_once()
+        async with open_sinks(Settings(), live.deps, loop.nudge) as sinks:
+            relay = Relay(live.deps.database, sinks)
+            await relay.beat_once()
+            await relay.move_once()
+            for courier in relay._couriers:
+                await courier.run_once()
         while await loop.run_once():
             pass
 
@@ -146,10 +148,10 @@ async def _tell(url: str, data_dir: Path, spans: Any) -> Story:
         await _publish(live, spans)
         stream = await live.user.get(f"/jobs/{job}/events", headers={"accept": "text/event-stream"})
         found = spans.take()
-        [sink] = bootstrap.event_sinks(live.deps, lambda: None)
         async with live.deps.database.connection() as connection:
             told = await events.of_job(connection, typeid.decode("job", job), 0, 1000)
-        assert await sink.publish(told) == [None] * len(told)
+        async with open_sinks(Settings(), live.deps, lambda: None) as [sink]:
+            assert await sink.publish(told) == [None] * len(told)
         return Story(found, job, handlers.told, receiver.headers, made.headers, stream.text, spans.take())
 
 

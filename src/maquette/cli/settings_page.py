@@ -22,9 +22,11 @@ class SettingInfo:
 
 
 def documented() -> Iterator[SettingInfo]:
-    """Every setting, in the order of the documentation."""
+    """Every setting, in the order of the documentation: what only some installations need comes last."""
     kinds = get_type_hints(Settings)
-    for entry in dataclasses.fields(Settings):
+    for entry in sorted(
+        dataclasses.fields(Settings), key=lambda entry: entry.name not in vars(Settings)["__annotations__"]
+    ):
         default = "" if entry.default == "" else str(entry.default)
         yield SettingInfo(
             entry.name,

@@ -117,3 +117,18 @@ def cloud_event(event: Event) -> dict[str, Any]:
             **data,
         },
     }
+
+
+def reference_form(event: Event, left_out_bytes: int) -> dict[str, Any]:
+    """Return the event for a sink that cannot take all of it: without what its type says, with how much that is.
+
+    A consumer still hears of it, in its place in the stream. ``dataref`` (CloudEvents' extension for a claim check) is
+    where the API tells the whole event; the streams of jobs alone have one, and no other type comes near any limit.
+    """
+    whole = cloud_event(event)
+    kept = {stream_kind(event.type).id_name, "project_id", "correlation_id", "ts", "step_name"}
+    data = {name: value for name, value in whole["data"].items() if name in kept}
+    form = {**whole, "data": {**data, "left_out_bytes": left_out_bytes}}
+    if stream_kind(event.type) is JOB_STREAM:
+        form["dataref"] = f"/jobs/{whole['partitionkey']}/events?last_event_id={event.sequence - 1}"
+    return form

@@ -1,0 +1,77 @@
+"""Where events are published to, as the settings say. A library that only one sink needs is imported for that one."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from maquette.adapters.bus_traced import TracedBus
+from maquette.adapters.bus_webhook import WebhookBus
+from maquette.ports import EventBus
+from maquette.services.deps import Deps
+from maquette.services.ids import new_id
+from maquette.settings import Settings, SettingsError
+
+
+@contextlib.asynccontextmanager
+async def open_sinks(
+    settings: Settings, deps: Deps, queued: Callable[[], None]
+) -> AsyncIterator[list[EventBus]]:
+    """Open the sinks, and close them in the end.
+
+    ``queued`` is called when there is something to deliver to webhooks. ``SettingsError`` for what a sink cannot use.
+    """
+    async with contextlib.AsyncExitStack() as closing:
+        sinks: list[EventBus] = [WebhookBus(deps.database, new_id, queued)]
+        if settings.kafka_servers:
+            sinks.append(_kafka(settings, closing))
+        # The first one, which every installation has, records the traces of jobs as well.
+        yield [
+            TracedBus(sink, deps.database, deps.tracer, jobs=number == 0) for number, sink in enumerate(sinks)
+        ]
+
+
+def kafka_configuration(settings: Settings) -> Mapping[str, Any]:
+    """Return what librdkafka calls the settings (its CONFIGURATION.md)."""
+    signs_in = settings.kafka_security.startswith("sasl_")
+    if signs_in and not (settings.kafka_username and settings.kafka_password):
+        raise SettingsError(
+            f"MAQUETTE_KAFKA_SECURITY is {settings.kafka_security}, so MAQUETTE_KAFKA_USERNAME and MAQUETTE_KAFKA_PASSWORD "
+            "must be set."
+        )
+    if bool(settings.kafka_certificate_file) != bool(settings.kafka_key_file):
+        raise SettingsError("MAQUETTE_KAFKA_CERTIFICATE_FILE and MAQUETTE_KAFKA_KEY_FILE go together.")
+    values = {
+        "bootstrap.servers": settings.kafka_servers,
+        "security.protocol": settings.kafka_security,
+        "sasl.mechanism": settings.kafka_sasl_mechanism if signs_in else "",
+        "sasl.username": settings.kafka_username if signs_in else "",
+        "sasl.password": settings.kafka_password if signs_in else "",
+        "ssl.ca.location": settings.kafka_ca_file,
+        "ssl.certificate.location": settings.kafka_certificate_file,
+        "ssl.key.location": settings.kafka_key_file,
+        "compression.type": settings.kafka_compression,
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def _kafka(settings: Settings, closing: contextlib.AsyncExitStack) -> EventBus:
+    configuration = kafka_configuration(settings)
+    try:
+        from confluent_kafka import KafkaException
+
+        from maquette.adapters.bus_kafka import KafkaBus
+    except ImportError:
+        raise _missing_extra("MAQUETTE_KAFKA_SERVERS", "kafka") from None
+    try:
+        bus = KafkaBus(configuration, settings.kafka_topic, bytes_max=settings.kafka_message_bytes_max)
+    except KafkaException as error:
+        raise SettingsError(f"MAQUETTE_KAFKA_*: {error.args[0].str()}.") from None
+    closing.push_async_callback(bus.close)
+    return bus
+
+
+def _missing_extra(variable: str, extra: str) -> SettingsError:
+    """Return what to tell who set a variable without what it needs."""
+    return SettingsError(
+        f"{variable} is set, but what it needs is not installed: pip install 'maquette[{extra}]'."
+    )
