@@ -39,7 +39,7 @@ contracts: setup ## Import directions
 	$(BIN)/lint-imports
 
 test: lint types contracts ## Every check; ends with pytest's closing line
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --durations=15
 
 docs: setup ## Write the pages that are made from code
 	$(BIN)/python -c 'from maquette.domain.lifecycle_page import render; print(render(), end="")' > docs/lifecycle.md

