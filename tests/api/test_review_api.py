@@ -126,7 +126,13 @@ async def test_a_hold_further_on_is_shown_and_taken_back(live: Any) -> None:
 async def test_gates_may_have_a_time_out(live: Any) -> None:
     """Names and objects side by side come back as they were sent; an open gate shows when it acts."""
     address = f"/projects/{live.project_id}/gates"
-    timed = {"step": "before_export", "after_seconds": 60, "then": "approve", "remind_every_seconds": None}
+    timed = {
+        "step": "before_export",
+        "after_seconds": 60,
+        "then": "approve",
+        "remind_every_seconds": None,
+        "escalate": [],
+    }
     response = await live.user.put(address, json={"gates": ["text_to_image", timed]})
     assert response.status_code == 200, response.text
     project_shapes.Project.model_validate_json(response.content)

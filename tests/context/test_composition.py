@@ -196,6 +196,11 @@ def test_who_says_nothing_new_is_told_nothing_new() -> None:
     }  # fmt: skip
 
 
+def timed(**more: Any) -> dict[str, Any]:
+    """Return gates with one that is approved after a minute."""
+    return {"gates": [{"step": "rig", "after_seconds": 60, "then": "approve", **more}]}
+
+
 @pytest.mark.parametrize(
     ("kind", "body"),
     [
@@ -233,6 +238,12 @@ def test_who_says_nothing_new_is_told_nothing_new() -> None:
         ("retries", {"retries": {"rig": {"errors": {"timeout": {"cap_seconds": 86401.0}}}}}),
         ("gates", {"gates": ["lunch"]}),
         ("gates", {"gates": ["rig", "rig"]}),
+        ("gates", timed(escalate=[{"after_seconds": 60, "role": "owner"}])),
+        ("gates", timed(escalate=[{"after_seconds": 9, "role": "king"}])),
+        ("gates", timed(escalate=[{"after_seconds": 9}])),
+        ("gates", timed(escalate=[{"after_seconds": 9, "role": "owner", "users": ["usr_ada"]}])),
+        ("gates", timed(escalate=[{"after_seconds": 9, "role": "owner"}] * 2)),
+        ("gates", timed(escalate=[{"after_seconds": 1 + at, "role": "owner"} for at in range(6)])),
     ],
 )
 def test_documents_that_make_no_sense_are_refused(kind: str, body: dict[str, Any]) -> None:
@@ -249,7 +260,12 @@ def test_documents_come_back_as_they_went(document: dict[str, Any]) -> None:
     for kind, body in {
         "constraints": document,
         "style": {"keywords": ["wood"], "light": {"direction": "top", "words": ["dusk"]}},
-        "gates": {"gates": [{"step": "rig", "after_seconds": 60, "then": "approve"}]},
+        "gates": {
+            "gates": [
+                {"step": "rig", "after_seconds": 60, "then": "approve"},
+                timed(escalate=[{"after_seconds": 9, "users": ["usr_ada"]}])["gates"][0] | {"step": "export"},
+            ]
+        },
         "routes": {"routes": {"rig": ["a", "b"]}},
         "retries": {"retries": {"rig": {"errors": {"timeout": {"attempts_max": 2}}}}},
     }.items():

@@ -12,7 +12,7 @@ from maquette.domain.errors import IllegalTransition, StaleFence, StaleReview
 from maquette.domain.events import EventType
 from maquette.domain.job import TERMINAL, JobStatus, Place, StepStatus
 from maquette.domain.lifecycle import IGNORE, REFUSE, STALE, TABLE, decide, name
-from maquette.domain.review import GatePolicy, Then, Verdict
+from maquette.domain.review import Escalation, GatePolicy, Then, Verdict
 
 
 def finished(walk: Walk) -> Walk:
@@ -239,19 +239,24 @@ def test_a_reused_step_opens_its_gate_only_for_those_who_have_not_seen_it() -> N
 
 def test_reminders_end_where_the_decision_falls() -> None:
     """Every minute until the end of the wait; the last moment is the decision's, whatever the period."""
-    policy = GatePolicy(150, Then.APPROVE, 60)
-    due = [START]
-    while (following := policy.due_at(START, due[-1])) != due[-1]:
-        assert following is not None
-        due.append(following)
-        if following >= policy.ends_at(START):
-            break
-    assert [(moment - START).total_seconds() for moment in due[1:]] == [60, 120, 150]
-    once = GatePolicy(60, Then.REMIND)
-    assert once.due_at(START, START) == START + timedelta(seconds=60)
-    assert once.due_at(START, START + timedelta(seconds=60)) is None
-    often = GatePolicy(60, Then.REMIND, 600)
-    assert often.due_at(START, START + timedelta(seconds=60)) == START + timedelta(seconds=660)
+
+    def course(policy: GatePolicy, most: int = 9) -> list[tuple[float, str]]:
+        found: list[tuple[float, str]] = []
+        now = START
+        while len(found) < most and (due := policy.due(START, now)) is not None:
+            found.append(((due.at - START).total_seconds(), due.action))
+            now = due.at
+            if due.action == policy.then and policy.then is not Then.REMIND:
+                break
+        return found
+
+    assert course(GatePolicy(150, Then.APPROVE, 60)) == [(60, "remind"), (120, "remind"), (150, "approve")]
+    assert course(GatePolicy(60, Then.REMIND)) == [(60, "remind")]
+    assert course(GatePolicy(60, Then.REMIND, 600), 3) == [(60, "remind"), (660, "remind"), (1260, "remind")]
+    stages = (Escalation(48, "reviewer"), Escalation(60, "owner"), Escalation(90, None, ("usr_ada",)))
+    assert course(GatePolicy(150, Then.PAUSE, 60, stages)) == [
+        (48, "escalate"), (60, "escalate"), (90, "escalate"), (120, "remind"), (150, "pause"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("status", sorted(TERMINAL))

@@ -20,7 +20,7 @@ from maquette.domain.pipeline import (
     gate_positions,
     unneeded,
 )
-from maquette.domain.review import GatePolicy, Then, Verdict
+from maquette.domain.review import Escalation, GatePolicy, Then, Verdict
 from maquette.domain.ruling import Ruling, Stage
 from maquette.domain.typeid import decode
 
@@ -237,7 +237,14 @@ WALKS = st.tuples(
     st.sampled_from(((), ("refine",))),
     st.sampled_from(((), ("text_to_image", "before_export"), ("export",), STEP_NAMES)),
     st.sampled_from(((), (), ("text_to_image",), ("refine",))),
-    st.none() | st.builds(GatePolicy, st.just(100), st.sampled_from(Then), st.none() | st.just(60)),
+    st.none()
+    | st.builds(
+        GatePolicy,
+        st.just(100),
+        st.sampled_from(Then),
+        st.none() | st.just(60),
+        st.sampled_from(((), (Escalation(30, "owner"), Escalation(70, None, ("usr_ada",))))),
+    ),
     st.sampled_from((False, False, True)),
     st.lists(ACTIONS, max_size=60),
 )

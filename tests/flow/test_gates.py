@@ -8,11 +8,12 @@ import pytest
 from house import House
 from own_work import bring, glb, told
 
+from maquette.api import present
 from maquette.domain.commands import GateTimeout
 from maquette.domain.errors import IllegalTransition, Invalid, MaquetteError, StaleReview
 from maquette.domain.events import EventType
 from maquette.domain.job import TERMINAL, JobStatus, StepStatus
-from maquette.domain.review import GATE_TIMEOUT, GatePolicy, Then, Verdict
+from maquette.domain.review import GATE_TIMEOUT, Escalation, GatePolicy, Then, Verdict
 from maquette.maintenance.gates import GateKeeper
 from maquette.services import jobs
 from maquette.services.jobs import JobView
@@ -244,3 +245,55 @@ async def test_what_comes_after_a_cancel_is_told_to_be_dropped(house: House) -> 
             assert [item.verdict for item in answer.verdicts] == [verdict]
         view = await house.view(view.job.id)
         assert (view.job.status in TERMINAL, view.records, view.lease) == (True, [], None)
+
+
+async def test_a_gate_that_nobody_decides_at_is_taken_further_up(house: House) -> None:
+    """Each stage is told once, with who is to hear of it; the job shows what comes next; at last it is held."""
+    stages = (Escalation(60, "reviewer"), Escalation(120, None, ("usr_ada",)))
+    await gate(house, GatePolicy(600, Then.PAUSE, None, stages))
+    view = await waiting(house)
+    for number, action, to in (
+        (0, "escalate", {"role": "reviewer"}),
+        (1, "escalate", {"users": ["usr_ada"]}),
+    ):
+        shown = clock(house, view)
+        assert (shown["escalated"], shown["next"]["action"], shown["next"]["to"]) == (number, action, to)
+        await overdue(house, view, 60)
+        await asyncio.gather(*(keeper(house).run_once() for _ in range(4)))
+        view = await house.view(view.job.id)
+    shown = clock(house, view)
+    assert (shown["escalated"], shown["next"]["action"], shown["then"]) == (2, "pause", "pause")
+    await overdue(house, view, 480)
+    await keeper(house).run_once()
+    view = await house.view(view.job.id)
+    assert (view.job.status, view.job.pause_reason) == (JobStatus.PAUSED, "decision")
+    assert (clock(house, view), await clocks(house)) == (None, 0)
+    assert [(item.verdict, item.by) for item in view.decisions] == [(Verdict.PAUSED, GATE_TIMEOUT)]
+    found = [item.data for item in await told(house, view.job.id) if item.type is EventType.GATE_ESCALATED]
+    assert [(item["stage"], item["stages"], item["to"]) for item in found] == [
+        (1, 2, {"role": "reviewer"}), (2, 2, {"users": ["usr_ada"]}),
+    ]  # fmt: skip
+    again = await jobs.resume(house.deps, house.user, view.job.id)
+    assert (again.job.status, clock(house, again)["escalated"]) == (JobStatus.AWAITING_REVIEW, 0)
+
+
+async def test_who_was_to_be_told_is_told_before_the_decision_falls(house: House) -> None:
+    """Nobody looked after gates until the wait was over: both stages are told, then it is approved, without a gap."""
+    await gate(
+        house, GatePolicy(600, Then.APPROVE, 60, (Escalation(90, "reviewer"), Escalation(120, "owner")))
+    )
+    view = await waiting(house)
+    await overdue(house, view, 700)
+    await keeper(house).run_once()
+    events = (await told(house, view.job.id))[-3:]
+    assert [item.type for item in events] == [
+        EventType.GATE_ESCALATED, EventType.GATE_ESCALATED, EventType.USER_REVIEW_UPDATED,
+    ]  # fmt: skip
+    assert [item.sequence for item in events] == list(range(events[0].sequence, events[0].sequence + 3))
+    view = await house.view(view.job.id)
+    assert (view.job.spec.name, view.job.sequence) == ("refine", events[-1].sequence)
+
+
+def clock(house: House, view: JobView) -> Any:
+    """Return what the job shows of its gate's clock."""
+    return present.job(view, house.deps.objects, ttl_seconds=60, root_path="")["gate"]

@@ -171,7 +171,7 @@ async def put_project_gates(
     """Make the next version; an empty list lets jobs run through. Jobs keep what they began with.
 
     A gate is a name, or an object with a time-out: `remind` tells with an event, `approve` goes on, `reject` gives
-    the job up. A gate that is held does not run out of time; the clock starts anew when it is let go.
+    the job up, `pause` holds it. `escalate` names who is told on the way. A gate that is held does not run out of time; the clock starts anew when it is let go.
     """
     return await _put(call, project_id, "gates", body, if_match)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from maquette.domain.context import KINDS
 from maquette.domain.events import timestamp
 from maquette.domain.job import Artifact, Job, StepRecord, StepStatus, step_id
 from maquette.domain.ledger import CURRENCY, dollars
+from maquette.domain.review import Then
 from maquette.ports import ObjectStore
 from maquette.services.jobs import JobView
 from maquette.services.reviews import decision_fields
@@ -107,6 +108,7 @@ def job(
         "queue_position": view.queue_position,
         "eta_seconds": None,
         "cost": _cost(state),
+        "gate": _gate(state),
         "steps": steps,
         "user_decisions": [decision_fields(item) for item in view.decisions],
         "error": state.error,
@@ -140,6 +142,33 @@ def attempt(tried: Tried) -> Fields:
         "started_at": moment(tried.started_at),
         "finished_at": moment(tried.finished_at),
         "error": tried.error,
+    }
+
+
+def _gate(job: Job) -> Fields | None:
+    """Return what the open gate's clock comes to; None where it has none."""
+    since, due_at = job.gate_since, job.gate_due_at
+    if since is None:
+        return None
+    policy = job.gate_policies[job.position]
+    # What is due at this very moment is the next thing, whether or not its time has come.
+    due = None if due_at is None else policy.due(since, due_at - timedelta(microseconds=1))
+    told = (
+        policy.escalated(since, since, due_at - timedelta(microseconds=1)) if due_at else policy.escalations
+    )
+    return {
+        "step": job.spec.name,
+        "revision": job.revision,
+        "since": moment(since),
+        "escalated": len(told),
+        "next": due
+        and {
+            "at": moment(due.at),
+            "action": due.action,
+            "to": None if due.stage is None else policy.escalations[due.stage - 1].to,
+        },
+        "then": policy.then,
+        "then_at": None if policy.then is Then.REMIND else moment(policy.ends_at(since)),
     }
 
 

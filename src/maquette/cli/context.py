@@ -141,7 +141,9 @@ def print_document(kind: str, found: Mapping[str, Any]) -> None:
 def line(value: Any) -> Any:
     """Return a member in one line; None and empty ones stay what they are."""
     if isinstance(value, Mapping) and "after_seconds" in value:
-        return f"{value['step']} ({value.get('then', 'remind')} after {value['after_seconds']} s)"
+        stages = [f"{_who(item)} after {item['after_seconds']} s" for item in value.get("escalate") or ()]
+        stages.append(f"{value.get('then', 'remind')} after {value['after_seconds']} s")
+        return f"{value['step']} ({', '.join(stages)})"
     if isinstance(value, Mapping) and "name" in value:
         return f"{value['name']} ({value['weight']:g})"
     if isinstance(value, Mapping):
@@ -150,6 +152,10 @@ def line(value: Any) -> Any:
     if isinstance(value, list):
         return ", ".join(str(line(item)) for item in value)
     return value
+
+
+def _who(told: Mapping[str, Any]) -> str:
+    return told.get("role") or ", ".join(told.get("users") or ())
 
 
 def print_palette(palette: list[str], width: int) -> None:

@@ -30,6 +30,16 @@ _SIGNS: Mapping[str, tuple[str, str]] = {
 }
 
 
+#: What a gate's clock comes to.
+_NEXT: Mapping[str, str] = {
+    "remind": "a reminder",
+    "escalate": "others are told",
+    "approve": "approved by itself",
+    "reject": "given up",
+    "pause": "held",
+}
+
+
 def step_word(step: Mapping[str, Any]) -> str:
     """One word for where a step stands."""
     status = step["status"]
@@ -175,7 +185,10 @@ class JobView:
             return Text(_told(error), style="red")
         if self.note:
             return self.note
-        return Text(f"{position} in the queue before it", style="dim") if position else None
+        if due := (self.job.get("gate") or {}).get("next"):
+            left = max((_time(due["at"]) - datetime.now(UTC)).total_seconds(), 0)
+            return Text(f"nobody has decided: {_NEXT[due['action']]} in {duration(left)}", style="yellow")
+        return Text(f"place {position} in the queue", style="dim") if position else None
 
 
 def _told(error: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ class EventType(StrEnum):
     ATTEMPT_FAILED = "AttemptFailed"
     USER_REVIEW_UPDATED = "UserReviewUpdated"
     GATE_REMINDED = "GateReminded"
+    GATE_ESCALATED = "GateEscalated"
     PAUSE_REQUESTED = "PauseRequested"
     JOB_PAUSED = "JobPaused"
     JOB_RESUMED = "JobResumed"

@@ -1,5 +1,6 @@
 """The edges that people take: review at a gate, hold, go on."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,7 +21,15 @@ from maquette.domain.errors import IllegalTransition, Invalid, StaleReview
 from maquette.domain.events import Event, EventType, timestamp
 from maquette.domain.holds import NONE, hold, let_go
 from maquette.domain.job import Hold, Job, JobStatus, StepStatus
-from maquette.domain.review import GATE_TIMEOUT, REVISION_MAX, Then, UserDecision, Verdict, rewound
+from maquette.domain.review import (
+    GATE_TIMEOUT,
+    REVISION_MAX,
+    GatePolicy,
+    Then,
+    UserDecision,
+    Verdict,
+    rewound,
+)
 from maquette.domain.verdicts import about, safety_facts
 
 
@@ -238,7 +247,8 @@ def _hold(
 def gate_timeout(job: Job, command: c.GateTimeout, now: datetime) -> Decision:
     """Do what the gate's policy says when nobody has decided; a hint that is too early or too late does nothing.
 
-    A rejection for nobody ends the job: redoing the step again and again would spend without anybody looking.
+    A rejection for nobody ends the job: redoing the step again and again would spend without anybody looking. Who was to
+    be told before that is told, even when nobody looked after gates for a while.
     """
     since, due = job.gate_since, job.gate_due_at
     if (command.step, command.revision) != (job.spec.name, job.revision) or since is None or due is None:
@@ -246,25 +256,50 @@ def gate_timeout(job: Job, command: c.GateTimeout, now: datetime) -> Decision:
     policy = job.gate_policies[job.position]
     if now < due:
         return Decision(job)
-    if policy.then is Then.REMIND or now < policy.ends_at(since):
-        after = replace(job, gate_due_at=policy.due_at(since, now), sequence=job.sequence + 1)
-        told = {
-            "step_name": job.spec.name,
-            "revision": job.revision,
-            "waiting_since": timestamp(since),
-            "then": policy.then,
-            "then_at": None if policy.then is Then.REMIND else timestamp(policy.ends_at(since)),
-        }
-        return Decision(after, (make_event(after, after.sequence, EventType.GATE_REMINDED, now, **told),))
-    verdict = Verdict.APPROVED if policy.then is Then.APPROVE else Verdict.REJECTED
+    ended = policy.then is not Then.REMIND and now >= policy.ends_at(since)
+    stages = policy.escalated(since, due, now)
+    told = [_waiting(job, policy, since) | _stage(policy, number) for number in stages]
+    kind = EventType.GATE_ESCALATED if told else EventType.GATE_REMINDED
+    if not told and not ended:
+        told = [_waiting(job, policy, since)]
+    after = replace(job, gate_due_at=policy.due_at(since, now), sequence=job.sequence + len(told))
+    events = tuple(
+        make_event(after, job.sequence + number, kind, now, **data) for number, data in enumerate(told, 1)
+    )
+    if not ended:
+        return Decision(after, events)
     answer = c.Review(
         step=job.spec.name,
         revision=job.revision,
-        verdict=verdict,
+        verdict=_VERDICTS[policy.then],
         by=GATE_TIMEOUT,
         notes=f"Nobody decided within {policy.after_seconds} s.",
     )
-    return review(job, answer, now) if verdict is Verdict.APPROVED else _give_up(job, answer, now)
+    given_up = policy.then is Then.REJECT
+    decision = _give_up(after, answer, now) if given_up else review(after, answer, now)
+    return replace(decision, events=(*events, *decision.events))
+
+
+_VERDICTS: Mapping[Then, Verdict] = {
+    Then.APPROVE: Verdict.APPROVED,
+    Then.REJECT: Verdict.REJECTED,
+    Then.PAUSE: Verdict.PAUSED,
+}
+
+
+def _waiting(job: Job, policy: GatePolicy, since: datetime) -> dict[str, Any]:
+    """Tell which gate waits, since when, and for what."""
+    return {
+        "step_name": job.spec.name,
+        "revision": job.revision,
+        "waiting_since": timestamp(since),
+        "then": policy.then,
+        "then_at": None if policy.then is Then.REMIND else timestamp(policy.ends_at(since)),
+    }
+
+
+def _stage(policy: GatePolicy, number: int) -> dict[str, Any]:
+    return {"stage": number, "stages": len(policy.escalations), "to": policy.escalations[number - 1].to}
 
 
 def _give_up(job: Job, answer: c.Review, now: datetime) -> Decision:

@@ -77,7 +77,7 @@ _REVIEW = Rule(g.review, (S.RUNNING, S.PAUSED, S.SUCCEEDED), "go on, rewind or h
 _TIMEOUT = Rule(
     g.gate_timeout,
     (S.AWAITING_REVIEW, S.RUNNING, S.PAUSED, S.SUCCEEDED, S.CANCELED),
-    "remind, go on or give up, as the gate's policy says",
+    "remind, escalate, go on, hold or give up, as the gate's policy says",
 )
 _HOLD = "hold, now or before a later step"
 _WITHDRAW = "take a hold further on back, else refused"

@@ -9,6 +9,7 @@ from maquette.api.shapes.base import Shape, Timestamp
 from maquette.domain import constraints as limits
 from maquette.domain import routing
 from maquette.domain import style as styles
+from maquette.domain.review import ESCALATIONS_MAX, USERS_MAX
 from maquette.domain.text import KEYWORD
 
 _Word = Annotated[str, Field(max_length=KEYWORD.points_max)]
@@ -116,19 +117,35 @@ class Constraints(ConstraintsBody):
     version: int
 
 
+class Escalation(Shape):
+    """Who is told when a gate has waited for so long: everybody of a role, or these people."""
+
+    after_seconds: int = Field(ge=1, le=31_536_000, description="From when the gate opens.")
+    role: Literal["viewer", "artist", "reviewer", "owner"] | None = None
+    users: list[Annotated[str, Field(max_length=200)]] | None = Field(
+        default=None, max_length=USERS_MAX, description="Subjects, such as `usr_ada`."
+    )
+
+
 class TimedGate(Shape):
     """A gate that does not wait for ever."""
 
     step: str = Field(max_length=40)
     after_seconds: int = Field(ge=1, le=31_536_000, description="How long it waits, from when it opens.")
-    then: Literal["remind", "approve", "reject"] = Field(
-        default="remind", description="`reject` gives the job up: redoing a step for nobody would only spend."
+    then: Literal["remind", "approve", "reject", "pause"] = Field(
+        default="remind",
+        description="`reject` gives the job up: redoing a step for nobody would only spend. `pause` holds it.",
     )
     remind_every_seconds: int | None = Field(
         default=None,
         ge=60,
         le=31_536_000,
         description="Remind this often: until the decision, or with `remind` from the end of the wait on.",
+    )
+    escalate: list[Escalation] = Field(
+        default=[],
+        max_length=ESCALATIONS_MAX,
+        description="Told on the way, one stage after the other, by the event `GateEscalated`.",
     )
 
 
@@ -139,7 +156,17 @@ class GatesBody(Shape):
         json_schema_extra={
             "examples": [
                 examples.GATES,
-                {"gates": [{"step": "before_export", "after_seconds": 86400, "then": "approve"}]},
+                {
+                    "gates": [
+                        {
+                            "step": "before_export",
+                            "after_seconds": 604800,
+                            "then": "pause",
+                            "remind_every_seconds": 86400,
+                            "escalate": [{"after_seconds": 172800, "role": "owner"}],
+                        }
+                    ]
+                },
             ]
         }
     )

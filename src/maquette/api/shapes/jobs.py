@@ -192,6 +192,26 @@ class UserDecision(Shape):
     at: Timestamp
 
 
+class GateDue(Shape):
+    """What a gate's clock comes to next."""
+
+    at: Timestamp
+    action: Literal["remind", "escalate", "approve", "reject", "pause"]
+    to: dict[str, Any] | None = Field(description="Of `escalate`: `role`, or `users`.")
+
+
+class OpenGate(Shape):
+    """An open gate with a time-out: what happens when nobody decides."""
+
+    step: str
+    revision: int
+    since: Timestamp = Field(description="From when its clock runs: anew when a hold ends.")
+    escalated: int = Field(description="Stages of its escalation that have been told.")
+    next: GateDue | None
+    then: Literal["remind", "approve", "reject", "pause"]
+    then_at: Timestamp | None
+
+
 class PipelineRef(Shape):
     """The pipeline that the job pinned."""
 
@@ -271,6 +291,9 @@ class Job(Shape):
     queue_position: int | None = Field(description="From 1, while the current step waits for a worker.")
     eta_seconds: float | None
     cost: Cost
+    gate: OpenGate | None = Field(
+        description="The open gate's clock; null without one, without a time-out, and while the job is held."
+    )
     steps: list[Step]
     user_decisions: list[UserDecision]
     error: dict[str, Any] | None
