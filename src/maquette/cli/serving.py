@@ -150,11 +150,27 @@ def migrate(json: Json = False) -> None:
         out().print("\n".join(f"applied {name}" for name in applied) or "The schema is up to date.")
 
 
-def openapi() -> None:
-    """Print the API's OpenAPI 3.1 document."""
+def openapi(
+    importer: Annotated[
+        Literal["aws-api-gateway"] | None,
+        typer.Option("--for", help="Write it as this importer reads it, instead of OpenAPI 3.1."),
+    ] = None,
+    backend: Annotated[
+        str, typer.Option(help="With --for: where the importer passes requests on to, `https://…`.")
+    ] = "",
+) -> None:
+    """Print the API's OpenAPI document."""
     from maquette import bootstrap
+    from maquette.api.openapi_gateway import for_api_gateway
 
-    print_json(bootstrap.openapi())
+    document = bootstrap.openapi()
+    if importer is None:
+        print_json(document)
+        return
+    try:
+        print_json(for_api_gateway(document, backend))
+    except ValueError as error:
+        raise CommandError(f"--backend: {error}.") from None
 
 
 def show_settings(
