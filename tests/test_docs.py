@@ -9,6 +9,7 @@ from typing import Any
 from maquette.api.app import build_app
 from maquette.services.transactor import Counters
 from maquette.settings import Settings
+from maquette.telemetry.tracer import OFF
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -38,7 +39,7 @@ def words() -> set[str]:
 def test_every_status_is_documented() -> None:
     """Whatever value an answer or a request may have by the document — statuses, pause reasons, verdicts — is told of."""
     deps: Any = SimpleNamespace(
-        objects=None, transactor=SimpleNamespace(counters=Counters(), waiting=0, parked=0)
+        objects=None, tracer=OFF, transactor=SimpleNamespace(counters=Counters(), waiting=0, parked=0)
     )
     found = set(enums(build_app(deps, Settings()).openapi()))
     assert {value for name, value in found if "status" in name.lower()} >= {

@@ -110,6 +110,7 @@ async def open_deps(
             url_ttl_seconds=settings.url_ttl_seconds,
             upload_bytes_max=settings.upload_bytes_max,
             open_jobs_max=settings.open_jobs_max,
+            poll_seconds_max=settings.poll_seconds_max,
             retention=Policy(
                 events_days=settings.retention_events_days,
                 artifacts_days=settings.retention_artifacts_days,

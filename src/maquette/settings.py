@@ -192,6 +192,17 @@ class Settings(SinkSettings):
     body_bytes_max: int = setting(
         _MIB, "Largest request body, uploads apart.", check=between(1024, 1024 * _MIB)
     )
+    bulk_bytes_max: int = setting(
+        16 * _MIB,
+        "Largest body of `/batches` and `/worker/*`. Behind Amazon API Gateway 10 MB pass: set 10000000 there, so that both "
+        "say the same.",
+        check=between(1024, 1024 * _MIB),
+    )
+    poll_seconds_max: float = setting(
+        25.0,
+        "Longest time that a worker's claim waits for work; less than whatever stands in front waits for an answer.",
+        check=between(0, 300),
+    )
     upload_bytes_max: int = setting(
         64 * _MIB, "Largest file in an upload.", check=between(1024, 1024 * 1024 * _MIB)
     )

@@ -73,7 +73,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """Steps this worker has handlers for; empty means every step of its services."""
     capacity: int = 1
     wait_seconds: float = 0.0
-    """Long poll: how long to wait for a first task when there is none. Capped by the server at 30."""
+    """Long poll: how long to wait for a first task when there is none. Capped by the server (``MAQUETTE_POLL_SECONDS_MAX``)."""
 
 
 class ClaimAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from maquette.api.body import BATCH_BODY_BYTES_MAX
 from maquette.api.shapes import batches as shapes
+from maquette.settings import Settings
 
 JSONL = {"content-type": "application/jsonl"}
 
@@ -129,7 +129,7 @@ async def test_what_is_no_batch_is_refused_as_a_whole(live: Any) -> None:
     assert (as_json.status_code, as_json.json()["code"]) == (415, "unsupported_media_type")
     assert (await send(live, b"\n \n")).status_code == 422
     assert (await send(live, b"{}\n" * 1001)).status_code == 422
-    assert (await send(live, b" " * (BATCH_BODY_BYTES_MAX + 1))).status_code == 413
+    assert (await send(live, b" " * (Settings().bulk_bytes_max + 1))).status_code == 413
     assert (await send(live, lines(brief()), project_id="prj_01kgh5s1d0f3c8m5y2w9x7v4tz")).status_code == 404
     batch = (await send(live, lines(brief()))).json()
     other = (await live.operator.post("/projects", json={"name": "Elsewhere"})).json()["id"]

@@ -1,11 +1,13 @@
 """A tracer whose spans the test can read, and a database for stories that a whole module looks at."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 import pytest
+from live_api import Live, open_live
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -27,6 +29,21 @@ class Spans:
         found = sorted(self._memory.get_finished_spans(), key=lambda span: span.start_time or 0)
         self._memory.clear()
         return found
+
+
+@pytest.fixture
+async def staged(database_url: str, tmp_path: Path) -> AsyncIterator[Live]:
+    """The API as it is behind a gateway's stage, whose proxies are on this machine."""
+    async with open_live(
+        database_url,
+        tmp_path,
+        root_path="/prod",
+        public_url="https://api.example.com",
+        trusted_proxies="127.0.0.1",
+        bulk_bytes_max=20_000,
+        poll_seconds_max=0.2,
+    ) as live:
+        yield live
 
 
 @pytest.fixture(scope="module")

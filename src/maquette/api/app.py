@@ -55,7 +55,7 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
         middleware=[
             Middleware(Edge, metrics=metrics, root_path=settings.root_path, around=around),
-            Middleware(BodyGuard, bytes_max=settings.body_bytes_max),
+            Middleware(BodyGuard, bytes_max=settings.body_bytes_max, bulk_bytes_max=settings.bulk_bytes_max),
         ],
     )
     app.state.deps = deps

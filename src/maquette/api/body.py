@@ -10,10 +10,6 @@ from maquette.api import json_guard
 from maquette.api.problems import RequestTimeout, UnsupportedMediaType, respond
 from maquette.domain.errors import MaquetteError, TooLarge
 
-#: Outcomes come in batches with skeletons inside; their senders hold a token that is checked before reading.
-WORKER_BODY_BYTES_MAX = 16 * 1024 * 1024
-#: A thousand briefs; each line is checked like a body of its own.
-BATCH_BODY_BYTES_MAX = 16 * 1024 * 1024
 #: What is still read of a body that was refused, so that the sender gets to see why.
 _DRAIN_BYTES_MAX = 8 * 1024 * 1024
 _DRAIN_SECONDS_MAX = 1.0
@@ -28,9 +24,10 @@ class BodyGuard:
     counted here and checked by their endpoints, which decode them once, after authentication.
     """
 
-    def __init__(self, app: ASGIApp, *, bytes_max: int) -> None:
+    def __init__(self, app: ASGIApp, *, bytes_max: int, bulk_bytes_max: int) -> None:
         self._app = app
         self._bytes_max = bytes_max
+        self._bulk_bytes_max = bulk_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with a checked body, or answer with a problem."""
@@ -38,7 +35,7 @@ class BodyGuard:
             await self._app(scope, receive, send)
             return
         path = route_path(scope)
-        own_limit = _own_limit(path)
+        own_limit = self._own_limit(path)
         body = _Body(scope, receive, self._bytes_max if own_limit is None else own_limit)
 
         async def answer(message: Message) -> None:
@@ -57,14 +54,15 @@ class BodyGuard:
         if whole is not None:  # else the client left
             await self._app(scope, _replay(whole, receive), answer)
 
+    def _own_limit(self, path: str) -> float | None:
+        """Return the limit of bodies whose endpoint reads and checks them itself; None for all others.
 
-def _own_limit(path: str) -> float | None:
-    """Return the limit of bodies whose endpoint reads and checks them itself; None for all others."""
-    if path.startswith("/files/"):
-        return math.inf
-    if path.startswith("/worker/"):
-        return WORKER_BODY_BYTES_MAX
-    return BATCH_BODY_BYTES_MAX if path == "/batches" else None
+        Outcomes come in batches with skeletons inside, from senders whose token is checked before reading; of a
+        thousand briefs each line is checked like a body of its own.
+        """
+        if path.startswith("/files/"):
+            return math.inf
+        return self._bulk_bytes_max if path.startswith("/worker/") or path == "/batches" else None
 
 
 def route_path(scope: Scope) -> str:

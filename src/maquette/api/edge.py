@@ -46,6 +46,8 @@ class Edge:
             return
         if self._root_path:
             scope["root_path"] = self._root_path
+            if scope["path"] == self._root_path:
+                scope["path"] += "/"
             if not scope["path"].startswith(f"{self._root_path}/"):
                 scope["path"] = self._root_path + scope["path"]
         arrival = arrived(scope, scope["path"][len(self._root_path) :], self._around)

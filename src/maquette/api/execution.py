@@ -68,7 +68,7 @@ def _operation(body: type[msgspec.Struct]) -> dict[str, Any]:
     openapi_extra=_operation(wire.Claim),
 )
 async def claim_tasks(request: Request) -> Response:
-    """Lease ready tasks; with none, wait up to 30 s for one. The same `claim_id` replays a lost answer."""
+    """Lease ready tasks; with none, wait for one, up to `MAQUETTE_POLL_SECONDS_MAX`. The same `claim_id` replays a lost answer."""
     call = await authenticated(request)
     claim = json_guard.decode_as(await request.body(), wire.Claim)
     work = execution.claim(call.deps, call.principal, claim)

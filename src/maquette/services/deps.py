@@ -26,6 +26,7 @@ class Limits:
     url_ttl_seconds: int
     upload_bytes_max: int
     open_jobs_max: int
+    poll_seconds_max: float
     retention: Policy
     """What holds where a project has not chosen otherwise."""
 

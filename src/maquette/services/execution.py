@@ -26,7 +26,6 @@ from maquette.telemetry.trace import Span, parse
 CAPACITY_MAX = 200
 #: A worker may hold what several claims gave it, and what it has finished but not heard a verdict on.
 HELD_MAX = 2000
-WAIT_SECONDS_MAX = 30.0
 #: The job that no task belongs to: ids have a time in them and are never this one.
 _NOBODYS = UUID(int=0)
 #: The fence that no lease has: their sequence begins at 1.
@@ -37,7 +36,7 @@ _SERVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 async def claim(deps: Deps, principal: Principal, request: wire.Claim) -> wire.ClaimAnswer:
     """Lease ready tasks; with none, wait for one as long as the request allows."""
     wish = _wish(deps, principal, request)
-    wait = max(0.0, min(request.wait_seconds, WAIT_SECONDS_MAX))
+    wait = max(0.0, min(request.wait_seconds, deps.limits.poll_seconds_max))
     _, handouts = await deps.transactor.exchange([], wish, wait)
     return _answer(deps, request.claim_id, handouts)
 
