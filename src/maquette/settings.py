@@ -214,7 +214,9 @@ class Settings(SinkSettings):
         1, "Tasks that the `processing` worker does at once.", check=between(1, 256)
     )
     drain_seconds: float = setting(
-        10.0, "How long a worker that is told to stop may finish what it does.", check=between(0, 3600)
+        10.0,
+        "How long a worker or the API that is told to stop may finish what it does.",
+        check=between(0, 3600),
     )
 
     retention_events_days: int = setting(

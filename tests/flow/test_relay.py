@@ -3,10 +3,10 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import pytest
 from house import House
 
+from maquette.domain.errors import Unavailable
 from maquette.domain.events import Event, EventType
 from maquette.maintenance.partitions import Partitions
 from maquette.maintenance.relay import Relay
@@ -181,7 +181,7 @@ async def test_partitions_wait_for_no_backup(house: House) -> None:
         await backup.execute(f"drop table {month}")
     async with house.deps.database.transaction() as backup:
         await backup.execute("select from events_default limit 1")
-        with pytest.raises(asyncpg.LockNotAvailableError):
+        with pytest.raises(Unavailable, match="in the way"):
             await Partitions(house.deps.database).run_once()
     assert await Partitions(house.deps.database).run_once() == [month]
 

@@ -137,11 +137,14 @@ class HttpModerator:
             asked.append(list(texts))
             bodies.append([subjects[place].text[:TEXT_LENGTH_MAX] for place in texts])
         try:
-            async with asyncio.TaskGroup() as group:
+            # Waiting for a slot is part of it: behind four slow answers nobody waits longer than for his own.
+            async with asyncio.timeout(self._seconds_max), asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(self._ask(body, len(places), until))
                     for body, places in zip(bodies, asked, strict=True)
                 ]
+        except TimeoutError:
+            raise ModeratorAway("timed_out", "No whole answer in time.") from None
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
         return {

@@ -44,7 +44,7 @@ KEY_LENGTH_MAX = 700
 #: Threads of its own: a disk that hangs must not take those that look up names for the database.
 THREADS = 16
 #: What may wait for them; and how long any one look, block or commit may take (s).
-WAITING_MAX, SECONDS_MAX = 1000, 30.0
+WAITING_MAX, SECONDS_MAX = 20_000, 30.0
 _LISTED_AT_ONCE = 500
 STAGING_SECONDS_MAX = 3600
 _SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"

@@ -13,12 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from maquette.api.arrival import Arrival, Surroundings, arrived
 from maquette.api.metrics import Metrics, known_method
 from maquette.api.problems import HeadersTooLarge, InternalError, respond
-from maquette.domain.errors import Invalid, MaquetteError
+from maquette.domain.errors import Invalid, MaquetteError, Unavailable
 from maquette.telemetry.ids import binding, bound
 from maquette.telemetry.trace import Span
 
 HEAD_BYTES_MAX = 32 * 1024
 PATH_LENGTH_MAX = 500
+#: Requests under way in one process, streams and waiting claims included; beyond that a 503 is all that can be afforded.
+REQUESTS_MAX = 5000
 REQUEST_ID, CORRELATION_ID = b"x-request-id", b"x-correlation-id"
 #: What nginx writes for a client that left before its answer; nobody is sent it.
 CLIENT_CLOSED_REQUEST = 499
@@ -38,6 +40,7 @@ class Edge:
         self._metrics = metrics
         self._root_path = root_path
         self._around = around
+        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; only a response that had already begun may end in an exception."""
@@ -77,8 +80,9 @@ class Edge:
 
         began, begun = time.time_ns(), time.perf_counter()
         self._metrics.in_flight.inc()
+        self._under_way += 1
         try:
-            error = _refusal(scope)
+            error = _refusal(scope) or self._crowded(scope)
             if error is None:
                 await self._app(scope, receive, stamping)
             else:
@@ -95,12 +99,19 @@ class Edge:
             await respond(error, scope)(scope, receive, stamping)
         finally:
             self._metrics.in_flight.dec()
+            self._under_way -= 1
             seconds = time.perf_counter() - begun
             route = getattr(scope.get("route"), "path", "unmatched")
             self._metrics.observe(route, scope["method"], status, seconds)
             if arrival.own is not None:
                 self._trace(scope, arrival, route, status, (began, seconds))
             self._log(scope, route, status, seconds)
+
+    def _crowded(self, scope: Scope) -> MaquetteError | None:
+        """Tell when there are too many; whether the process is alive may be asked all the same."""
+        if self._under_way <= REQUESTS_MAX or scope["path"].endswith("/healthz"):
+            return None
+        return Unavailable("Too many requests are under way here.", retry_after_seconds=2)
 
     def _trace(
         self, scope: Scope, arrival: Arrival, route: str, status: int, took: tuple[int, float]

@@ -55,6 +55,7 @@ async def follow_job(
     `event: progress` (without id) tells how far the running step is. A comment every 15 s shows that the line
     is alive. The stream ends after the job's last event.
     """
+    call.deps.hub.admit()
     after = _sequence(last_event_id or last_event_id_)
     key = typeid.decode("job", job_id)
     items = await jobs.events(call.deps, call.principal, key, after)
@@ -73,17 +74,25 @@ async def _while_allowed(call: Call, items: AsyncIterator[T]) -> AsyncIterator[T
     """Pass items on while the caller is who he was: a stream must not outlive a revoked key or a membership that ended.
 
     It ends without a word then; who connects again is told why. While nobody can say, signs of life alone go on.
+    When the database goes, it ends as well: nothing is lost, for the next one begins where this one ended.
     """
-    async for item in items:
-        try:
-            changed = await call.again() != call.principal
-        except Unavailable:
-            changed = item is not None
-        except (Unauthenticated, Forbidden):
-            changed = True
-        if changed:
-            return
-        yield item
+    hub = call.deps.hub
+    hub.streams += 1
+    try:
+        async for item in items:
+            try:
+                changed = await call.again() != call.principal
+            except Unavailable:
+                changed = item is not None
+            except (Unauthenticated, Forbidden):
+                changed = True
+            if changed:
+                return
+            yield item
+    except Unavailable:
+        return
+    finally:
+        hub.streams -= 1
 
 
 def _stream(parts: AsyncIterator[bytes]) -> Response:
@@ -133,6 +142,7 @@ async def follow_project(
     Going on repeats what came with the last position, so drop what has a `source` and `sequence` already seen.
     `event: progress` (without id) tells how far running steps are. A comment every 15 s shows that the line is alive.
     """
+    call.deps.hub.admit()
     given = last_event_id or last_event_id_
     key = typeid.decode("prj", project_id)
     items = await projects.events(

@@ -1,5 +1,6 @@
 """For those who operate it: what is it, is it alive, can it work, what does it count."""
 
+import asyncio
 from datetime import UTC, datetime
 from html import escape
 
@@ -12,7 +13,10 @@ from maquette.api.metrics import Metrics, RelayCollector
 from maquette.api.openapi import problems, success, text
 from maquette.api.present import moment
 from maquette.api.shapes.base import Root, State
+from maquette.domain.errors import Unavailable
 
+#: Probes are impatient.
+_READY_SECONDS_MAX = 3.0
 _PLACES = {"openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz", "metrics": "/metrics"}
 
 
@@ -55,8 +59,15 @@ def router(metrics: Metrics, relay: RelayCollector) -> APIRouter:
         responses=success(State, "The database is reachable and migrated") | problems(503),
     )
     async def get_readiness(request: Request) -> dict[str, str]:
-        """Ask the database; 503 says what is missing. Send no traffic here until it is 200."""
-        await request.app.state.deps.ready()
+        """Ask the database; 503 says what is missing, after three seconds. Send no traffic here until it is 200."""
+        deps = request.app.state.deps
+        try:
+            async with asyncio.timeout(_READY_SECONDS_MAX):
+                await deps.ready()
+        except TimeoutError:
+            raise Unavailable("The database has not answered in time.", retry_after_seconds=1) from None
+        if deps.transactor.draining:
+            raise Unavailable("The server is stopping.", retry_after_seconds=1)
         return {"status": "ready"}
 
     @routes.get(

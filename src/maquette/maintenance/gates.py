@@ -4,19 +4,14 @@ Any number of replicas may run it: what it finds is only a hint, the transactor 
 revision that the gate is of.
 """
 
-import asyncio
-import logging
-import random
-
 from maquette.domain.commands import GateTimeout
-from maquette.domain.errors import MaquetteError
 from maquette.domain.job import Job
+from maquette.maintenance.loop import apart, forever
 from maquette.services.orders import Order
 from maquette.services.transactor import Transactor
 from maquette.store import tasks
 from maquette.store.database import Database
 
-_LOG = logging.getLogger(__name__)
 BATCH_MAX = 200
 INTERVAL_SECONDS = 1.0
 
@@ -30,17 +25,11 @@ class GateKeeper:
 
     async def run(self) -> None:
         """Look after gates until canceled; the database being away is waited out."""
-        while True:
-            done = 0
-            try:
-                done = await self.run_once()
-            except MaquetteError as error:
-                _LOG.warning("Looking after gates failed: %s", error)
-            except Exception:  # noqa: BLE001 - the loop must outlive one bad round
-                _LOG.exception("Looking after gates failed.")
-            if done < BATCH_MAX:
-                # Replicas that started together drift apart.
-                await asyncio.sleep(INTERVAL_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - no secret
+        await forever(
+            self.run_once,
+            "Looking after gates",
+            lambda done: 0.0 if done >= BATCH_MAX else apart(INTERVAL_SECONDS),
+        )
 
     async def run_once(self) -> int:
         """Do what is due now; return how many commands were taken."""

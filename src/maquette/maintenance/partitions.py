@@ -1,8 +1,8 @@
 """Partitions of ``events``: made ahead, so that each month's events find theirs."""
 
-import asyncio
 import logging
 
+from maquette.maintenance.loop import forever
 from maquette.store import outbox
 from maquette.store.database import Database
 
@@ -19,12 +19,7 @@ class Partitions:
 
     async def run(self) -> None:
         """Look every hour until canceled."""
-        while True:
-            try:
-                await self.run_once()
-            except Exception:  # noqa: BLE001 - a lock that a backup holds must not end the process's other loops
-                _LOG.exception("Making partitions failed.")
-            await asyncio.sleep(INTERVAL_SECONDS)
+        await forever(self.run_once, "Making partitions", lambda _made: INTERVAL_SECONDS)
 
     async def run_once(self) -> list[str]:
         """Make what is missing; return the new partitions' names."""

@@ -3,20 +3,16 @@
 Any number of replicas may run it: adding up takes rows that nobody else has, and a command that comes twice does nothing.
 """
 
-import asyncio
-import logging
-import random
 from uuid import UUID
 
 from maquette.domain.commands import QuotaAvailable
-from maquette.domain.errors import MaquetteError
+from maquette.maintenance.loop import apart, forever
 from maquette.services.orders import Order
 from maquette.services.room import look
 from maquette.services.transactor import Transactor
 from maquette.store import limiting, quotas
 from maquette.store.database import Database
 
-_LOG = logging.getLogger(__name__)
 BATCH_MAX = 1000
 ENTRIES_MAX = 10_000
 INTERVAL_SECONDS = 1.0
@@ -34,15 +30,7 @@ class QuotaKeeper:
 
     async def run(self) -> None:
         """Look after quotas until canceled; the database being away is waited out."""
-        while True:
-            try:
-                await self.run_once()
-            except MaquetteError as error:
-                _LOG.warning("Looking after quotas failed: %s", error)
-            except Exception:  # noqa: BLE001 - the loop must outlive one bad round
-                _LOG.exception("Looking after quotas failed.")
-            # Replicas that started together drift apart.
-            await asyncio.sleep(INTERVAL_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - no secret
+        await forever(self.run_once, "Looking after quotas", lambda _let_go: apart(INTERVAL_SECONDS))
 
     async def run_once(self) -> int:
         """Add up what is fresh, then let jobs go on; return how many did."""

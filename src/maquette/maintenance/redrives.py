@@ -4,19 +4,14 @@ Any number of replicas may run it: who works on an order holds its row. A crash 
 lets one letter be asked for again, which is refused: it is not open any more.
 """
 
-import asyncio
-import logging
-import random
-
 from maquette.domain.commands import Redrive
-from maquette.domain.errors import MaquetteError
 from maquette.domain.job import Job
+from maquette.maintenance.loop import apart, forever
 from maquette.services.orders import Order
 from maquette.services.transactor import Transactor
 from maquette.store import dead_letters
 from maquette.store.database import Database
 
-_LOG = logging.getLogger(__name__)
 INTERVAL_SECONDS = 1.0
 #: Letters of one order at a time: what a pace of 6,000 a minute asks for in a second.
 PAGE = 100
@@ -31,17 +26,9 @@ class RedriveLoop:
 
     async def run(self) -> None:
         """Carry orders out until canceled; the database being away is waited out."""
-        while True:
-            done = False
-            try:
-                done = await self.run_once()
-            except MaquetteError as error:
-                _LOG.warning("Redriving dead letters failed: %s", error)
-            except Exception:  # noqa: BLE001 - the loop must outlive one bad round
-                _LOG.exception("Redriving dead letters failed.")
-            if not done:
-                # Replicas that started together drift apart.
-                await asyncio.sleep(INTERVAL_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - no secret
+        await forever(
+            self.run_once, "Redriving dead letters", lambda done: 0.0 if done else apart(INTERVAL_SECONDS)
+        )
 
     async def run_once(self) -> bool:
         """Do what one order has due now; return whether there was one."""

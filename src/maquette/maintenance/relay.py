@@ -7,7 +7,6 @@ and nothing is written (docs/adr/0011).
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from uuid import UUID
 
 from maquette.domain.errors import MaquetteError
 from maquette.maintenance.courier import PUBLISH_SECONDS_MAX, Courier
+from maquette.maintenance.loop import forever
 from maquette.ports import EventBus
 from maquette.services.ids import new_id
 from maquette.store import outbox
@@ -53,9 +53,9 @@ class Relay:
     async def run(self) -> None:
         """Relay until canceled, then hand the shards over; the database being away is waited out."""
         loops = [
-            _forever(self.beat_once, "Keeping the relay's lease"),
-            _forever(self.move_once, "Moving events"),
-            *(_forever(courier.turn, f"Publishing to {courier.name}") for courier in self._couriers),
+            _looped(self.beat_once, "Keeping the relay's lease"),
+            _looped(self.move_once, "Moving events"),
+            *(_looped(courier.turn, f"Publishing to {courier.name}") for courier in self._couriers),
         ]
         try:
             async with asyncio.TaskGroup() as group:
@@ -102,16 +102,6 @@ class Relay:
         return 0.0 if more else max(GATHER_SECONDS if moved else IDLE_SECONDS, took * REST)
 
 
-async def _forever(once: Callable[[], Awaitable[float]], what: str) -> None:
-    """Do it again after as many seconds as it says; after a failure a little later."""
-    while True:
-        try:
-            async with asyncio.timeout(TURN_SECONDS_MAX):
-                pause = await once()
-        except MaquetteError as error:
-            _LOG.warning("%s failed: %s", what, error)
-            pause = random.uniform(0.2, 1.0)  # noqa: S311 - no secret
-        except Exception:  # noqa: BLE001 - one bad turn must not end the loop that everybody's events hang on
-            _LOG.exception("%s failed.", what)
-            pause = random.uniform(0.2, 1.0)  # noqa: S311 - no secret
-        await asyncio.sleep(pause)
+async def _looped(once: Callable[[], Awaitable[float]], what: str) -> None:
+    """Do it again after as many seconds as it says."""
+    await forever(once, what, lambda seconds: seconds, seconds_max=TURN_SECONDS_MAX)

@@ -6,13 +6,13 @@ do under locks.
 
 import asyncio
 import logging
-import random
 import time
 from uuid import UUID
 
 from maquette.domain import retention as rules
 from maquette.domain import typeid
-from maquette.domain.errors import Conflict, MaquetteError
+from maquette.domain.errors import Conflict
+from maquette.maintenance.loop import apart, forever
 from maquette.ports import ObjectStore
 from maquette.services.cleaning import GRACE_SECONDS, Cleaning, drain
 from maquette.store import audit
@@ -51,17 +51,7 @@ class RetentionLoop:
 
     async def run(self) -> None:
         """Clean until canceled; the database being away is waited out."""
-        while True:
-            busy = False
-            try:
-                busy = await self.run_once()
-            except MaquetteError as error:
-                _LOG.warning("Cleaning failed: %s", error)
-            except Exception:  # noqa: BLE001 - the process's other loops go on
-                _LOG.exception("Cleaning failed.")
-            if not busy:
-                # Replicas that started together drift apart.
-                await asyncio.sleep(IDLE_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - no secret
+        await forever(self.run_once, "Cleaning", lambda busy: 0.0 if busy else apart(IDLE_SECONDS))
 
     async def run_once(self) -> bool:
         """Delete a page of doomed objects and clean one project; whether there may be more to do now."""
@@ -70,7 +60,11 @@ class RetentionLoop:
         async with self._database.transaction() as connection:
             project = await rows.take(connection, _TAKEN_SECONDS)
         if project is not None:
-            await self._clean(project)
+            try:
+                await self._clean(project)
+            except asyncio.CancelledError:
+                await asyncio.shield(self._give_back(project, 0.0))
+                raise
         return project is not None or drained > 0
 
     async def _drop_old(self) -> None:
@@ -108,9 +102,7 @@ class RetentionLoop:
             seconds_max=RUN_SECONDS_MAX,
         )
         complete = await cleaning.run()
-        spread = 0.75 + random.random() / 2  # noqa: S311 - no secret
-        async with self._database.connection() as connection:
-            await rows.give_back(connection, project, self._interval_seconds * spread if complete else 0.0)
+        await self._give_back(project, apart(self._interval_seconds) if complete else 0.0)
         if any(tally.rows or tally.objects for tally in cleaning.tallies):
             gone = {tally.category: tally.rows for tally in cleaning.tallies if tally.rows}
             _LOG.info(
@@ -120,3 +112,8 @@ class RetentionLoop:
                 sum(tally.objects for tally in cleaning.tallies),
                 sum(tally.bytes for tally in cleaning.tallies),
             )
+
+    async def _give_back(self, project: UUID, seconds: float) -> None:
+        """Let any replica clean the project again, after so long."""
+        async with self._database.connection() as connection:
+            await rows.give_back(connection, project, seconds)

@@ -15,6 +15,7 @@ from maquette.domain.errors import IllegalTransition, MaquetteError, NotFound, U
 from maquette.domain.job import Artifact, Hold
 from maquette.domain.moderation import IMAGE_BYTES_MAX, Subject
 from maquette.domain.ruling import Reach, Ruling, Stage, Unjudged
+from maquette.maintenance.loop import apart, forever
 from maquette.ports import ObjectStore
 from maquette.services.moderation import IMAGE_TYPES, Judgement, Moderation, together
 from maquette.services.transactor import Transactor
@@ -46,28 +47,31 @@ class Judging:
 
     async def run(self) -> None:
         """Judge until canceled; the database being away is waited out."""
-        while True:
-            done = 0
-            try:
-                done = await self.run_once()
-            except MaquetteError as error:
-                _LOG.warning("Judging results failed: %s", error)
-            except Exception:  # noqa: BLE001 - held jobs of everybody hang on this loop
-                _LOG.exception("Judging results failed.")
-            if done < AT_ONCE:
-                # Replicas that started together drift apart.
-                await asyncio.sleep(INTERVAL_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - no secret
+        await forever(
+            self.run_once, "Judging results", lambda done: 0.0 if done >= AT_ONCE else apart(INTERVAL_SECONDS)
+        )
 
     async def run_once(self) -> int:
         """Judge what is due now; return how many step revisions were looked at."""
         async with self._database.transaction() as connection:
             due = await safety.take_unjudged(connection, TAKEN_SECONDS, AT_ONCE)
-        for failed in await asyncio.gather(*(self._judge(item) for item in due), return_exceptions=True):
+        try:
+            ended = await asyncio.gather(*(self._judge(item) for item in due), return_exceptions=True)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._give_back(due))
+            raise
+        for failed in ended:
             if isinstance(failed, MaquetteError):
                 _LOG.warning("A result could not be judged: %s", failed)
             elif isinstance(failed, BaseException):
                 _LOG.error("A result could not be judged.", exc_info=failed)
         return len(due)
+
+    async def _give_back(self, due: Sequence[Due]) -> None:
+        """Let other replicas have at once what this one will not finish."""
+        async with self._database.transaction() as connection:
+            for item in due:
+                await safety.postpone_unjudged(connection, item.unjudged, 0.0)
 
     async def _judge(self, due: Due) -> None:
         item = due.unjudged

@@ -1,8 +1,9 @@
 """Uploads that never finished: their staged bytes are removed after a while."""
 
-import asyncio
 import logging
 from typing import Protocol
+
+from maquette.maintenance.loop import forever
 
 _LOG = logging.getLogger(__name__)
 INTERVAL_SECONDS = 600.0
@@ -24,12 +25,7 @@ class StagingSweeper:
 
     async def run(self) -> None:
         """Sweep every ten minutes until canceled."""
-        while True:
-            try:
-                await self.run_once()
-            except Exception:  # noqa: BLE001 - a full disk is no reason to end the process's other loops
-                _LOG.exception("Sweeping unfinished uploads failed.")
-            await asyncio.sleep(INTERVAL_SECONDS)
+        await forever(self.run_once, "Sweeping unfinished uploads", lambda _removed: INTERVAL_SECONDS)
 
     async def run_once(self) -> int:
         """Sweep once."""

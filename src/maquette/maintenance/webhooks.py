@@ -8,11 +8,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 from maquette.domain import typeid, webhook
@@ -20,6 +18,7 @@ from maquette.domain.errors import MaquetteError
 from maquette.domain.events import timestamp
 from maquette.domain.webhook import Verdict
 from maquette.maintenance.delivery_trace import Delivery
+from maquette.maintenance.loop import apart, forever
 from maquette.outbound import Outbound, OutboundError
 from maquette.services import webhooks as use_cases
 from maquette.services.ids import new_id
@@ -68,22 +67,15 @@ class WebhookLoop:
 
     async def run(self) -> None:
         """Deliver until canceled; then what is under way gets a moment to end."""
-        cleaning = asyncio.create_task(self._clean())
+        cleaning = asyncio.create_task(
+            forever(
+                self.clean_once,
+                "Clearing up deliveries",
+                lambda deleted: 0.0 if deleted >= _CLEAN_BATCH else apart(CLEAN_SECONDS),
+            )
+        )
         try:
-            while True:
-                self._news.clear()
-                begun = time.monotonic()
-                if await self._guarded(self._start(None)):
-                    # What ends together is followed up together, and claims take half of the time at most: with
-                    # 2,000 endpoints that have something due, one took about 0.2 s on two busy cores.
-                    await asyncio.sleep(max(PACE_SECONDS, time.monotonic() - begun))
-                else:
-                    # Replicas that started together drift apart.
-                    pause = IDLE_SECONDS * (0.75 + random.random() / 2)  # noqa: S311 - no secret
-                    # Not wait_for(): before Python 3.12 it swallows being canceled when news comes at that moment.
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(pause):
-                            await self._news.wait()
+            await forever(self._turn, "Delivering webhooks", lambda seconds: seconds)
         finally:
             cleaning.cancel()
             if self._under_way:
@@ -115,19 +107,19 @@ class WebhookLoop:
             await webhooks.forget_jobs(connection, moment, KEEP_SUCCEEDED_SECONDS, _CLEAN_BATCH)
         return deleted
 
-    async def _clean(self) -> None:
-        while True:
-            if await self._guarded(self.clean_once()) < _CLEAN_BATCH:
-                await asyncio.sleep(CLEAN_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - no secret
-
-    async def _guarded(self, work: Coroutine[Any, Any, int]) -> int:
-        try:
-            return await work
-        except MaquetteError as error:
-            _LOG.warning("Delivering webhooks failed: %s", error)
-        except Exception:  # noqa: BLE001 - everybody's webhooks hang on this loop
-            _LOG.exception("Delivering webhooks failed.")
-        return 0
+    async def _turn(self) -> float:
+        """Start what is due, or wait for news; return how long to leave the database in peace (s)."""
+        self._news.clear()
+        begun = time.monotonic()
+        if await self._start(None):
+            # What ends together is followed up together, and claims take half of the time at most: with
+            # 2,000 endpoints that have something due, one took about 0.2 s on two busy cores.
+            return max(PACE_SECONDS, time.monotonic() - begun)
+        # Not wait_for(): before Python 3.12 it swallows being canceled when news comes at that moment.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(apart(IDLE_SECONDS)):
+                await self._news.wait()
+        return 0.0
 
     async def _start(self, at: datetime | None) -> int:
         """Claim lanes and begin to serve them; return how many."""
@@ -166,10 +158,19 @@ class WebhookLoop:
                     await deliveries.settle(connection, lane)
                 else:
                     await _record(connection, lane, message, tried, at)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._give_back(lane))
+            raise
         except MaquetteError as error:
             _LOG.warning("What became of a webhook could not be recorded: %s", error)
         except Exception:  # noqa: BLE001 - one delivery must not end the others
             _LOG.exception("A webhook could not be delivered.")
+
+    async def _give_back(self, lane: Lane) -> None:
+        """Let another replica have the lane at once, not when the lease ends; what was being sent is sent again."""
+        async with self._database.transaction() as connection:
+            await deliveries.lock(connection, lane)
+            await deliveries.settle(connection, lane)
 
     async def _send(self, lane: Lane, message: Message) -> _Try:
         keys = [

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from uuid import UUID
 
-from maquette.domain.errors import MaquetteError
+from maquette.domain.errors import MaquetteError, Unavailable
 from maquette.domain.events import FINAL_EVENTS, Event
 from maquette.domain.job import TERMINAL, Job
 from maquette.services.feed import Feeds
@@ -18,6 +18,8 @@ _LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.25
 QUIET_SECONDS = 15.0
 PAGE = 200
+#: Event streams that one process serves: each costs a look at the database with each piece of news.
+STREAMS_MAX = 2000
 
 
 class Hub:
@@ -29,6 +31,8 @@ class Hub:
         self._pulses: dict[UUID, Pulse] = {}
         self._loop: asyncio.Task[None] | None = None
         self.feeds = Feeds(database)
+        self.streams = 0
+        """Event streams that are being served."""
 
     async def start(self) -> None:
         """Start the pollers."""
@@ -46,6 +50,13 @@ class Hub:
             for event in events:
                 event.set()
         self._loop = None
+
+    def admit(self) -> None:
+        """Raise ``Unavailable`` when no further stream can be served here."""
+        if self._loop is None:
+            raise Unavailable("The server is stopping.", retry_after_seconds=1)
+        if self.streams >= STREAMS_MAX:
+            raise Unavailable("Too many event streams are open here.", retry_after_seconds=5)
 
     @property
     def running(self) -> bool:

@@ -94,6 +94,8 @@ class Transactor:
         self._loops: list[asyncio.Task[None]] = []
         self._poller: asyncio.Task[None] | None = None
         self._stopping = False
+        self.draining = False
+        """Whether no claim may wait here any more: the process is about to stop."""
         self._listeners: list[Listener] = []
         self._groups = 0
         self._commits = 0
@@ -122,6 +124,13 @@ class Transactor:
         self._let_go()  # the wishes that a batch had in its hands
         for lane in self._lanes:
             await lane.session.close()
+
+    def drain(self) -> None:
+        """Answer the claims that wait, and let none wait from now on; all else goes on."""
+        self.draining = True
+        for work in list(self._parked):
+            del self._parked[work]
+            self._finish(work)
 
     def _let_go(self) -> None:
         for work in [*self._queue, *self._parked]:
@@ -229,7 +238,7 @@ class Transactor:
         slot = work.pure_wish
         if refused is not None:
             _refuse(work, refused)
-        elif slot is None or slot.handouts or time.monotonic() >= work.wait_until:
+        elif slot is None or slot.handouts or self.draining or time.monotonic() >= work.wait_until:
             work.future.set_result(work.slots)
         elif any(self._made.get(pair, 0) > work.looked for pair in _pairs(slot)):
             self._enqueue(work)

@@ -17,6 +17,8 @@ CONNECTION_ERRORS = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
 )
+#: Here the server is well, and busy with somebody else's lock.
+CONTENTION = (asyncpg.TransactionRollbackError, asyncpg.LockNotAvailableError)
 _AWAY = "The database is away."
 _SILENT = "The database has not answered in time."
 #: By SQLSTATE, the longest beginning that fits (PostgreSQL, Appendix A). What stands nowhere is the statement's or the

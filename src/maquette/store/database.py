@@ -18,7 +18,7 @@ from asyncpg import Connection
 
 from maquette.domain.errors import OutcomeUnknown, Unavailable
 from maquette.domain.outage import Outage
-from maquette.store.away import CONNECTION_ERRORS, unavailable
+from maquette.store.away import CONNECTION_ERRORS, CONTENTION, unavailable
 
 __all__ = ["CONNECTION_ERRORS", "Connection", "Database", "connect", "decode", "encode", "statements"]
 _LOG = logging.getLogger(__name__)
@@ -204,7 +204,8 @@ class Database:
                 told = Unavailable(
                     "No connection to the database became free in time.", retry_after_seconds=2
                 )
-            self._note(told, error)
+            if not isinstance(error, CONTENTION):
+                self._note(told, error)
             raise told from error
         else:
             self._note(None)

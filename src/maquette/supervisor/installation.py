@@ -60,9 +60,9 @@ def programs(settings: Settings) -> list[Program]:
     def maquette(*arguments: str) -> tuple[str, ...]:
         return (sys.executable, "-m", "maquette", *arguments)
 
-    drain_seconds = settings.drain_seconds + 12.0  # and the worker's own time to report what it drained
+    drain_seconds = settings.drain_seconds + 12.0  # and a worker's own time to report what it drained
     return [
-        Program("api", maquette("serve"), 10.0),
+        Program("api", maquette("serve"), drain_seconds),
         Program("maintenance", maquette("maintain"), 10.0),
         Program("worker generation", maquette("worker", "--role", "generation"), drain_seconds, rank=1),
         Program("worker processing", maquette("worker", "--role", "processing"), drain_seconds, rank=1),

@@ -16,6 +16,10 @@ from maquette.worker import calls
 logger = logging.getLogger("maquette.worker")
 
 
+#: Outcomes without a verdict, for each slot, from which on nothing more is claimed: who cannot deliver takes no more.
+UNHEARD_PER_SLOT = 2
+
+
 @dataclass(slots=True, eq=False)
 class Lease:
     """One task in this process's hands."""
@@ -54,7 +58,9 @@ class Ledger:
 
     @property
     def free(self) -> int:
-        """Slots that a new claim may fill."""
+        """Slots that a new claim may fill; none while too many outcomes wait for their verdict."""
+        if len(self.unconfirmed) >= UNHEARD_PER_SLOT * self.capacity:
+            return 0
         return max(0, self.capacity - len(self.executing) - self.reserved)
 
     @property
