@@ -95,6 +95,15 @@ async def _work(live: Live, job: str, handlers: Handlers, spans: Any) -> None:
             await asyncio.gather(doing, sweeping, return_exceptions=True)
 
 
+async def _break(live: Live) -> None:
+    """Let refine be asked of a service first whose breaker is open."""
+    routes = {"routes": {"refine": ["atelier", "studio"]}}
+    assert (await live.user.put(f"/projects/{live.project_id}/routes", json=routes)).status_code == 200
+    opened = await live.operator.patch("/services/atelier", json={"forced": "open", "reason": "moving house"})
+    assert opened.status_code == 200, opened.text
+    await live.deps.transactor.board.exchange(live.deps.database)
+
+
 async def _publish(live: Live, spans: Any) -> None:
     """Relay every event and deliver every webhook."""
     async with Outbound(Policy.parse("127.0.0.1")) as outbound:
@@ -134,6 +143,7 @@ async def _tell(url: str, data_dir: Path, spans: Any) -> Story:
         open_live(url, data_dir, tracer=spans.tracer, outbound_allow="127.0.0.1") as live,
         running(receiver.app) as address,
     ):
+        await _break(live)
         body = {
             "project_id": live.project_id,
             "asset_type": "2D",
@@ -207,6 +217,9 @@ def test_attempts_waits_and_retries_are_spans_of_the_job(story: Story) -> None:
     assert failed.status.description == "The GPU was busy."
     assert len({span.attributes["maquette.fence"] for span in attempts}) == len(attempts)
     assert {span.attributes["maquette.service"] for span in attempts} == {"studio"}
+    asked = [span.attributes.get("maquette.requested_service") for span in attempts]
+    assert asked == [None, "atelier", "atelier", None]
+    assert {span.attributes["maquette.fallback_reason"] for span in attempts[1:3]} == {"forced_open"}
     assert len({span.attributes["maquette.worker"] for span in attempts}) == 1
     queues, [backoff], gates = story.named("queue"), story.named("backoff"), story.named("gate")
     assert [span.end_time for span in queues] == [span.start_time for span in attempts]

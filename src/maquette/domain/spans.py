@@ -56,6 +56,7 @@ class _Wait:
     kind: str
     since: datetime
     sequence: int
+    reason: str
 
 
 def attempt_context(
@@ -94,12 +95,16 @@ class _Walk:
     began: Event | None = None
     attempt: Event | None = None
     wait: _Wait | None = None
+    detour: Event | None = None
+    """The last word on who does a step instead of the service that was asked for."""
     found: list[Ended] = field(default_factory=list)
 
     def step(self, event: Event) -> None:
         if event.type in {E.JOB_CREATED, E.JOB_REDRIVEN}:
             self.run += event.type is E.JOB_REDRIVEN
             self.began = event
+        if event.type is E.STEP_REROUTED:
+            self.detour = event
         if event.type is E.STEP_STARTED:
             self._end_wait(event)
             self.attempt = event
@@ -134,7 +139,9 @@ class _Walk:
                     since,
                     named,
                 )
-        self.wait = None if kind is None else _Wait(kind, since, event.sequence)
+        steps = event.data.get("steps") or [{}]
+        reason = str(steps[-1].get("pause_reason") or "") if kind == "hold" else ""
+        self.wait = None if kind is None else _Wait(kind, since, event.sequence, reason)
 
     def _end_wait(self, event: Event) -> None:
         """End a wait with the event that says what came of it, and knows which step it was for."""
@@ -144,6 +151,8 @@ class _Walk:
         steps = event.data.get("steps") or [{}]
         named = event.data.get("step_name") or steps[0].get("name") or ""
         about: Attributes = {"maquette.step": str(named)}
+        if wait.reason:
+            about["maquette.pause_reason"] = wait.reason
         if wait.kind == "queue" and "service" in event.data:
             about["maquette.service"] = str(event.data["service"])
         if wait.kind == "gate" and "decision" in event.data:
@@ -181,8 +190,18 @@ class _Walk:
             "maquette.revision": facts["revision"],
             "maquette.attempt": facts["attempt"],
         }
-        told = {name: data.get(name) for name in ("service", "requested_service", "reason")}
-        return about | {f"maquette.{name}": str(value) for name, value in told.items() if value}
+        if "service" in data:
+            about["maquette.service"] = str(data["service"])
+        if self.detour is not None and self._is_detour(self.detour.data, facts, data):
+            about["maquette.requested_service"] = str(self.detour.data["requested_service"])
+            about["maquette.fallback_reason"] = str(self.detour.data["reason"])
+        return about
+
+    @staticmethod
+    def _is_detour(said: Mapping[str, Any], facts: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
+        [place] = said["steps"]
+        same = (place["position"], place["revision"]) == (facts["position"], facts["revision"])
+        return same and said["served_by"] == data.get("service") != said["requested_service"]
 
     def _end_job(self, event: Event) -> None:
         began, self.began = self.began or self.first, None
