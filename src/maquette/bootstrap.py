@@ -19,9 +19,11 @@ from maquette.adapters.identity_oidc import OidcProvider
 from maquette.adapters.moderator_http import HttpModerator
 from maquette.adapters.moderator_rules import RulesModerator
 from maquette.adapters.objects_local import LocalObjects
+from maquette.adapters.queue_sqs import SqsQueue
 from maquette.adapters.signing import SigningKey
 from maquette.domain.oidc import Claims, parse_algorithms, parse_grants, parse_issuers
 from maquette.domain.retention import Policy
+from maquette.maintenance.announcer import Announcer
 from maquette.maintenance.breakers import BreakerLoop
 from maquette.maintenance.gates import GateKeeper
 from maquette.maintenance.partitions import Partitions
@@ -35,7 +37,7 @@ from maquette.maintenance.sweeper import Sweeper
 from maquette.maintenance.webhooks import WebhookLoop
 from maquette.outbound import Outbound
 from maquette.outbound import Policy as OutboundPolicy
-from maquette.ports import ObjectStore
+from maquette.ports import ObjectStore, TaskQueue
 from maquette.services.deps import Deps, Limits
 from maquette.services.follow import Hub
 from maquette.services.limiter import Limiter
@@ -44,10 +46,12 @@ from maquette.services.principals import Authenticator
 from maquette.services.tariff import Tariff
 from maquette.services.transactor import Transactor
 from maquette.settings import Settings, SettingsError
-from maquette.sinks import open_sinks
+from maquette.settings_checks import parse_services
+from maquette.sinks import missing_extra, open_sinks
 from maquette.store.database import Database
 from maquette.telemetry.otlp import tracing
 from maquette.telemetry.tracer import OFF, Tracer
+from maquette.worker.source_sqs import sqs_client
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_PROJECT = "default"
@@ -233,6 +237,20 @@ def serve(settings: Settings) -> None:
         _run(run(tracer))
 
 
+@contextlib.asynccontextmanager
+async def _task_queue(settings: Settings) -> AsyncIterator[TaskQueue]:
+    """Open the queue that workers hear of tasks from."""
+    connecting = sqs_client(endpoint=settings.sqs_endpoint_url, region=settings.sqs_region)
+    try:
+        client = await connecting.__aenter__()
+    except ImportError:
+        raise missing_extra("MAQUETTE_SQS_SERVICES", "aws") from None
+    try:
+        yield SqsQueue(client, settings.sqs_prefix)
+    finally:
+        await connecting.__aexit__(None, None, None)
+
+
 def maintain(settings: Settings) -> None:
     """Run the maintenance loops until a signal."""
 
@@ -270,6 +288,10 @@ def maintain(settings: Settings) -> None:
                     audit_days=settings.retention_audit_days,
                 ).run()
             )
+            if queued := parse_services(settings.sqs_services):
+                tasks = await closing.enter_async_context(_task_queue(settings))
+                announcer = Announcer(deps.database, deps.transactor, tasks, queued, settings.sqs_ahead)
+                sweepers.append(announcer.run())
             loops = [asyncio.create_task(sweeper) for sweeper in sweepers]
             waiting = asyncio.create_task(stop.wait())
             done, _ = await asyncio.wait([*loops, waiting], return_when=asyncio.FIRST_COMPLETED)

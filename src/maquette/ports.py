@@ -91,6 +91,45 @@ class ObjectStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Word of a ready task. It promises nothing: whoever is told claims it, and the row decides."""
+
+    task_id: str
+    service: str
+    step: str
+    tag: int
+    """The task's place in line: another attempt has another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadHint:
+    """A hint that was delivered again and again and never taken; ``receipt`` is to bury it with."""
+
+    hint: Hint | None
+    """None where the message is none of ours."""
+    receipt: str
+
+
+class TaskQueue(Protocol):
+    """A queue outside that tells workers of tasks, at least once and in any order; one queue a service.
+
+    Errors: ``Unavailable``.
+    """
+
+    async def announce(self, service: str, hints: Sequence[Hint]) -> Sequence[bool]:
+        """Send hints; one entry each, True once it is durable at the queue."""
+        ...
+
+    async def dead(self, service: str) -> Sequence[DeadHint]:
+        """Receive some of the hints that nobody ever took; they stay hidden for a while."""
+        ...
+
+    async def bury(self, service: str, receipts: Sequence[str]) -> None:
+        """Remove dead hints."""
+        ...
+
+
 class ModeratorAway(Exception):
     """A moderator did not answer, or nothing that could be understood; ``kind`` says how, for programs."""
 

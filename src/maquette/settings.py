@@ -17,6 +17,7 @@ from maquette.domain.network import parse_networks
 from maquette.domain.oidc import ALGORITHMS, parse_algorithms, parse_grants, parse_issuers
 from maquette.settings_checks import address, allowance, between, parsed, path_prefix, secret_text
 from maquette.settings_field import setting
+from maquette.settings_queue import QueueSettings
 from maquette.settings_sinks import SinkSettings
 from maquette.telemetry.otlp import parse_headers
 
@@ -36,7 +37,7 @@ _MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(SinkSettings):
+class Settings(SinkSettings, QueueSettings):
     """Everything that can be configured. An empty text means: not set. Secrets do not show in ``repr``."""
 
     data_dir: Path = setting(  # noqa: RUF009 - returns a dataclass field, as for the others

@@ -7,7 +7,7 @@ from maquette.settings_checks import address, between
 from maquette.settings_field import setting
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SinkSettings:
     """Apache Kafka and Amazon EventBridge. Both are off until they are named."""
 

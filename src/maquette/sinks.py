@@ -61,7 +61,7 @@ def _kafka(settings: Settings, closing: contextlib.AsyncExitStack) -> EventBus:
 
         from maquette.adapters.bus_kafka import KafkaBus
     except ImportError:
-        raise _missing_extra("MAQUETTE_KAFKA_SERVERS", "kafka") from None
+        raise missing_extra("MAQUETTE_KAFKA_SERVERS", "kafka") from None
     try:
         bus = KafkaBus(configuration, settings.kafka_topic, bytes_max=settings.kafka_message_bytes_max)
     except KafkaException as error:
@@ -70,7 +70,7 @@ def _kafka(settings: Settings, closing: contextlib.AsyncExitStack) -> EventBus:
     return bus
 
 
-def _missing_extra(variable: str, extra: str) -> SettingsError:
+def missing_extra(variable: str, extra: str) -> SettingsError:
     """Return what to tell who set a variable without what it needs."""
     return SettingsError(
         f"{variable} is set, but what it needs is not installed: pip install 'maquette[{extra}]'."

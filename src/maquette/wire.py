@@ -74,6 +74,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     capacity: int = 1
     wait_seconds: float = 0.0
     """Long poll: how long to wait for a first task when there is none. Capped by the server (``MAQUETTE_POLL_SECONDS_MAX``)."""
+    task_ids: list[str] = []
+    """Only these, which a queue told of; empty means whatever comes next. What is not given is not to be had now."""
 
 
 class ClaimAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from maquette.cli.arguments import Json
 from maquette.cli.logs import configure
 from maquette.cli.output import CommandError, err, out, print_fields, print_json
 from maquette.settings import Settings
+from maquette.settings_checks import parse_services
 
 if TYPE_CHECKING:
     from maquette.supervisor.installation import Credentials
@@ -112,6 +113,16 @@ def worker(
         "processing": (roles.PROCESSING, settings.worker_slots_processing),
     }[role]
 
+    source = None
+    if roles.SERVICE in parse_services(settings.sqs_services):
+        from maquette.worker.source_sqs import SqsSource
+
+        source = SqsSource(
+            settings.sqs_prefix + roles.SERVICE,
+            endpoint=settings.sqs_endpoint_url,
+            region=settings.sqs_region,
+        )
+
     async def run(tracer: Tracer) -> None:
         await Worker(
             settings.url or (state.url if state else settings.local_url),
@@ -122,6 +133,7 @@ def worker(
             workdir=settings.data_dir / "work",
             grace_seconds=settings.drain_seconds,
             tracer=tracer,
+            source=source,
         ).run()
 
     try:

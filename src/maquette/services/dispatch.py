@@ -46,10 +46,10 @@ async def serve(
     for slot, kept in (await _kept(connection, batch, wishes, fresh, shares)).items():
         _give(slot, kept, given, fresh, bounds)
     gone = batch.no_longer_ready
-    for pairs in sorted({slot.wish.pairs for slot in wishes if slot.wish and _hungry(slot, given)}):
-        group = [slot for slot in wishes if slot.wish and slot.wish.pairs == pairs]
+    for pairs, only in sorted({_line(slot.wish) for slot in wishes if slot.wish and _hungry(slot, given)}):
+        group = [slot for slot in wishes if slot.wish and _line(slot.wish) == (pairs, only)]
         for part, wanted in bounds.parts(pairs, sum(_hungry(slot, given) for slot in group)):
-            claimed = await tasks.claim(connection, part, wanted + len(gone))
+            claimed = await tasks.claim(connection, part, wanted + len(gone), only)
             # Jobs that others wrote since this batch read the clock: time must not go back in their streams.
             batch.now = max(batch.now, claimed.now)
             queue = {job.id: job for job in claimed.jobs if job.id not in gone}
@@ -104,6 +104,11 @@ def _orders_of(batch: Batch, group: int) -> list[tuple[Slot, UUID]]:
     ]
 
 
+def _line(wish: Wish) -> tuple[tuple[tuple[str, str], ...], tuple[UUID, ...]]:
+    """Return what a wish asks the queue for: wishes that ask for the same are served by one statement."""
+    return wish.pairs, wish.only
+
+
 def _hungry(slot: Slot, given: dict[Slot, list[Job]]) -> int:
     return max(slot.wish.capacity - len(given[slot]), 0) if slot.wish else 0
 
@@ -120,7 +125,11 @@ def _give(
     for job in candidates:
         if _hungry(slot, given) <= 0:
             return
-        wanted = job.id in pool and (job.service, job.spec.name) in slot.wish.pairs
+        wanted = (
+            job.id in pool
+            and (job.service, job.spec.name) in slot.wish.pairs
+            and (not slot.wish.only or job.id in slot.wish.only)
+        )
         if wanted and bounds.room(job.service):
             bounds.take(job.service)
             given[slot].append(pool.pop(job.id))

@@ -19,7 +19,7 @@ from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.services.orders import Handout, Order, Verdict, Wish
 from maquette.services.outcomes import problem_with
-from maquette.store import tasks
+from maquette.store import announced, tasks
 from maquette.store.database import encode
 from maquette.telemetry.trace import Span, parse
 
@@ -36,8 +36,13 @@ _SERVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 async def claim(deps: Deps, principal: Principal, request: wire.Claim) -> wire.ClaimAnswer:
     """Lease ready tasks; with none, wait for one as long as the request allows."""
     wish = _wish(deps, principal, request)
-    wait = max(0.0, min(request.wait_seconds, deps.limits.poll_seconds_max))
-    _, handouts = await deps.transactor.exchange([], wish, wait)
+    if not wish.only:
+        wait = max(0.0, min(request.wait_seconds, deps.limits.poll_seconds_max))
+        _, handouts = await deps.transactor.exchange([], wish, wait)
+        return _answer(deps, request.claim_id, handouts)
+    _, handouts = await deps.transactor.exchange([], wish)
+    async with deps.database.connection() as connection:
+        await announced.forget(connection, wish.only)
     return _answer(deps, request.claim_id, handouts)
 
 
@@ -269,6 +274,8 @@ def _grant(deps: Deps, item: wire.UploadRequest, job: Job | None, fence: int) ->
 def _wish(deps: Deps, principal: Principal, request: wire.Claim) -> Wish:
     if not 1 <= request.capacity <= CAPACITY_MAX:
         raise Invalid.field(("capacity",), f"must be from 1 to {CAPACITY_MAX}")
+    if len(request.task_ids) > CAPACITY_MAX:
+        raise Invalid.field(("task_ids",), f"must have at most {CAPACITY_MAX} entries")
     if not request.services:
         raise Invalid.field(("services",), "must name one at least")
     _check_work(request.services, request.steps)
@@ -287,6 +294,7 @@ def _wish(deps: Deps, principal: Principal, request: wire.Claim) -> Wish:
         capacity=request.capacity,
         deadline_seconds_max=deps.limits.attempt_seconds_max,
         retried=request.retried,
+        only=tuple(sorted({_job_id(item) for item in request.task_ids})),
     )
 
 

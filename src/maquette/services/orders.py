@@ -47,6 +47,8 @@ class Wish:
     capacity: int
     deadline_seconds_max: float
     retried: bool = False
+    only: tuple[UUID, ...] = ()
+    """Jobs whose task it is for; empty: any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,10 +46,18 @@ class DueGate:
     revision: int
 
 
-async def claim(connection: Connection, pairs: Sequence[tuple[str, str]], limit: int) -> Claimed:
-    """Lock up to ``limit`` ready tasks of the (service, step) pairs and their jobs, without ever waiting."""
-    rows = await connection.fetch(
-        _SQL["claim"], [service for service, _ in pairs], [step for _, step in pairs], limit
+async def claim(
+    connection: Connection, pairs: Sequence[tuple[str, str]], limit: int, only: Sequence[UUID] = ()
+) -> Claimed:
+    """Lock up to ``limit`` ready tasks of the (service, step) pairs and their jobs, without ever waiting.
+
+    With ``only``, none but those of these jobs.
+    """
+    wanted = [service for service, _ in pairs], [step for _, step in pairs], limit
+    rows = await (
+        connection.fetch(_SQL["claim_some"], *wanted, only)
+        if only
+        else connection.fetch(_SQL["claim"], *wanted)
     )
     now = max((row["now"] for row in rows), default=_LONG_AGO)
     shares = {row["id"]: Share(row["tag"], row["stride"]) for row in rows}

@@ -17,8 +17,10 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+import msgspec
 
 from maquette.telemetry.tracer import OFF, Tracer
 from maquette.wire import Claim, ClaimAnswer, Outcome
@@ -31,6 +33,7 @@ from maquette.worker.handler import Failed, Handler
 from maquette.worker.handlers import Handlers
 from maquette.worker.heartbeat import Heart
 from maquette.worker.ledger import Lease, Ledger
+from maquette.worker.source import Source
 from maquette.worker.transfer import Transfers
 
 logger = logging.getLogger("maquette.worker")
@@ -52,7 +55,7 @@ class Worker:
     ``workdir`` is where work directories are made (default: below the system's temporary directory).
     ``grace_seconds`` is what running handlers get to finish after a stop; ``poll_seconds`` the length of an
     idle long poll; ``progress_seconds`` the shortest interval at which news of progress is sent. ``tracer`` records what
-    attempts consist of.
+    attempts consist of. ``source`` tells of tasks; without one the server is asked for whatever comes next.
 
     Raises ``ValueError`` for arguments that cannot work.
     """
@@ -73,6 +76,7 @@ class Worker:
         poll_seconds: float = 25.0,
         progress_seconds: float = 1.0,
         tracer: Tracer = OFF,
+        source: Source | None = None,
     ) -> None:
         if capacity < 1:
             raise ValueError(f"A worker's capacity is 1 or more, not {capacity}.")
@@ -97,6 +101,7 @@ class Worker:
             worker=self.name,
         )
         self._ledger = Ledger(capacity)
+        self._source = source
         self._heart = Heart(
             self._client,
             self._ledger,
@@ -166,7 +171,8 @@ class Worker:
 
     async def _run(self) -> None:
         with self._folders:
-            async with self._client, self._transfers, self._handlers.children:
+            hearing = self._source.running() if self._source else contextlib.nullcontext()
+            async with self._client, self._transfers, self._handlers.children, hearing:
                 try:
                     async with asyncio.TaskGroup() as group:
                         heart = group.create_task(self._heart.run())
@@ -185,7 +191,7 @@ class Worker:
             # A full batch goes at once; less waits for the request under way, and gathers meanwhile. What has
             # finished claims for its own slots; the long poll is for those that nothing else can fill.
             while ledger.finished and (not self._exchanges or len(ledger.finished) >= BATCH_MAX):
-                outcomes, claim = ledger.take(BATCH_MAX), self._claim(0.0)
+                outcomes, claim = ledger.take(BATCH_MAX), None if self._source else self._claim(0.0)
                 self._exchanges += 1
                 group.create_task(self._exchange(group, outcomes, claim))
             if self._poll is None and not ledger.finished and (claim := self._claim(self._poll_seconds)):
@@ -219,6 +225,7 @@ class Worker:
         try:
             answer = await deliver(self._client, outcomes, claim)
             self._accept(group, claim, answer.claim)
+            self._drop(verdict.task_id for verdict in answer.verdicts)
             if self._ledger.settle(outcomes, answer.verdicts):
                 logger.error("the server gave no verdict on some outcomes; sending them again")
                 await asyncio.sleep(EMPTY_POLL_SECONDS_MIN)
@@ -229,13 +236,32 @@ class Worker:
     async def _long_poll(self, group: asyncio.TaskGroup, claim: Claim) -> None:
         started = time.monotonic()
         try:
-            answer = await self._client.claim(claim)
+            answer = await (self._claim_heard(claim) if self._source else self._client.claim(claim))
             self._accept(group, claim, answer)
             if not answer.tasks and not self._draining:
                 await asyncio.sleep(started + EMPTY_POLL_SECONDS_MIN - time.monotonic())
         finally:
             self._poll = None
             self._changed.set()
+
+    async def _claim_heard(self, claim: Claim) -> ClaimAnswer:
+        """Wait to be told of tasks, and claim those; what is not given is somebody's, or comes again."""
+        assert self._source is not None
+        heard = await self._source.receive(claim.capacity, claim.wait_seconds)
+        if not heard:
+            return ClaimAnswer(claim_id=claim.claim_id, tasks=[], heartbeat_seconds=self._heart.seconds)
+        answer = await self._client.claim(
+            msgspec.structs.replace(claim, task_ids=list(heard), wait_seconds=0.0)
+        )
+        given = {task.task_id for task in answer.tasks}
+        held = {progress.task_id for progress in self._ledger.held()}
+        self._drop(task for task in heard if task not in given | held)
+        return answer
+
+    def _drop(self, task_ids: Iterable[str]) -> None:
+        """Have nobody told of tasks any more that are over."""
+        if self._source is not None:
+            self._source.drop([*task_ids])
 
     def _accept(self, group: asyncio.TaskGroup, claim: Claim | None, answer: ClaimAnswer | None) -> None:
         if claim is not None:
@@ -269,6 +295,8 @@ class Worker:
         if lease.interrupted:
             outcome = self._interrupted(lease, outcome, time.monotonic() - started)
         self._ledger.finish(lease, outcome)
+        if outcome is None:
+            self._drop([lease.task.task_id])
         self._changed.set()
 
     def _interrupted(self, lease: Lease, outcome: Outcome | None, duration: float) -> Outcome | None:

@@ -1,5 +1,5 @@
 -- name: claim
--- The only statement that starts from tasks. It skips what others hold, both tasks and jobs, and so never
+-- With the next one, all that starts from tasks. It skips what others hold, both tasks and jobs, and so never
 -- waits: no deadlock is possible with transitions, which lock jobs first. One index probe for each pair.
 select clock_timestamp() as now, j.id, j.project_id, j.asset_type, j.pipeline_version, j.correlation_id, j.skipped,
        j.gates, j.priority, j.service, j.status, j.position, j.step_status, j.gate_open, j.revisions, j.attempt,
@@ -17,6 +17,21 @@ from (
     ) q
     order by q.priority desc, q.tag, q.job_id
     limit $3
+) head
+join jobs j on j.id = head.job_id
+order by head.priority desc, head.tag, head.job_id
+for update of j skip locked
+
+-- name: claim_some
+-- The same for tasks that somebody was told of.
+select clock_timestamp() as now, j.*, head.tag, head.stride
+from (
+    select r.job_id, r.priority, r.tag, r.stride from ready r
+    join unnest($1::text[], $2::text[]) as wanted(service, step) on wanted.service = r.service and wanted.step = r.step
+    where r.job_id = any($4::uuid[])
+    order by r.priority desc, r.tag, r.job_id
+    limit $3
+    for update of r skip locked
 ) head
 join jobs j on j.id = head.job_id
 order by head.priority desc, head.tag, head.job_id

@@ -1,0 +1,133 @@
+"""The announcer: tells a queue outside of tasks that are in line, and clears up what nobody could take.
+
+The row in ``ready`` is the outbox: a hint is recorded in the transaction in which it is sent, so a crash in between repeats it
+and none is lost. Only so many hints of a service are under way: the line's order holds but for those.
+"""
+
+import asyncio
+import logging
+import random
+import uuid
+from collections.abc import Sequence
+
+from maquette.domain import typeid
+from maquette.domain.commands import Fail
+from maquette.domain.errors import MaquetteError
+from maquette.domain.pipeline import STEP_NAMES
+from maquette.ports import DeadHint, Hint, TaskQueue
+from maquette.services.orders import Order, Wish
+from maquette.services.transactor import Transactor
+from maquette.store import announced
+from maquette.store.database import Database
+
+_LOG = logging.getLogger(__name__)
+INTERVAL_SECONDS = 0.2
+#: Dead hints are looked for every so many rounds.
+DEAD_EVERY = 25
+#: After this long a hint is given anew: queues keep messages for days, but not for ever.
+REPEAT_SECONDS = 3600.0
+
+
+class Announcer:
+    """``run()`` over ``run_once()``, for the services that have a queue."""
+
+    def __init__(
+        self,
+        database: Database,
+        transactor: Transactor,
+        queue: TaskQueue,
+        services: Sequence[str],
+        ahead: int,
+    ) -> None:
+        self._database = database
+        self._transactor = transactor
+        self._queue = queue
+        self._services = tuple(services)
+        self._ahead = ahead
+        self._epoch = uuid.uuid4()
+
+    async def run(self) -> None:
+        """Tell of tasks until canceled; the database or the queue being away is waited out."""
+        rounds = 0
+        while True:
+            told = 0
+            try:
+                told = await self.run_once()
+                rounds += 1
+                if rounds % DEAD_EVERY == 1:
+                    await self.sweep_once()
+            except MaquetteError as error:
+                _LOG.warning("Telling of tasks failed: %s", error)
+            except Exception:  # noqa: BLE001 - the loop must outlive one bad round
+                _LOG.exception("Telling of tasks failed.")
+            if not told:
+                # Replicas that started together drift apart.
+                await asyncio.sleep(INTERVAL_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - no secret
+
+    async def run_once(self) -> int:
+        """Send the hints that there is room for; return how many."""
+        return sum([await self._tell(service) for service in self._services])
+
+    async def _tell(self, service: str) -> int:
+        async with self._database.transaction() as connection:
+            if not await announced.take_turn(connection, service):
+                return 0
+            await announced.forget_past(connection, service, REPEAT_SECONDS)
+            room = self._ahead - await announced.count(connection, service)
+            if room <= 0:
+                return 0
+            line = await announced.upcoming(connection, service, room)
+            if not line:
+                return 0
+            hints = [Hint(typeid.encode("task", item.job_id), service, item.step, item.tag) for item in line]
+            sent = await self._queue.announce(service, hints)
+            told = [item for item, good in zip(line, sent, strict=True) if good]
+            await announced.record(connection, service, told)
+        return len(told)
+
+    async def sweep_once(self) -> int:
+        """Turn hints that were never taken into dead letters, where their task still waits; return how many."""
+        return sum([await self._sweep(service) for service in self._services])
+
+    async def _sweep(self, service: str) -> int:
+        dead = await self._queue.dead(service)
+        failed = [item for item in dead if item.hint is not None and await self._fail(service, item)]
+        await self._queue.bury(service, [item.receipt for item in dead])
+        return len(failed)
+
+    async def _fail(self, service: str, dead: DeadHint) -> bool:
+        """Take a task that no worker could and fail it for good; what is not in line as it was is somebody's by now."""
+        assert dead.hint is not None
+        try:
+            job_id = typeid.decode("task", dead.hint.task_id)
+        except MaquetteError:
+            return False
+        wish = Wish(
+            claim_id=uuid.uuid4(),
+            worker_epoch=self._epoch,
+            worker="queue sweeper",
+            pairs=tuple((service, step) for step in STEP_NAMES),
+            capacity=1,
+            deadline_seconds_max=60.0,
+            only=(job_id,),
+        )
+        async with self._database.connection() as connection:
+            if not await announced.stands(connection, job_id, dead.hint.tag):
+                return False
+        _, handouts = await self._transactor.exchange([], wish)
+        orders = [
+            Order(
+                item.job.id,
+                Fail(
+                    item.lease.fence,
+                    "invalid",
+                    "undeliverable",
+                    "Workers were told of the task again and again, and none of them took it.",
+                    jitter=0.0,
+                    reported=False,
+                ),
+            )
+            for item in handouts
+        ]
+        await self._transactor.exchange(orders)
+        return bool(orders)

@@ -1,0 +1,167 @@
+"""Word of tasks from Amazon SQS.
+
+A message stays hidden while its task is in this worker's hands, renewed at a third of its time, and is deleted once the
+server has its outcome. So a worker that dies leaves its messages to others; by then the task has another attempt, or
+somebody, and the claim says so.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from maquette.worker import backoff
+
+logger = logging.getLogger("maquette.worker")
+
+#: What SQS takes and gives in one request.
+BATCH_MAX = 10
+#: The longest that SQS waits for a first message.
+WAIT_SECONDS_MAX = 20
+VISIBILITY_SECONDS = 60
+
+
+class SqsSource:
+    """Implements ``Source``: the queue of one service. ``endpoint`` and ``region`` are the surroundings' where empty."""
+
+    def __init__(
+        self,
+        queue: str,
+        *,
+        endpoint: str = "",
+        region: str = "",
+        visibility_seconds: int = VISIBILITY_SECONDS,
+    ) -> None:
+        self._queue = queue
+        self._endpoint = endpoint
+        self._region = region
+        self._visibility_seconds = visibility_seconds
+        self._client: Any = None
+        self._url = ""
+        self._held: dict[str, str] = {}
+        """The newest receipt by task."""
+        self._over: dict[str, int] = {}
+        """Receipts to delete, with how often that failed."""
+        self._changed = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Stay connected; what is to be deleted is, before it ends."""
+        async with sqs_client(endpoint=self._endpoint, region=self._region) as client:
+            self._client = client
+            keeper = asyncio.create_task(self._keep())
+            try:
+                yield
+            finally:
+                keeper.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await keeper
+                await self._delete()
+
+    async def receive(self, count: int, wait_seconds: float) -> Sequence[str]:
+        """Wait for messages, 20 seconds at most. Nothing is heard while SQS is away."""
+        try:
+            url = await self._address()
+            answer = await self._client.receive_message(
+                QueueUrl=url,
+                MaxNumberOfMessages=min(count, BATCH_MAX),
+                WaitTimeSeconds=min(int(wait_seconds), WAIT_SECONDS_MAX),
+                VisibilityTimeout=self._visibility_seconds,
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, a worker goes on asking
+            logger.warning("SQS gave no tasks: %s", error)
+            await asyncio.sleep(backoff.delay_seconds(2, None))
+            return []
+        heard = []
+        for message in answer.get("Messages", ()):
+            task = _task_in(message["Body"])
+            if task is None:
+                logger.error("the queue %s holds a message that is none of ours; deleting it", self._queue)
+                self._over[message["ReceiptHandle"]] = 0
+                continue
+            self._held[task] = message["ReceiptHandle"]
+            heard.append(task)
+        return heard
+
+    def drop(self, task_ids: Sequence[str]) -> None:
+        """Delete the messages of these tasks, soon."""
+        for task in task_ids:
+            if (receipt := self._held.pop(task, None)) is not None:
+                self._over[receipt] = 0
+        self._changed.set()
+
+    async def _address(self) -> str:
+        if not self._url:
+            self._url = (await self._client.get_queue_url(QueueName=self._queue))["QueueUrl"]
+        return self._url
+
+    async def _keep(self) -> None:
+        """Delete what is over, and keep the rest hidden."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._visibility_seconds / 3):
+                    await self._changed.wait()
+                    self._changed.clear()
+                    await self._delete()
+                    continue
+            await self._hide()
+
+    async def _delete(self) -> None:
+        for part in _parts(list(self._over)):
+            failed = await self._batch("delete_message_batch", part)
+            for receipt in part:
+                tries = self._over.pop(receipt) + 1
+                if receipt in failed and tries < 3:
+                    self._over[receipt] = tries
+
+    async def _hide(self) -> None:
+        for part in _parts(list(self._held.values())):
+            await self._batch(
+                "change_message_visibility_batch", part, VisibilityTimeout=self._visibility_seconds
+            )
+
+    async def _batch(self, operation: str, receipts: list[str], **more: Any) -> set[str]:
+        """Do something with messages; return the receipts with which it was not done. They come again by themselves."""
+        entries = [
+            {"Id": str(place), "ReceiptHandle": receipt, **more} for place, receipt in enumerate(receipts)
+        ]
+        try:
+            answer = await getattr(self._client, operation)(QueueUrl=await self._address(), Entries=entries)
+        except Exception as error:  # noqa: BLE001 - an unhidden or undeleted message is only told of again
+            logger.warning("SQS did not do %s: %s", operation, error)
+            return set(receipts)
+        return {receipts[int(item["Id"])] for item in answer.get("Failed", ())}
+
+
+def _parts(items: list[str]) -> list[list[str]]:
+    return [items[start : start + BATCH_MAX] for start in range(0, len(items), BATCH_MAX)]
+
+
+def _task_in(body: str) -> str | None:
+    try:
+        return str(json.loads(body)["task_id"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+@contextlib.asynccontextmanager
+async def sqs_client(*, endpoint: str, region: str) -> AsyncIterator[Any]:
+    """Connect to SQS with the credentials of the surroundings: environment, profile or role.
+
+    Raises ``ImportError`` where the extra is not installed.
+    """
+    from aiobotocore.config import AioConfig
+    from aiobotocore.session import get_session
+
+    config = AioConfig(
+        connect_timeout=5,
+        read_timeout=30,
+        max_pool_connections=16,
+        retries={"mode": "standard", "max_attempts": 3},
+    )
+    async with get_session().create_client(
+        "sqs", endpoint_url=endpoint or None, region_name=region or None, config=config
+    ) as client:
+        yield client

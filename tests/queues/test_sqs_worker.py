@@ -1,0 +1,118 @@
+"""A real worker that hears of its tasks from SQS, over HTTP against a real server."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import uvicorn
+from told_by_sqs import Told
+
+from maquette.api.app import build_app
+from maquette.domain.job import JobStatus
+from maquette.worker import Context, Output, Result, Succeeded, Worker
+from maquette.worker.source_sqs import SqsSource
+
+MAKES: dict[str, dict[str, Any]] = {
+    "text_to_image": {"seed": 1, "prompt_used": "a rusty robot", "negative_prompt_used": ""},
+    "refine": {"operations": []},
+    "export": {"files": [], "texture_set": {}, "engine_notes": {}},
+}
+
+
+@pytest.fixture
+async def address(told: Told) -> AsyncIterator[str]:
+    app = build_app(told.house.deps, told.settings)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    running = asyncio.create_task(server.serve([told.listening]))
+    yield told.settings.public_url
+    server.should_exit = True
+    await running
+
+
+async def make(context: Context) -> Result:
+    path = context.workdir / "made.png"
+    path.write_bytes(f"{context.job_id}{context.step}{context.revision}".encode())
+    return Succeeded(
+        artifacts=(Output(path, "image", "image/png"),),
+        outputs=MAKES[context.step],
+        model="test",
+        model_version="1",
+    )
+
+
+@contextlib.asynccontextmanager
+async def working(told: Told, address: str, handler: Any = make, **more: Any) -> AsyncIterator[Worker]:
+    source = SqsSource(told.prefix + "studio", endpoint=told.url, region="eu-central-1", **more)
+    worker = Worker(
+        address,
+        "a worker token for tests",
+        "studio",
+        dict.fromkeys(MAKES, handler),
+        capacity=4,
+        poll_seconds=1.0,
+        source=source,
+    )
+    running = asyncio.create_task(worker.run(signals=False))
+    telling = asyncio.create_task(told.announcer().run())
+    try:
+        yield worker
+    finally:
+        telling.cancel()
+        worker.stop()
+        async with asyncio.timeout(20):
+            await asyncio.gather(telling, running, return_exceptions=True)
+
+
+async def until(told: Told, views: list[Any], status: JobStatus) -> None:
+    async with asyncio.timeout(60):
+        for view in views:
+            while (await told.house.view(view.job.id)).job.status is not status:  # noqa: ASYNC110 - it changes in the database
+                await asyncio.sleep(0.1)
+
+
+async def left(told: Told) -> int:
+    found = await told.client.get_queue_attributes(QueueUrl=await told.address(), AttributeNames=["All"])
+    return sum(
+        int(found["Attributes"][name])
+        for name in ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    )
+
+
+async def test_jobs_run_from_end_to_end(told: Told, address: str) -> None:
+    """Whole jobs are done by a worker that never asks for work, and no message is left of them."""
+    views = [await told.house.submit("2D") for _ in range(5)]
+    async with working(told, address):
+        await until(told, views, JobStatus.SUCCEEDED)
+    assert await left(told) == 0
+
+
+async def test_a_long_handler_keeps_its_message_hidden(told: Told, address: str) -> None:
+    """While a handler runs, nobody else is told of its task, however long that takes."""
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(context: Context) -> Result:
+        begun.set()
+        await go.wait()
+        return await make(context)
+
+    view = await told.house.submit("2D")
+    async with working(told, address, slow, visibility_seconds=3):
+        await begun.wait()
+        heard = [await told.receive(1, WaitTimeSeconds=1) for _ in range(4)]
+        assert heard == [[]] * 4, "its visibility was renewed"
+        go.set()
+        await until(told, [view], JobStatus.SUCCEEDED)
+
+
+async def test_nonsense_in_the_queue_is_deleted(told: Told, address: str) -> None:
+    """A message that is none of ours does not come back again and again."""
+    view = await told.house.submit("2D")
+    await told.announcer().run_once()
+    for body in ("nonsense", json.dumps({"task_id": 5}), json.dumps({"task_id": "task_nobody"})):
+        await told.client.send_message(QueueUrl=await told.address(), MessageBody=body)
+    async with working(told, address):
+        await until(told, [view], JobStatus.SUCCEEDED)
+    assert await left(told) == 0
