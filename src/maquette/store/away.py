@@ -50,6 +50,11 @@ def reason(sqlstate: str) -> str | None:
     return next((_REASONS[sqlstate[:size]] for size in _STEPS if sqlstate[:size] in _REASONS), None)
 
 
+def refused(error: Exception) -> Unavailable:
+    """Return what callers are told when there is no connection to be had, whatever the reason."""
+    return unavailable(error) or Unavailable(_REASONS["28"], retry_after_seconds=1)
+
+
 def unavailable(error: BaseException) -> Unavailable | None:
     """Return what callers are told of an error: try again soon; None when that would not help."""
     said = None

@@ -18,7 +18,7 @@ from asyncpg import Connection
 
 from maquette.domain.errors import OutcomeUnknown, Unavailable
 from maquette.domain.outage import Outage
-from maquette.store.away import CONNECTION_ERRORS, CONTENTION, unavailable
+from maquette.store.away import CONNECTION_ERRORS, CONTENTION, refused, unavailable
 
 __all__ = ["CONNECTION_ERRORS", "Connection", "Database", "connect", "decode", "encode", "statements"]
 _LOG = logging.getLogger(__name__)
@@ -53,12 +53,13 @@ async def connect(url: str, *, statement_seconds_max: float) -> Connection:
     """Open one connection for a long-lived owner (a transactor's lane)."""
     try:
         connection: Connection = await asyncpg.connect(
-            url, server_settings=_SETTINGS, timeout=WAIT_SECONDS, command_timeout=statement_seconds_max
+            url,
+            server_settings=_SETTINGS,
+            timeout=min(WAIT_SECONDS, statement_seconds_max),
+            command_timeout=statement_seconds_max,
         )
     except (*CONNECTION_ERRORS, asyncpg.PostgresError) as error:
-        if (told := unavailable(error)) is not None:
-            raise told from error
-        raise
+        raise refused(error) from error
     return connection
 
 
@@ -197,7 +198,7 @@ class Database:
             finally:
                 await pool.pool.release(connection)
         except (*CONNECTION_ERRORS, asyncpg.PostgresError) as error:
-            told = unavailable(error)
+            told = refused(error) if connection is None else unavailable(error)
             if told is None:
                 raise
             if connection is None and isinstance(error, TimeoutError):
