@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from maquette.domain.events import Event
-from maquette.ports import EventBus
+from maquette.ports import EventBus, Unpublishable
 from maquette.store import outbox
 from maquette.store.database import Database
 from maquette.store.outbox import Owed, Told
@@ -23,6 +23,7 @@ PUBLISH_SECONDS_MAX = 30.0
 BACKOFF_SECONDS, BACKOFF_SECONDS_MAX = 0.25, 30.0
 #: Streams on hold that are remembered; more than that at once is a failure of the sink.
 HELD_MAX = 1000
+_REASON_LENGTH_MAX = 300
 
 
 @dataclass(slots=True)
@@ -45,6 +46,7 @@ class Courier:
         self._tries = 0
         self._published = self._failures = 0
         self._error: str | None = None
+        self._proven = False
         self.news = asyncio.Event()
 
     @property
@@ -84,17 +86,25 @@ class Courier:
         if not page:
             return 0.0
         events = [item.event for item in page if item.event is not None]
-        answers = iter(await self._publish(events))
+        published = await self._publish(events)
+        self._proven = self._proven or None in published
+        answers = iter(published)
         told = [(item, next(answers) if item.event is not None else None) for item in page]
-        done, refused = _sorted(told)
+        done, parked, refused = _sorted(told, proven=self._proven)
         if len(events) < len(page):
             _LOG.warning("Retention removed %d events before %s had them", len(page) - len(events), self.name)
         if done:
             async with self._database.connection() as connection:
                 removed = await outbox.acknowledge(connection, epoch, self.name, done)
             self._published += removed  # after the wait: meanwhile the count so far may have been told
+        if parked:
+            _LOG.error("%s can never take %d events; the first: %s", self.name, len(parked), parked[0][1])
+            async with self._database.connection() as connection:
+                await outbox.park(connection, epoch, self.name, parked)
+        settled = {item.stream_id for item in (*done, *(item for item, _ in parked))}
+        if settled:
             self.news.set()  # there may be more
-        return self._wait_after({item.stream_id for item in done}, refused)
+        return self._wait_after(settled, refused)
 
     async def _publish(self, events: Sequence[Event]) -> Sequence[Exception | None]:
         """Return the sink's answers; one that raises, hangs or answers something else has refused everything."""
@@ -117,7 +127,7 @@ class Courier:
             return 0.0
         error = next(iter(refused.values()))
         self._failures += 1
-        self._error = f"{type(error).__name__}: {error}"[:300]
+        self._error = f"{type(error).__name__}: {error}"[:_REASON_LENGTH_MAX]
         _LOG.warning("%s refused events of %d streams: %s", self.name, len(refused), self._error)
         now = time.monotonic()
         held = {
@@ -137,16 +147,26 @@ class Courier:
         return _backoff(self._tries)
 
 
-def _sorted(told: Sequence[tuple[Owed, Exception | None]]) -> tuple[list[Owed], dict[UUID, Exception]]:
-    """Return what was acknowledged, and by stream the first refusal: what came after it counts as refused, too."""
+def _sorted(
+    told: Sequence[tuple[Owed, Exception | None]], *, proven: bool
+) -> tuple[list[Owed], list[tuple[Owed, str]], dict[UUID, Exception]]:
+    """Return what was acknowledged, what never will be, and by stream the first refusal: all after it is refused, too.
+
+    While nothing proves that a sink takes anything, its settings are more likely wrong than all events: nothing is parked.
+    """
     done: list[Owed] = []
+    parked: list[tuple[Owed, str]] = []
     refused: dict[UUID, Exception] = {}
     for item, error in told:
-        if error is not None:
-            refused.setdefault(item.stream_id, error)
-        elif item.stream_id not in refused:
+        if item.stream_id in refused:
+            continue
+        if error is None:
             done.append(item)
-    return done, refused
+        elif isinstance(error, Unpublishable) and proven:
+            parked.append((item, str(error)[:_REASON_LENGTH_MAX]))
+        else:
+            refused[item.stream_id] = error
+    return done, parked, refused
 
 
 def _backoff(tries: int) -> float:

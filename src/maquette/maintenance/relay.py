@@ -73,7 +73,7 @@ class Relay:
             known = await outbox.beat(connection, self.epoch, self._lease_seconds)
             if not known:
                 self.epoch = new_id()
-                await outbox.enter(connection, self.epoch, self._lease_seconds)
+                await outbox.enter(connection, self.epoch, self._lease_seconds, self._sinks)
             shards = await outbox.share(connection, self.epoch)
             if not known or any(item.published or item.failures for item in told):
                 await outbox.report(connection, told)
@@ -94,7 +94,7 @@ class Relay:
             return IDLE_SECONDS
         began = time.monotonic()
         async with self._database.connection() as connection:
-            moved, more = await outbox.move(connection, self.epoch, self._per_shard, self._sinks)
+            moved, more = await outbox.move(connection, self.epoch, self._per_shard)
         took = time.monotonic() - began
         if moved:
             for courier in self._couriers:

@@ -54,9 +54,9 @@ async def beat(connection: Connection, epoch: UUID, lease_seconds: float) -> boo
     return await connection.fetchval(_SQL["beat"], epoch, lease_seconds) is not None
 
 
-async def enter(connection: Connection, epoch: UUID, lease_seconds: float) -> None:
-    """Make an epoch known."""
-    await connection.execute(_SQL["enter"], epoch, lease_seconds)
+async def enter(connection: Connection, epoch: UUID, lease_seconds: float, sinks: Sequence[str]) -> None:
+    """Make an epoch known, and which sinks it serves."""
+    await connection.execute(_SQL["enter"], epoch, lease_seconds, sinks)
 
 
 async def leave(connection: Connection, epoch: UUID) -> None:
@@ -71,9 +71,9 @@ async def share(connection: Connection, epoch: UUID) -> list[int]:
     return list(await connection.fetchval(_SQL["shards"], epoch))
 
 
-async def move(connection: Connection, epoch: UUID, per_shard: int, sinks: Sequence[str]) -> tuple[int, bool]:
+async def move(connection: Connection, epoch: UUID, per_shard: int) -> tuple[int, bool]:
     """Move the first events of each shard of an epoch; return how many, and whether some shard may have more."""
-    row = await connection.fetchrow(_SQL["move"], epoch, per_shard, sinks)
+    row = await connection.fetchrow(_SQL["move"], epoch, per_shard)
     return row["moved"], row["most"] >= per_shard
 
 
@@ -114,6 +114,19 @@ async def acknowledge(connection: Connection, epoch: UUID, sink: str, told: Sequ
         [item.sequence for item in told],
     )
     return done
+
+
+async def park(connection: Connection, epoch: UUID, sink: str, refused: Sequence[tuple[Owed, str]]) -> None:
+    """Set aside what a sink can never take, each with the reason; nothing, once the epoch was given up."""
+    await connection.execute(
+        _SQL["park"],
+        epoch,
+        sink,
+        [item.shard for item, _ in refused],
+        [item.stream_id for item, _ in refused],
+        [item.sequence for item, _ in refused],
+        [reason for _, reason in refused],
+    )
 
 
 async def report(connection: Connection, told: Sequence[Told]) -> None:

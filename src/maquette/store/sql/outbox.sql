@@ -4,7 +4,7 @@ update relays set expires_at = now() + make_interval(secs => $2) where epoch = $
 returning epoch
 
 -- name: enter
-insert into relays (epoch, expires_at) values ($1, now() + make_interval(secs => $2))
+insert into relays (epoch, expires_at, sinks) values ($1, now() + make_interval(secs => $2), $3)
 
 -- name: leave
 delete from relays where epoch = $1
@@ -41,8 +41,8 @@ where s.shard = change.shard and s.epoch is not distinct from change.had
 select array(select shard from relay_shards where epoch = $1 order by shard)::smallint[]
 
 -- name: move
--- The first events of each of a relay's shards: out of the outbox, into `events`, and one row for each sink. The
--- lock on the relay's own row makes it wait for nobody and stops a relay that was given up: its row is gone.
+-- The first events of each of a relay's shards: out of the outbox, into `events`, and one row for each sink that some
+-- relay serves. The lock on the relay's own row makes it wait for nobody and stops a relay that was given up: its row is gone.
 with me as materialized (
     select epoch from relays where epoch = $1 for key share
 ), page as materialized (
@@ -61,7 +61,8 @@ with me as materialized (
     select job_id, sequence, project_id, type, time, correlation_id, data, xid from moved
 ), owed as (
     insert into undelivered (sink, shard, stream_id, sequence, project_id, time)
-    select sink, shard, job_id, sequence, project_id, time from moved cross join unnest($3::text[]) as sink
+    select sink, shard, job_id, sequence, project_id, time
+    from moved cross join (select distinct unnest(sinks) as sink from relays) as served
 )
 select count(*) as moved, coalesce(max(most), 0) as most
 from (select count(*) as most from moved group by shard) as by_shard
@@ -92,6 +93,23 @@ with me as materialized (
     returning 1
 )
 select count(*) from done
+
+-- name: park
+-- Set aside what a sink can never take, as `acknowledge` removes what it has taken.
+with me as materialized (
+    select epoch from relays where epoch = $1 for key share
+), taken as (
+    delete from undelivered u
+    using me, relay_shards s,
+        unnest($3::smallint[], $4::uuid[], $5::bigint[], $6::text[]) as x(shard, stream_id, sequence, reason)
+    where s.epoch = me.epoch and s.shard = x.shard
+      and u.sink = $2 and (u.shard, u.stream_id, u.sequence) = (x.shard, x.stream_id, x.sequence)
+    returning u.*, x.reason
+)
+insert into parked_events (sink, stream_id, sequence, project_id, time, reason, parked_at)
+select sink, stream_id, sequence, project_id, time, reason, now() from taken
+on conflict (sink, stream_id, sequence, project_id) do update
+set reason = excluded.reason, parked_at = excluded.parked_at
 
 -- name: report
 insert into sinks (sink, published, failures, error, error_at)
