@@ -24,6 +24,8 @@ async def open_sinks(
         sinks: list[EventBus] = [WebhookBus(deps.database, new_id, queued)]
         if settings.kafka_servers:
             sinks.append(_kafka(settings, closing))
+        if settings.eventbridge_bus:
+            sinks.append(await closing.enter_async_context(open_eventbridge(settings)))
         # The first one, which every installation has, records the traces of jobs as well.
         yield [
             TracedBus(sink, deps.database, deps.tracer, jobs=number == 0) for number, sink in enumerate(sinks)
@@ -68,6 +70,34 @@ def _kafka(settings: Settings, closing: contextlib.AsyncExitStack) -> EventBus:
         raise SettingsError(f"MAQUETTE_KAFKA_*: {error.args[0].str()}.") from None
     closing.push_async_callback(bus.close)
     return bus
+
+
+@contextlib.asynccontextmanager
+async def open_eventbridge(settings: Settings) -> AsyncIterator[EventBus]:
+    """Open the bus of the settings; ``SettingsError`` for what Amazon's library cannot use."""
+    try:
+        from aiobotocore.config import AioConfig
+        from aiobotocore.session import AioSession
+        from botocore.exceptions import BotoCoreError
+
+        from maquette.adapters.bus_eventbridge import EventBridgeBus
+    except ImportError:
+        raise missing_extra("MAQUETTE_EVENTBRIDGE_BUS", "aws") from None
+    opening = AioSession().create_client(
+        "events",
+        region_name=settings.eventbridge_region or None,
+        endpoint_url=settings.eventbridge_endpoint_url or None,
+        # Few tries: the courier comes again by itself, at a pace of its own.
+        config=AioConfig(
+            connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2}
+        ),
+    )
+    async with contextlib.AsyncExitStack() as closing:
+        try:
+            client = await closing.enter_async_context(opening)
+        except (BotoCoreError, ValueError) as error:
+            raise SettingsError(f"MAQUETTE_EVENTBRIDGE_*: {error}") from None
+        yield EventBridgeBus(client, settings.eventbridge_bus, source=settings.eventbridge_source)
 
 
 def missing_extra(variable: str, extra: str) -> SettingsError:

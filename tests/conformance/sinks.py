@@ -13,8 +13,12 @@ from typing import Protocol
 from uuid import UUID
 
 import asyncpg
+from aiobotocore.session import AioSession
+from aws_server import REGION, sign_in
 from kafka_cluster import KafkaCluster, messages
+from played_eventbridge import PlayedEventBridge
 
+from maquette.adapters.bus_eventbridge import EventBridgeBus
 from maquette.adapters.bus_kafka import KafkaBus
 from maquette.adapters.bus_webhook import WebhookBus
 from maquette.domain.events import Event, cloud_event
@@ -32,6 +36,8 @@ class Ground(Protocol):
     """One kind of sink with what stands behind it. Relays in other processes make a sink of their own by ``kind``."""
 
     kind: str
+    patience_seconds: float
+    """How long publishing a page may take where tests are in a hurry."""
 
     def open(self) -> None:
         """Make what stands behind it; called once, outside of any event loop."""
@@ -52,6 +58,7 @@ class Recording:
 
     path: Path
     kind: str = "recording"
+    patience_seconds: float = 0.1
 
     def open(self) -> None:
         pass
@@ -85,6 +92,7 @@ class Webhooks:
 
     url: str
     kind: str = "webhooks"
+    patience_seconds: float = 0.1
 
     @property
     def name(self) -> str:
@@ -128,12 +136,57 @@ def brokers() -> KafkaCluster:
     return KafkaCluster()
 
 
+@cache
+def aws_session() -> AioSession:
+    """One for all clients: it keeps what it has read of the services' descriptions."""
+    return AioSession()
+
+
+@cache
+def amazon() -> PlayedEventBridge:
+    """The session's EventBridge: buses of their own keep tests apart."""
+    return PlayedEventBridge()
+
+
+@dataclass
+class EventBridge:
+    """A bus of its own in a played EventBridge; relays in other processes find it by what ``open`` wrote down."""
+
+    folder: Path
+    kind: str = "eventbridge"
+    patience_seconds: float = 0.5
+
+    @property
+    def name(self) -> str:
+        return self.kind
+
+    def open(self) -> None:
+        sign_in()
+        (self.folder / "bus").write_text(f"{amazon().url} {new_id()}")
+
+    def sink(self) -> EventBus:
+        return self
+
+    async def publish(self, events: Sequence[Event]) -> Sequence[Exception | None]:
+        url, bus = (self.folder / "bus").read_text().split()
+        client = aws_session().create_client("events", region_name=REGION, endpoint_url=url)
+        async with client as opened:
+            return await EventBridgeBus(opened, bus, source="maquette").publish(events)
+
+    def arrived(self) -> list[Arrival]:
+        _url, bus = (self.folder / "bus").read_text().split()
+        entries = [item for item in amazon().arrived if item["EventBusName"] == bus]
+        events = [json.loads(entry["Detail"]) for entry in entries]
+        return [(event["source"], int(event["sequence"])) for event in events]
+
+
 @dataclass
 class Kafka:
     """A topic of its own in the mock cluster; relays in other processes find it by what ``open`` wrote down."""
 
     folder: Path
     kind: str = "kafka"
+    patience_seconds: float = 0.1
 
     def open(self) -> None:
         cluster, topic = brokers(), f"events-{new_id()}"
@@ -154,6 +207,7 @@ class Kafka:
 
 #: Every kind of sink, made from a folder of its own and the events' database. A new adapter adds its line here.
 GROUNDS: dict[str, Callable[[Path, str], Ground]] = {
+    "eventbridge": lambda folder, _url: EventBridge(folder),
     "kafka": lambda folder, _url: Kafka(folder),
     "recording": lambda folder, _url: Recording(folder / "arrived"),
     "webhooks": lambda _folder, url: Webhooks(url),

@@ -135,7 +135,7 @@ async def test_bad_days_lose_nothing(
     database: Database, ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sink that refuses, forgets, hangs, picks or miscounts gets it again, in order."""
-    monkeypatch.setattr(courier, "PUBLISH_SECONDS_MAX", 0.1)
+    monkeypatch.setattr(courier, "PUBLISH_SECONDS_MAX", ground.patience_seconds)
     monkeypatch.setattr(courier, "BACKOFF_SECONDS_MAX", 0.05)
     monkeypatch.setattr(courier, "IDLE_SECONDS", 0.02)
     for number in range(20 if EVERYTHING else 2):
