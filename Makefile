@@ -5,9 +5,10 @@ PYTHON ?= python3
 TEST_PROCESSES ?= 2
 BRIEF ?= a rusty robot courier
 TYPE ?= 3D
+FAULTS_RESULTS ?= faults.jsonl
 BIN := .venv/bin
 
-.PHONY: help setup demo up test lint types contracts test-real bench docs lock clean
+.PHONY: help setup demo up test lint types contracts test-real faults bench docs lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +52,13 @@ docs: setup ## Write the pages that are made from code
 test-real: setup ## On a server of your own (MAQUETTE_TEST_DATABASE_URL), the whole matrix of kills, and long fuzzing
 	@if [ -n "$$MAQUETTE_TEST_DATABASE_URL" ]; then $(BIN)/python -m pytest tests/store tests/flow tests/api; \
 	else echo "skipped: tests on a PostgreSQL of your own; set MAQUETTE_TEST_DATABASE_URL to a role that may create databases"; fi
-	MAQUETTE_FAULTS=all $(BIN)/python -m pytest tests/faults tests/chaos tests/fuzz
+	MAQUETTE_FAULTS=all $(BIN)/python -m pytest tests/fuzz
+	$(MAKE) faults
+
+faults: setup ## 200 storms of 50 jobs, then kills and cuts everywhere; prints the table. Called again, it plays what has not held yet
+	MAQUETTE_FAULTS=all MAQUETTE_FAULTS_RESULTS=$(FAULTS_RESULTS) $(BIN)/python -m pytest tests/chaos -n $(TEST_PROCESSES) --dist load; \
+	storms=$$?; $(BIN)/python tests/chaos/chaos_results.py $(FAULTS_RESULTS); exit $$storms
+	MAQUETTE_FAULTS=all $(BIN)/python -m pytest tests/faults
 
 bench: setup ## Durable steps/s beside the same statements bare, and the other speeds that are promised
 	$(BIN)/python -m benchmarks

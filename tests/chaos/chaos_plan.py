@@ -5,9 +5,19 @@ from dataclasses import dataclass
 
 SECONDS = 6.0
 """For how long things go wrong."""
-FAULTS = 14
+FAULTS = 16
 LEASE_SECONDS = 3.0
 APIS, LOOPS, WORKERS = ("api 1", "api 2"), ("maintenance 1", "maintenance 2"), ("worker 1", "worker 2")
+#: Steps that a service does which comes and goes; `studio` does them while it is away.
+FICKLE = ("text_to_image", "refine")
+#: Opens soon, is tried again soon.
+BREAKER = {
+    "window_seconds": 10,
+    "calls_min": 4,
+    "open_seconds": 1,
+    "open_seconds_max": 4,
+    "successes_to_close": 2,
+}
 #: What can go wrong, and how often in comparison.
 KINDS = {
     "kill": 5,
@@ -18,6 +28,10 @@ KINDS = {
     "reset a worker's connections": 3,
     "swallow answers to a worker": 3,
     "silence a worker": 2,
+    "repeat a worker's requests": 3,
+    "slow storage": 2,
+    "full storage": 1,
+    "sick service": 3,
     "restart PostgreSQL": 1,
     "kill PostgreSQL": 1,
 }
@@ -30,6 +44,7 @@ _VICTIMS = {
     "reset a worker's connections": WORKERS,
     "swallow answers to a worker": WORKERS,
     "silence a worker": WORKERS,
+    "repeat a worker's requests": WORKERS,
 }
 
 
@@ -54,6 +69,10 @@ class Wish:
     reject_at: str | None
     pauses: bool
     cancels_at: float | None
+    twin: int
+    """The number of the job whose brief it repeats; its own when it is like no other."""
+    discards: bool
+    """Whether a job that failed is given up; else it is redriven until it fares better."""
 
 
 def faults(seed: str) -> list[Fault]:
@@ -82,6 +101,8 @@ def wishes(seed: str, count: int) -> list[Wish]:
             reject_at=rng.choice((None, None, None, "text_to_image", "refine")),
             pauses=rng.random() < 0.15,
             cancels_at=rng.uniform(0, SECONDS) if rng.random() < 0.1 else None,
+            twin=rng.randrange(number + 1) if rng.random() < 0.25 else number,
+            discards=rng.random() < 0.2,
         )
         for number in range(count)
     ]

@@ -41,6 +41,8 @@ class Site:
     worker_wires: list[Proxy]
     urls: list[str]
     log: Path
+    whims: Path
+    """A folder: while a file is in it, who looks for it behaves as its name says."""
     tending: asyncio.Task[None] = field(init=False)
 
     def kill(self, name: str) -> None:
@@ -48,6 +50,11 @@ class Site:
         if pid := self.processes[name].pid:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def rested(self) -> None:
+        """Let no process pay for what it went through before: each death in a row makes the pause after it longer."""
+        for process in self.processes.values():
+            process._deaths = 0
 
     async def freeze(self, name: str, seconds: float) -> None:
         """Stop a process and let it go on later, if it is still the same one."""
@@ -60,6 +67,15 @@ class Site:
         finally:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+
+    async def whim(self, name: str, seconds: float) -> None:
+        """Let processes that look for it behave badly for a while."""
+        sign = self.whims / name
+        sign.touch()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            sign.unlink(missing_ok=True)
 
     def hurt_postgres(self, signal_number: int) -> None:
         """Stop (SIGINT) or kill (SIGKILL) PostgreSQL; ``tend`` brings it back on its port."""
@@ -114,16 +130,18 @@ async def installed(home: Path, ports: list[int]) -> AsyncIterator[Site]:
             lease_seconds=LEASE_SECONDS,
         )
         settings.data_dir.mkdir()
+        whims = home / "whims"
+        whims.mkdir()
         await migrate(postgres.url)
         credentials = await provision(settings)
         log = home / "processes.log"
         output = files.enter_context(log.open("ab"))
-        for name, argv, variables in _programs(settings, ports, worker_wires):
+        for name, argv, variables in _programs(settings, ports, worker_wires, whims):
             processes[name] = Process(Program(name, argv, 10.0), variables, output)
             processes[name].start()
         urls = [f"http://127.0.0.1:{port}" for port in ports]
         site = Site(
-            postgres, settings, credentials.api_key, processes, database_wire, worker_wires, urls, log
+            postgres, settings, credentials.api_key, processes, database_wire, worker_wires, urls, log, whims
         )
         site.tending = asyncio.create_task(site.tend())
         try:
@@ -135,9 +153,10 @@ async def installed(home: Path, ports: list[int]) -> AsyncIterator[Site]:
     finally:
         for process in processes.values():
             process.request_stop()
+        # Wires last: what stops gives back what it took, and waits for who does not hear it.
+        await asyncio.to_thread(_await_stopped, processes)
         for wire in wires:
             await wire.stop()
-        await asyncio.to_thread(_await_stopped, processes)
         postgres.stop()
         files.close()
 
@@ -155,12 +174,18 @@ async def _wire(wires: list[Proxy], port: int) -> Proxy:
 
 
 def _programs(
-    settings: Settings, ports: list[int], wires: list[Proxy]
+    settings: Settings, ports: list[int], wires: list[Proxy], whims: Path
 ) -> list[tuple[str, tuple[str, ...], dict[str, str]]]:
-    base = environment(settings, os.environ)
+    base = environment(settings, os.environ) | {"CHAOS_WHIMS": str(whims)}
     found: list[tuple[str, tuple[str, ...], dict[str, str]]] = []
     for place, port in enumerate(ports, 1):
-        found.append((f"api {place}", (*MAQUETTE, "serve"), base | {"MAQUETTE_PORT": str(port)}))
+        found.append(
+            (
+                f"api {place}",
+                (sys.executable, str(HERE / "chaos_api.py")),
+                base | {"MAQUETTE_PORT": str(port)},
+            )
+        )
         found.append((f"maintenance {place}", (*MAQUETTE, "maintain"), base))
     for place, (wire, skew) in enumerate(zip(wires, SKEWS, strict=True), 1):
         url = f"http://127.0.0.1:{wire.port}"
@@ -168,7 +193,7 @@ def _programs(
         found.append(
             (
                 f"worker {place}",
-                (sys.executable, str(HERE / "chaos_worker.py"), str(skew)),
+                (sys.executable, str(HERE / "chaos_worker.py"), f"worker {place}", str(skew)),
                 base | {"MAQUETTE_URL": url, "PYTHONPATH": path},
             )
         )

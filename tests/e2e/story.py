@@ -16,6 +16,7 @@ SMALL_3D: Fields = {
     **SMALL_2D,
     "image_to_3d": {"resolution": 64},
     "retopo": {"target_polycount": 500, "texture_size": 256},
+    "export": {"turntable": False},
 }
 ENDED = frozenset({"succeeded", "failed", "canceled"})
 #: Answers after which the same request is to be sent again: the API or its database is away.

@@ -7,10 +7,12 @@ from PIL import Image, ImageDraw
 from story import Api, step_of
 
 SKIP = ["rig", "anim"]
+STILL = {"turntable": False}  # moving previews are half of an export's time; test_story_3d has them
 SMALL: dict[str, Any] = {
     "refine": {"scale": 1},
     "image_to_3d": {"resolution": 64},
     "retopo": {"target_polycount": 500, "texture_size": 256},
+    "export": STILL,
 }
 
 
@@ -52,7 +54,9 @@ def test_own_picture_own_mesh_and_an_asset_to_begin_from(ungated: Api) -> None:
     assert asset["version"] == 1
 
     coarse, again = finished(
-        api, from_asset=asset["id"], params={"retopo": {"target_polycount": 200, "texture_size": 256}}
+        api,
+        from_asset=asset["id"],
+        params={"retopo": {"target_polycount": 200, "texture_size": 256}, "export": STILL},
     )
     assert (again["id"], again["version"]) == (asset["id"], 2)
     assert again["lineage"]["from_asset"] == f"{asset['id']}@1"
@@ -64,7 +68,10 @@ def test_own_picture_own_mesh_and_an_asset_to_begin_from(ungated: Api) -> None:
     content = api.fetch(sculpted["url"]).content
     mesh = api.upload("sculpted.glb", "model/gltf-binary", content)
     own, third = finished(
-        api, prompt="a mushroom", provide={"image_to_3d": [mesh]}, params={"retopo": SMALL["retopo"]}
+        api,
+        prompt="a mushroom",
+        provide={"image_to_3d": [mesh]},
+        params={"retopo": SMALL["retopo"], "export": STILL},
     )
     assert [step["name"] for step in own["steps"]] == ["image_to_3d", "retopo", "export"]
     assert {file["name"] for file in third["files"] if file["role"] == "mesh"} >= {"sculpted.glb"}

@@ -15,7 +15,13 @@ Validator = Callable[..., list[dict[str, Any]]]
 
 def test_a_brief_becomes_a_rigged_animated_asset(api: Api, validator: Validator, tmp_path: Path) -> None:
     """Seven steps and two gates; the files in the library are what the steps made, and valid."""
-    job = api.submit("3D", prompt="a rusty robot courier", variants=2, library_path="characters/courier")
+    job = api.submit(
+        "3D",
+        prompt="a rusty robot courier",
+        variants=2,
+        library_path="characters/courier",
+        params={"export": {"turntable": True}},
+    )
     listener = api.listen(job["id"], drop_every=3)
     concept = api.gate(job["id"], "text_to_image")
     first, second = step_of(concept, "text_to_image")["artifacts"]

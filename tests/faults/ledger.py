@@ -13,6 +13,13 @@ LAWS = {
         select job_id, 'ready' as place from ready where job_id = any($1)
         union all select job_id, 'delayed' from delayed where job_id = any($1)
         union all select job_id, 'leased' from leases where job_id = any($1)""",
+    "an ended job waits for nothing": """
+        select job_id, 'quota' as place from blocked where job_id = any($1)
+        union all select job_id, 'service' from unrouted where job_id = any($1)
+        union all select job_id, 'gate' from gates_due where job_id = any($1)""",
+    "a breaker says when it is tried again while it is open, and only then": """
+        select name, state, probe_at from services
+        where $1::uuid[] is not null and ((state = 'open') <> (probe_at is not null) or generation < trips)""",
     "sequences have no gap and end with the job's": """
         select j.id, j.sequence, count(o.sequence) as events, max(o.sequence) as last
         from jobs j left join (

@@ -22,7 +22,6 @@ import json
 import logging
 import math
 import os
-import re
 import secrets
 import shutil
 import time
@@ -34,22 +33,27 @@ from threading import Semaphore
 from typing import Any, BinaryIO, TypeVar
 
 from maquette.adapters.local_listing import MARK, walk
+from maquette.adapters.object_rules import (
+    check_announced,
+    check_arrived,
+    check_arriving,
+    check_key,
+    check_size,
+    expiry,
+    same,
+)
 from maquette.adapters.signing import ReadGrant, SigningKey, UrlSigner, WriteGrant
-from maquette.domain.errors import Invalid, NotFound, ObjectConflict, TooLarge, Unavailable
+from maquette.domain.errors import NotFound, ObjectConflict, Unavailable
 from maquette.domain.outage import Outage
 from maquette.ports import Disposition, ListedObject, SignedRequest, StoredObject
 
 CHUNK_BYTES = 256 * 1024
-KEY_LENGTH_MAX = 700
 #: Threads of its own: a disk that hangs must not take those that look up names for the database.
 THREADS = 16
 #: What may wait for them; and how long any one look, block or commit may take (s).
 WAITING_MAX, SECONDS_MAX = 20_000, 30.0
 _LISTED_AT_ONCE = 500
 STAGING_SECONDS_MAX = 3600
-_SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
-_KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*", re.ASCII)
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _LOG = logging.getLogger(__name__)
 
@@ -93,14 +97,11 @@ class LocalObjects:
         """
         target = self._folder(key)
         wanted = StoredObject(key, bytes_, sha256, media_type)
-        if not _SHA256.fullmatch(sha256):
-            raise Invalid.field(("sha256",), "64 lower-case hexadecimal digits were expected.")
-        if bytes_ > self._bytes_max:
-            raise TooLarge(f"An object may have {self._bytes_max} bytes at most; this one has {bytes_}.")
+        check_announced(wanted, self._bytes_max)
         present = await self.stat(key)
         if present is not None:
             await _verified(data, self._do, None, wanted)
-            return _same(present, wanted)
+            return same(present, wanted)
         stage = self._staging / secrets.token_hex(16)
         try:
             await self._do(stage.mkdir)
@@ -115,7 +116,7 @@ class LocalObjects:
         present = await self.stat(key)  # somebody else was first
         if present is None:
             raise ObjectConflict(f"{key!r} was removed while it was being stored. Send it again.")
-        return _same(present, wanted)
+        return same(present, wanted)
 
     async def stat(self, key: str) -> StoredObject | None:
         """Return what is stored under a key, or None."""
@@ -167,8 +168,8 @@ class LocalObjects:
         The expiry is rounded up to a multiple of half the time, so that equal requests within that
         window give the same URL, and a browser finds the file in its cache.
         """
-        _check(key)
-        expires_at = self._expiry(ttl_seconds)
+        check_key(key)
+        expires_at = expiry(self._now(), ttl_seconds)
         url = self._signer.read_url(key, ReadGrant(media_type, filename, disposition, expires_at))
         return SignedRequest("GET", url, {}, expires_at)
 
@@ -176,10 +177,9 @@ class LocalObjects:
         self, key: str, *, media_type: str, bytes_: int, sha256: str, ttl_seconds: int
     ) -> SignedRequest:
         """Grant storing exactly these bytes under one key, create-only."""
-        _check(key)
-        if bytes_ > self._bytes_max:
-            raise TooLarge(f"An object may have {self._bytes_max} bytes at most; this one has {bytes_}.")
-        expires_at = self._expiry(ttl_seconds)
+        check_key(key)
+        check_size(bytes_, self._bytes_max)
+        expires_at = expiry(self._now(), ttl_seconds)
         url = self._signer.write_url(key, WriteGrant(media_type, bytes_, sha256, expires_at))
         return SignedRequest("PUT", url, {"content-type": media_type}, expires_at)
 
@@ -226,12 +226,8 @@ class LocalObjects:
         if _identity(self._objects) != self._is:
             raise OSError(errno.ENODEV, "The folder was replaced or unmounted", str(self._objects))
 
-    def _expiry(self, ttl_seconds: int) -> int:
-        window = max(1, ttl_seconds // 2)
-        return math.ceil((self._now() + ttl_seconds) / window) * window
-
     def _folder(self, key: str) -> Path:
-        _check(key)
+        check_key(key)
         return self._objects / f"{key}{MARK}"
 
     def _read_meta(self, folder: Path, key: str) -> StoredObject | None:
@@ -273,15 +269,6 @@ class LocalObjects:
         return swept
 
 
-def _check(key: str) -> None:
-    if len(key) > KEY_LENGTH_MAX or not _KEY.fullmatch(key):
-        raise Invalid.field(
-            ("key",),
-            f"At most {KEY_LENGTH_MAX} characters were expected: segments of letters, digits, '.', '_' "
-            "and '-', none of them empty or starting with a dot.",
-        )
-
-
 async def _verified(
     data: AsyncIterator[bytes],
     do: Callable[..., Awaitable[None]],
@@ -300,17 +287,13 @@ async def _verified(
 
     async for chunk in data:
         length += len(chunk)
-        if length > wanted.bytes:
-            raise Invalid.field(("body",), f"{wanted.bytes} bytes were announced; more arrived.")
+        check_arriving(length, wanted)
         buffer += chunk
         if len(buffer) >= CHUNK_BYTES:
             await do(flush, bytes(buffer))
             buffer.clear()
     await do(flush, bytes(buffer))
-    if length != wanted.bytes:
-        raise Invalid.field(("body",), f"{wanted.bytes} bytes were announced; {length} arrived.")
-    if digest.hexdigest() != wanted.sha256:
-        raise Invalid.field(("body",), "The bytes that arrived do not have the announced sha256.")
+    check_arrived(length, digest.hexdigest(), wanted)
 
 
 def _commit(stage: Path, target: Path, stored: StoredObject, root: Path) -> bool:
@@ -350,12 +333,6 @@ def _make_parents(folder: Path, root: Path) -> list[Path]:
 def _identity(folder: Path) -> tuple[int, int]:
     found = folder.stat()
     return found.st_dev, found.st_ino
-
-
-def _same(present: StoredObject, wanted: StoredObject) -> StoredObject:
-    if present.sha256 != wanted.sha256:
-        raise ObjectConflict(f"Other bytes are stored under {wanted.key!r}; stored objects never change.")
-    return present
 
 
 def _sync(path: Path) -> None:

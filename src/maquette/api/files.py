@@ -1,11 +1,9 @@
 """Objects over HTTP, for a store that has no server of its own. The link in the query is all the permission."""
 
-import re
 import time
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated, Protocol, runtime_checkable
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
@@ -14,16 +12,8 @@ from maquette.api.openapi import problems, text
 from maquette.api.problems import RangeNotSatisfiable, respond
 from maquette.api.ranges import none_match, selected
 from maquette.domain.errors import Forbidden, Invalid, NotFound
+from maquette.domain.media import OPAQUE, content_disposition, served_type
 from maquette.ports import ObjectStore, StoredObject
-
-#: Shown in the browser; everything else is downloaded. No SVG and no HTML: both can carry scripts.
-INLINE_TYPES = re.compile(
-    r"image/(png|jpeg|webp|gif|avif|bmp)|model/[a-z0-9.+-]+|audio/[a-z0-9.+-]+|video/(mp4|webm)"
-    r"|application/json|text/plain",
-    re.ASCII,
-)
-_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,80}", re.ASCII)
-_OPAQUE = "application/octet-stream"
 
 
 class Readable(Protocol):
@@ -73,8 +63,8 @@ router = APIRouter(prefix="/files", tags=["files"])
     summary="Download a file by its signed link",
     response_class=Response,
     responses={
-        **text(_OPAQUE, "…", "The file"),
-        **text(_OPAQUE, "…", "The asked range of the file", status=206),
+        **text(OPAQUE, "…", "The file"),
+        **text(OPAQUE, "…", "The asked range of the file", status=206),
         304: {"description": "The caller's copy is current"},
         **problems(403, 404, 416, 503),
     },
@@ -111,7 +101,7 @@ async def get_file(
     operation_id="head_file",
     summary="Ask for a file's size and type by its signed link",
     response_class=Response,
-    responses=text(_OPAQUE, "", "The headers that GET would send") | problems(403, 404, 503),
+    responses=text(OPAQUE, "", "The headers that GET would send") | problems(403, 404, 503),
 )
 async def head_file(key: str, request: Request, objects: Objects) -> Response:
     """Answer as GET would, without the file."""
@@ -132,7 +122,7 @@ async def head_file(key: str, request: Request, objects: Objects) -> Response:
         },
         **problems(403, 409, 413, 422, 503),
     },
-    openapi_extra={"requestBody": {"required": True, "content": {_OPAQUE: {"example": "…"}}}},
+    openapi_extra={"requestBody": {"required": True, "content": {OPAQUE: {"example": "…"}}}},
 )
 async def put_file(
     key: str,
@@ -181,22 +171,13 @@ def _query(request: Request) -> str:
 
 
 def _headers(stored: StoredObject, grant: Readable) -> dict[str, str]:
-    media_type = grant.media_type if _MEDIA_TYPE.fullmatch(grant.media_type) else _OPAQUE
-    inline = grant.disposition == "inline" and INLINE_TYPES.fullmatch(media_type)
     return {
         "etag": f'"{stored.sha256}"',
         "accept-ranges": "bytes",
-        "content-type": media_type,
-        "content-disposition": _disposition("inline" if inline else "attachment", grant.filename),
+        "content-type": served_type(grant.media_type),
+        "content-disposition": content_disposition(grant.media_type, grant.disposition, grant.filename),
         # The bytes under a key never change; only the permission to see them ends.
         "cache-control": f"private, max-age={max(0, grant.expires_at - int(time.time()))}, immutable",
         "content-security-policy": "sandbox",
         "x-content-type-options": "nosniff",
     }
-
-
-def _disposition(kind: str, filename: str) -> str:
-    plain = re.sub(r"[^A-Za-z0-9._ -]", "_", filename)
-    if plain == filename:
-        return f'{kind}; filename="{plain}"'
-    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
