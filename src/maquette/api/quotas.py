@@ -36,6 +36,7 @@ def used(numbers: Used) -> Fields:
         "gpu_seconds_per_month": numbers.amount.gpu_ms / 1000,
         "cost_per_month": dollars(numbers.amount.micros),
         "stored_bytes": numbers.stored_bytes,
+        "running_tasks": numbers.running_tasks,
     }
 
 

@@ -28,6 +28,8 @@ class Limits:
     """Micro-dollars here; shown and set in dollars."""
     stored_bytes: int | None = None
     """Of what steps made and people uploaded, as long as it is kept."""
+    running_tasks: int | None = None
+    """Of a project as a whole: what is over it waits."""
 
 
 LIMIT_NAMES = tuple(item.name for item in fields(Limits))
@@ -81,6 +83,11 @@ class Terms:
         """Whether anything says how many requests may be sent."""
         return any(item.requests_per_minute is not None for item in self._all())
 
+    @property
+    def limits_tasks(self) -> bool:
+        """Whether anything says how many tasks may run at once."""
+        return self.project.running_tasks is not None
+
     def _all(self) -> Iterator[Limits]:
         yield from (self.plan.limits, self.plan.per_user, self.quotas.limits, self.quotas.per_user)
         yield from self.quotas.users.values()
@@ -115,6 +122,9 @@ def _least(one: int | None, other: int | None) -> int | None:
     return one if other is None else other if one is None else min(one, other)
 
 
+_OF_USERS = {("per_user",), ("users",)}
+
+
 def parse(given: Mapping[str, Any], loc: tuple[str | int, ...] = ()) -> Limits:
     """Return limits as they were kept or sent; ``Invalid`` names what is none."""
     values: dict[str, int | None] = {}
@@ -127,6 +137,8 @@ def parse(given: Mapping[str, Any], loc: tuple[str | int, ...] = ()) -> Limits:
             raise Invalid.field((*loc, name), f"must be one of {', '.join(LIMIT_NAMES)}", "unknown_field")
         if value is not None and not whole:
             raise Invalid.field((*loc, name), f"must be null or a number from 0 to {LIMIT_MAX}")
+        if name == "running_tasks" and value is not None and loc[:1] in _OF_USERS:
+            raise Invalid.field((*loc, name), "holds for a project as a whole, not for its users")
         values[name] = number
     return Limits(**values)
 
@@ -167,6 +179,7 @@ class Used:
     amount: Amount = NOTHING
     """Spent in this month, and reserved."""
     stored_bytes: int = 0
+    running_tasks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Quotas: adds the ledger up, and lets jobs go on for which there is something left to spend again.
+"""Quotas: adds the ledger up, lets jobs go on for which there is something left to spend again, and tasks that may run.
 
 Any number of replicas may run it: adding up takes rows that nobody else has, and a command that comes twice does nothing.
 """
@@ -7,10 +7,11 @@ from uuid import UUID
 
 from maquette.domain.commands import QuotaAvailable
 from maquette.maintenance.loop import apart, forever
+from maquette.services.caps import let_in
 from maquette.services.orders import Order
 from maquette.services.room import look
 from maquette.services.transactor import Transactor
-from maquette.store import limiting, quotas
+from maquette.store import caps, limiting, quotas, tasks
 from maquette.store.database import Database
 
 BATCH_MAX = 1000
@@ -38,6 +39,7 @@ class QuotaKeeper:
             await quotas.add_up(connection, ENTRIES_MAX)
             await limiting.forget(connection)
         await self._measure()
+        await self._let_in()
         let_go, after = 0, _FIRST
         while True:
             async with self._database.connection() as connection:
@@ -56,6 +58,15 @@ class QuotaKeeper:
             if len(waiting) < BATCH_MAX:
                 return let_go
             after = waiting[-1].job_id
+
+    async def _let_in(self) -> None:
+        """Let tasks back into line whose project was at its cap: what the end of a lease did not bring, this does.
+
+        Leases that nobody ended, caps that were raised or taken away, processes that died.
+        """
+        async with self._database.transaction() as connection:
+            if projects := await caps.waiting_projects(connection):
+                await let_in(connection, projects, await tasks.exchange_clocks(connection, {}))
 
     async def _measure(self) -> None:
         """Measure what projects store whose storage is limited."""

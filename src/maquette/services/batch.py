@@ -16,7 +16,7 @@ from maquette.domain.fair import Clocks
 from maquette.domain.holds import NONE
 from maquette.domain.job import Hold, Job
 from maquette.domain.typeid import encode as typeid
-from maquette.services import creation, facts, routing
+from maquette.services import caps, creation, facts, routing
 from maquette.services.board import Board
 from maquette.services.creation import may_reserve
 from maquette.services.dispatch import serve
@@ -55,7 +55,7 @@ async def run(
     await routing.settle(connection, batch, board)
     await serve(connection, batch, wishes, parked, fences, clocks, board)
     await _file_assets(connection, batch, batch.decisions[told:])
-    await _write_state(connection, batch, clocks)
+    await _write_state(connection, batch, clocks, board)
     return batch
 
 
@@ -108,7 +108,7 @@ def _announce(events: Sequence[Event], item: AssetDraft, asset_id: UUID, version
             event.data.update(asset_id=typeid("ast", asset_id), version=version)
 
 
-async def _write_state(connection: Connection, batch: Batch, clocks: Clocks) -> None:
+async def _write_state(connection: Connection, batch: Batch, clocks: Clocks, board: Board) -> None:
     """Write what is true now: job rows, the tables by temperature, and the events, in order."""
     changed = batch.changed
     updates = [job for key, job in sorted(changed.items()) if job is not batch.inserted.get(key)]
@@ -121,6 +121,7 @@ async def _write_state(connection: Connection, batch: Batch, clocks: Clocks) -> 
     await _write_stranded(connection, batch, changed)
     if changed:
         await tasks.move(connection, batch.before, changed, batch.now, clocks)
+        await caps.follow(connection, batch, board, clocks)
     events = [event for decision in batch.decisions for event in decision.events]
     if events:
         await steps.insert_events(connection, events)

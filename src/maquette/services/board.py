@@ -6,12 +6,12 @@ batch has a statement more for them.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from maquette.domain.breaker import FAILURES, Policy, Tally, slot
 from maquette.domain.decision import Decision
 from maquette.domain.service import Service
-from maquette.store import services
+from maquette.store import caps, services
 from maquette.store.database import Database
 from maquette.store.services import CountsKey
 
@@ -27,6 +27,8 @@ class Board:
         """Services that are not asked, or just to see."""
         self.bounded: frozenset[str] = frozenset()
         """Services that only so many tasks may be taken of."""
+        self.capped: frozenset[UUID] = frozenset()
+        """Projects that only so many tasks may run of at once."""
         self._replica = uuid4()
         self._counts: dict[CountsKey, Tally] = {}
         self._untold: set[CountsKey] = set()
@@ -65,6 +67,7 @@ class Board:
         telling = {key: self._counts[key] for key in self._untold}
         async with database.connection() as connection:
             self.learn(await services.exchange(connection, self._replica, telling))
+            self.capped = await caps.capped(connection)
         self._untold = {key for key in self._untold if self._counts[key] is not telling.get(key)}
         latest = max((number for _, number, _ in self._counts), default=0)
         self._counts = {

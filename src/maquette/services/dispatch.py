@@ -12,10 +12,16 @@ from maquette.domain.pipeline import choose_inputs
 from maquette.domain.ruling import BLOCKED
 from maquette.services import facts, reuse, spending
 from maquette.services.board import Board
-from maquette.services.bounds import Bounds
+from maquette.services.bounds import Bounds, Pairs
+from maquette.services.caps import Caps
 from maquette.services.orders import Batch, Fences, Handout, Slot, Wish
 from maquette.store import steps, tasks
 from maquette.store.database import Connection
+
+#: Projects at their cap that one claim takes out of its way, a round each; the next claim goes on.
+CAPPED_PROJECTS_MAX = 8
+Line = tuple[Pairs, tuple[UUID, ...]]
+"""What a wish asks for: (service, step), and of these jobs alone where there are some."""
 
 
 async def serve(
@@ -43,25 +49,49 @@ async def serve(
     if board.bounded:
         asked = {service for slot in wishes if slot.wish for service, _ in slot.wish.pairs}
         await bounds.look(connection, batch, board, asked | {job.service for job in fresh.values()})
+    caps = Caps(board)
+    await caps.look(connection, batch, fresh.values())
     for slot, kept in (await _kept(connection, batch, wishes, fresh, shares)).items():
-        _give(slot, kept, given, fresh, bounds)
-    gone = batch.no_longer_ready
-    for pairs, only in sorted({_line(slot.wish) for slot in wishes if slot.wish and _hungry(slot, given)}):
-        group = [slot for slot in wishes if slot.wish and _line(slot.wish) == (pairs, only)]
-        for part, wanted in bounds.parts(pairs, sum(_hungry(slot, given) for slot in group)):
-            claimed = await tasks.claim(connection, part, wanted + len(gone), only)
-            # Jobs that others wrote since this batch read the clock: time must not go back in their streams.
-            batch.now = max(batch.now, claimed.now)
-            queue = {job.id: job for job in claimed.jobs if job.id not in gone}
-            shares |= claimed.shares
-            for job in queue.values():
-                batch.before.setdefault(job.id, job)
-                batch.after.setdefault(job.id, job)
-            for slot in group:
-                _give(slot, list(queue.values()), given, queue, bounds)
+        _give(slot, kept, given, fresh, bounds, caps)
+    for line in sorted({_line(slot.wish) for slot in wishes if slot.wish and _hungry(slot, given)}):
+        group = [slot for slot in wishes if slot.wish and _line(slot.wish) == line]
+        for part, wanted in bounds.parts(line[0], sum(_hungry(slot, given) for slot in group)):
+            await _from_line(connection, batch, group, (part, line[1]), wanted, given, shares, bounds, caps)
     for slot in (*wishes, *parked):
-        _give(slot, list(fresh.values()), given, fresh, bounds)
+        _give(slot, list(fresh.values()), given, fresh, bounds, caps)
     await bounds.spend(connection, await _start(connection, batch, given, fences, shares))
+
+
+async def _from_line(
+    connection: Connection,
+    batch: Batch,
+    group: Sequence[Slot],
+    line: Line,
+    wanted: int,
+    given: dict[Slot, list[Job]],
+    shares: dict[UUID, Share],
+    bounds: Bounds,
+    caps: Caps,
+) -> None:
+    """Give wishes that ask for the same what is first in line, past projects that are at their cap."""
+    # Until this batch is written, the line still shows what it has taken out of it.
+    out = batch.no_longer_ready
+    for _ in range(CAPPED_PROJECTS_MAX):
+        claimed = await tasks.claim(connection, line[0], wanted + len(out), line[1])
+        # Jobs that others wrote since this batch read the clock: time must not go back in their streams.
+        batch.now = max(batch.now, claimed.now)
+        queue = {job.id: job for job in claimed.jobs if job.id not in out}
+        shares |= claimed.shares
+        for job in queue.values():
+            batch.before.setdefault(job.id, job)
+            batch.after.setdefault(job.id, job)
+        await caps.look(connection, batch, queue.values())
+        for slot in group:
+            _give(slot, list(queue.values()), given, queue, bounds, caps)
+        hungry = any(_hungry(slot, given) for slot in group)
+        if not hungry or not await caps.put_aside(connection, queue.values()):
+            return
+        out |= {job.id for job in claimed.jobs} - queue.keys()
 
 
 def _next(batch: Batch, job: Job, clocks: Clocks) -> Share:
@@ -104,7 +134,7 @@ def _orders_of(batch: Batch, group: int) -> list[tuple[Slot, UUID]]:
     ]
 
 
-def _line(wish: Wish) -> tuple[tuple[tuple[str, str], ...], tuple[UUID, ...]]:
+def _line(wish: Wish) -> Line:
     """Return what a wish asks the queue for: wishes that ask for the same are served by one statement."""
     return wish.pairs, wish.only
 
@@ -119,6 +149,7 @@ def _give(
     given: dict[Slot, list[Job]],
     pool: dict[UUID, Job],
     bounds: Bounds,
+    caps: Caps,
 ) -> None:
     if slot.wish is None:
         return
@@ -130,8 +161,9 @@ def _give(
             and (job.service, job.spec.name) in slot.wish.pairs
             and (not slot.wish.only or job.id in slot.wish.only)
         )
-        if wanted and bounds.room(job.service):
+        if wanted and bounds.room(job.service) and caps.room(job.project_id):
             bounds.take(job.service)
+            caps.take(job.project_id)
             given[slot].append(pool.pop(job.id))
 
 

@@ -99,6 +99,8 @@ class Batch:
     """New jobs as their rows have them."""
     verdicts: dict[Slot, Verdict] = field(default_factory=dict)
     handouts: dict[Slot, list[Handout]] = field(default_factory=dict)
+    let_in: list[tuple[str, str]] = field(default_factory=list)
+    """(service, step) of tasks that came back into line for others that ended."""
 
     def fold(
         self, slot: Slot, job_id: UUID, command: Command, take: Callable[[Decision], None] | None = None

@@ -15,7 +15,7 @@ from maquette.domain.quota import Plan, Quotas, Terms, Used
 from maquette.domain.rates import Rate
 from maquette.services import audit
 from maquette.services.deps import Deps
-from maquette.store import limiting, projects, quotas
+from maquette.store import caps, limiting, projects, quotas
 from maquette.store.database import Connection
 
 USERS_MAX = 1000
@@ -92,6 +92,7 @@ async def _view(connection: Connection, project: UUID) -> QuotaView:
         sum(today.values()),
         month.get((project, None), nothing),
         stored.get((project, None), 0),
+        (await caps.running(connection, [project])).get(project, 0),
     )
     each = {
         user: Used(

@@ -11,6 +11,7 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -106,7 +107,9 @@ class Transactor:
         self.counters = Counters()
 
     async def start(self) -> None:
-        """Start the lanes."""
+        """Start the lanes, knowing what is bounded; a database that is away is looked at again and again."""
+        with suppress(MaquetteError):
+            await self.board.exchange(self._database)
         self._loops = [asyncio.create_task(self._drive(lane)) for lane in self._lanes]
         self._poller = asyncio.create_task(self._poll())
 
@@ -307,7 +310,7 @@ class Transactor:
             key = job.service, job.priority
             self._clocks[key] = max(self._clocks.get(key, lease.share.tag), lease.share.tag)
         self.board.note(result.decisions)
-        self._tell([(job.service, job.spec.name) for job in result.newly_ready])
+        self._tell([*((job.service, job.spec.name) for job in result.newly_ready), *result.let_in])
         changed = list(result.changed.values())
         for listener in self._listeners:
             listener(changed)

@@ -10,7 +10,7 @@ from uuid import UUID
 from maquette.domain import quota
 from maquette.domain.job import Job
 from maquette.domain.ledger import Amount, Charge
-from maquette.domain.quota import NO_PLAN, Plan, Quotas, Terms
+from maquette.domain.quota import NO_PLAN, Limits, Plan, Quotas, Terms
 from maquette.domain.rates import Rate
 from maquette.store.database import Connection, decode, encode, statements
 from maquette.store.jobs import bill_kept
@@ -167,21 +167,29 @@ async def plans(connection: Connection) -> dict[str, Plan]:
 
 async def put_plan(connection: Connection, name: str, plan: Plan, by: str) -> None:
     """Make or replace a plan."""
-    kept = {"limits": quota.shown(plan.limits), "per_user": quota.shown(plan.per_user)}
+    kept = {"limits": _kept(plan.limits), "per_user": _kept(plan.per_user)}
+    terms = Terms(plan, _NO_QUOTAS)
     await connection.execute(
-        _SQL["put_plan"], name, encode(kept), Terms(plan, _NO_QUOTAS).limits_requests, by
+        _SQL["put_plan"], name, encode(kept), terms.limits_requests, by, terms.limits_tasks
     )
 
 
 async def put_quotas(connection: Connection, project: UUID, quotas: Quotas) -> None:
     """Replace what was set for a project."""
     kept = {
-        "limits": quota.shown(quotas.limits),
-        "per_user": quota.shown(quotas.per_user),
-        "users": {subject: quota.shown(limits) for subject, limits in quotas.users.items()},
+        "limits": _kept(quotas.limits),
+        "per_user": _kept(quotas.per_user),
+        "users": {subject: _kept(limits) for subject, limits in quotas.users.items()},
     }
-    own = Terms(NO_PLAN, quotas).limits_requests
-    await connection.execute(_SQL["put_quotas"], project, quotas.plan, encode(kept), own)
+    own = Terms(NO_PLAN, quotas)
+    await connection.execute(
+        _SQL["put_quotas"], project, quotas.plan, encode(kept), own.limits_requests, own.limits_tasks
+    )
+
+
+def _kept(limits: Limits) -> dict[str, float | None]:
+    """Return the limits that are set: a version that does not know one can read what does not name it."""
+    return {name: value for name, value in quota.shown(limits).items() if value is not None}
 
 
 async def tariff(connection: Connection) -> dict[str, dict[str, Rate]]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from maquette.domain.fair import STRIDE, Clocks, Head, Share
 from maquette.domain.job import Job, Place
 from maquette.domain.pipeline import pinned
+from maquette.store.caps import Back
 from maquette.store.database import Connection, statements
 from maquette.store.jobs import job_from, lease_from
 
@@ -189,6 +190,21 @@ async def _insert_ready(
         [job.priority for job in jobs],
         [clocks.get((job.service, job.priority), beginning) for job in jobs],
         [lease.share.tag if lease is not None else None for lease in leases],
+        STRIDE,
+    )
+
+
+async def enter(connection: Connection, back: Sequence[Back], clocks: Clocks) -> None:
+    """Put tasks into line that stood aside, behind what their projects have there."""
+    await connection.execute(
+        _SQL["insert_ready"],
+        [item.job_id for item in back],
+        [item.project_id for item in back],
+        [item.service for item in back],
+        [item.step for item in back],
+        [item.priority for item in back],
+        [clocks.get((item.service, item.priority), item.tag) for item in back],
+        [None] * len(back),
         STRIDE,
     )
 

@@ -12,6 +12,7 @@ _NONE: Example = dict.fromkeys(
         "gpu_seconds_per_month",
         "cost_per_month",
         "stored_bytes",
+        "running_tasks",
     )
 )
 PLAN_BODY: Example = {
@@ -34,6 +35,7 @@ _USED: Example = {
     "gpu_seconds_per_month": 5400.5,
     "cost_per_month": 214.75,
     "stored_bytes": 0,
+    "running_tasks": 2,
 }
 QUOTAS: Example = {
     "plan": "studio-team",
@@ -43,7 +45,7 @@ QUOTAS: Example = {
     "effective": PLAN["limits"] | QUOTAS_BODY["limits"],
     "used": _USED,
     "refused_today": {"cost_per_month": 2},
-    "users_used": dict.fromkeys(QUOTAS_BODY["users"], _USED | {"cost_per_month": 12.5}),
+    "users_used": dict.fromkeys(QUOTAS_BODY["users"], _USED | {"cost_per_month": 12.5, "running_tasks": 0}),
 }
 _FREE: Example = {"per_attempt": 0.0, "per_variant": 0.0, "per_second": 0.0, "seconds": 0.0, "gpu": False}
 RATES_BODY: Example = {

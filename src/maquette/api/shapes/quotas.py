@@ -22,6 +22,9 @@ class QuotaLimits(Shape):
     gpu_seconds_per_month: Bound | None = None
     cost_per_month: Money | None = Field(default=None, description="US dollars.")
     stored_bytes: Bound | None = None
+    running_tasks: Bound | None = Field(
+        default=None, description="Of a project as a whole, at once: more wait. Not for users."
+    )
 
 
 class QuotaNumbers(Shape):
@@ -32,6 +35,7 @@ class QuotaNumbers(Shape):
     gpu_seconds_per_month: float = Field(description="Spent in this month, and reserved.")
     cost_per_month: float = Field(description="US dollars: spent in this month, and reserved.")
     stored_bytes: int = Field(description="As last measured, once a minute where it is limited.")
+    running_tasks: int = Field(description="Of the whole project; 0 for users.")
 
 
 class PlanBody(Shape):

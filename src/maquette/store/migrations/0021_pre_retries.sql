@@ -10,3 +10,22 @@ alter table briefs add column retries_version integer not null default 0;
 alter table jobs
     add column retries bytea,
     add column lost bytea;
+
+-- Caps on tasks that run at once. Whether there is one is read every half second, by every process.
+alter table plans add column limits_tasks boolean not null default false;
+alter table projects add column limits_tasks boolean not null default false;
+create index projects_capped on projects (id) where limits_tasks or plan is not null;
+
+-- Ready tasks of projects at their cap, taken out of the line so that claims need not pass over them. The version before
+-- does not look here: set caps when it is gone.
+create table capped (
+    job_id uuid not null,
+    project_id uuid not null,
+    service text not null,
+    step text not null,
+    priority smallint not null,
+    tag bigint not null,
+    primary key (job_id, project_id)
+);
+create index capped_line on capped (project_id, priority desc, tag, job_id);
+select guard_tenant_table('capped');

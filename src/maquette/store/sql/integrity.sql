@@ -42,19 +42,21 @@ order by s.stream_id
 
 -- name: tasks
 -- Open jobs, and what else one of the tables by temperature knows, or the table of gates with a clock.
-select j.*, r.job_id is not null as is_ready, d.job_id is not null as is_delayed, l.job_id is not null as is_leased,
+select j.*, coalesce(r.job_id, c.job_id) is not null as is_ready, d.job_id is not null as is_delayed, l.job_id is not null as is_leased,
        g.due_at is not distinct from j.gate_due_at as clock_agrees
 from jobs j
 left join ready r on r.job_id = j.id
+left join capped c on c.job_id = j.id
 left join delayed d on d.job_id = j.id
 left join leases l on l.job_id = j.id
 left join gates_due g on g.job_id = j.id
-where j.finished_at is null or coalesce(r.job_id, d.job_id, l.job_id, g.job_id) is not null
+where j.finished_at is null or coalesce(r.job_id, c.job_id, d.job_id, l.job_id, g.job_id) is not null
 
 -- name: strays
 -- Rows of tasks whose job does not exist.
 select t.kind, t.job_id
 from (select 'ready' as kind, job_id from ready
+      union all select 'capped', job_id from capped
       union all select 'delayed', job_id from delayed
       union all select 'leased', job_id from leases
       union all select 'gate with a clock', job_id from gates_due) t

@@ -110,12 +110,14 @@ select limits from plans where name = $1
 select name, limits from plans order by name
 
 -- name: put_plan
-insert into plans (name, limits, limits_requests, updated_at, updated_by) values ($1, $2, $3, clock_timestamp(), $4)
+insert into plans (name, limits, limits_requests, limits_tasks, updated_at, updated_by)
+values ($1, $2, $3, $5, clock_timestamp(), $4)
 on conflict (name) do update
-set limits = excluded.limits, limits_requests = excluded.limits_requests, updated_at = excluded.updated_at, updated_by = excluded.updated_by
+set limits = excluded.limits, limits_requests = excluded.limits_requests, limits_tasks = excluded.limits_tasks,
+    updated_at = excluded.updated_at, updated_by = excluded.updated_by
 
 -- name: put_quotas
-update projects set plan = $2, quotas = $3, limits_requests = $4 where id = $1 and archived_at is null
+update projects set plan = $2, quotas = $3, limits_requests = $4, limits_tasks = $5 where id = $1 and archived_at is null
 
 -- name: tariff
 select service, rates from rates order by service

@@ -92,6 +92,8 @@ with seen as (
 select service, priority, tag from clocks
 
 -- name: delete_ready
+-- Wherever they stand: in line, or aside because their project is at its cap.
+with aside as (delete from capped where job_id = any($1::uuid[]))
 delete from ready where job_id = any($1::uuid[])
 
 -- name: insert_delayed
