@@ -54,6 +54,24 @@ def database_at(url: str, name: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def swift() -> Iterator[Any]:
+    """A store that speaks S3 and refuses what its links do not say, for the whole session."""
+    from s3_servers import s3_server
+
+    with s3_server("swift") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Any]:
+    """A store that speaks S3 and believes what it is sent."""
+    from s3_servers import s3_server
+
+    with s3_server("moto") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     """One embedded server for the whole session."""
     home = Path(tempfile.mkdtemp(prefix="maquette-tests-"))
