@@ -8,12 +8,13 @@ import logging
 import math
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import uvicorn
+from prometheus_client import CollectorRegistry
 
 from maquette.adapters.identity_oidc import OidcProvider
 from maquette.adapters.moderator_http import HttpModerator
@@ -26,6 +27,7 @@ from maquette.domain.retention import Policy
 from maquette.maintenance.announcer import Announcer
 from maquette.maintenance.breakers import BreakerLoop
 from maquette.maintenance.gates import GateKeeper
+from maquette.maintenance.loop import LoopCollector
 from maquette.maintenance.partitions import Partitions
 from maquette.maintenance.quotas import QuotaKeeper
 from maquette.maintenance.redrives import RedriveLoop
@@ -35,6 +37,9 @@ from maquette.maintenance.safety import Judging
 from maquette.maintenance.staging import StagingSweeper
 from maquette.maintenance.sweeper import Sweeper
 from maquette.maintenance.webhooks import WebhookLoop
+from maquette.metrics.installation import Readable
+from maquette.metrics.process import process_registry
+from maquette.metrics.sending import sending, shown
 from maquette.outbound import Outbound
 from maquette.outbound import Policy as OutboundPolicy
 from maquette.ports import ObjectStore, TaskQueue
@@ -46,7 +51,7 @@ from maquette.services.principals import Authenticator
 from maquette.services.tariff import Tariff
 from maquette.services.transactor import Transactor
 from maquette.settings import Settings, SettingsError
-from maquette.settings_checks import parse_services
+from maquette.settings_checks import parse_listen, parse_services
 from maquette.sinks import missing_extra, open_sinks
 from maquette.store.database import Database
 from maquette.telemetry.otlp import tracing
@@ -185,6 +190,24 @@ def _tracing(settings: Settings, process: str) -> contextlib.AbstractContextMana
     return tracing(settings.otlp_endpoint, settings.otlp_headers, settings.trace_ratio, process)
 
 
+def _shown(settings: Settings, registry: CollectorRegistry) -> contextlib.AbstractContextManager[None]:
+    listen = settings.metrics_listen
+    return shown(parse_listen(listen), registry) if listen else contextlib.nullcontext()
+
+
+def _sending(
+    settings: Settings, process: str, registry: CollectorRegistry, readings: Sequence[Readable] = ()
+) -> contextlib.AbstractAsyncContextManager[None]:
+    return sending(
+        settings.otlp_endpoint,
+        settings.otlp_headers,
+        settings.otlp_metrics_seconds,
+        process,
+        registry,
+        readings,
+    )
+
+
 class _Server(uvicorn.Server):
     """Lets those who wait (long polls, event streams) go, then waits for what is under way to end."""
 
@@ -216,8 +239,9 @@ def serve(settings: Settings) -> None:
             gc.collect()
             gc.freeze()
             gc.set_threshold(10_000, 20, 20)
+            app = build_app(deps, settings)
             config = uvicorn.Config(
-                build_app(deps, settings),
+                app,
                 host=settings.host,
                 port=settings.port,
                 loop="none",
@@ -231,7 +255,9 @@ def serve(settings: Settings) -> None:
                 timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
                 backlog=1024,
             )
-            await _Server(config, let_go).serve()
+            registry, readings = app.state.metrics.registry, app.state.readings
+            async with _sending(settings, "api", registry, readings):
+                await _Server(config, let_go).serve()
 
     with _tracing(settings, "api") as tracer:
         _run(run(tracer))
@@ -292,6 +318,10 @@ def maintain(settings: Settings) -> None:
                 tasks = await closing.enter_async_context(_task_queue(settings))
                 announcer = Announcer(deps.database, deps.transactor, tasks, queued, settings.sqs_ahead)
                 sweepers.append(announcer.run())
+            registry = process_registry(deps)
+            registry.register(LoopCollector())
+            closing.enter_context(_shown(settings, registry))
+            await closing.enter_async_context(_sending(settings, "maintenance", registry))
             loops = [asyncio.create_task(sweeper) for sweeper in sweepers]
             waiting = asyncio.create_task(stop.wait())
             done, _ = await asyncio.wait([*loops, waiting], return_when=asyncio.FIRST_COMPLETED)

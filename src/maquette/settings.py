@@ -15,7 +15,15 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from maquette.domain.network import parse_networks
 from maquette.domain.oidc import ALGORITHMS, parse_algorithms, parse_grants, parse_issuers
-from maquette.settings_checks import address, allowance, between, parsed, path_prefix, secret_text
+from maquette.settings_checks import (
+    address,
+    allowance,
+    between,
+    parse_listen,
+    parsed,
+    path_prefix,
+    secret_text,
+)
 from maquette.settings_field import setting
 from maquette.settings_queue import QueueSettings
 from maquette.settings_sinks import SinkSettings
@@ -164,6 +172,20 @@ class Settings(SinkSettings, QueueSettings):
         "Headers for the collector: `NAME=VALUE`, separated by commas.",
         secret=True,
         check=parsed(parse_headers, "such as x-api-key=…"),
+    )
+    otlp_metrics_seconds: float = setting(
+        60.0, "How often metrics are sent to the collector; 0: never.", check=between(0, 3600)
+    )
+    metrics_token: str = setting(
+        "",
+        "Token that whoever reads `/metrics` has to send as a bearer; empty: it is open.",
+        check=secret_text,
+        secret=True,
+    )
+    metrics_listen: str = setting(
+        "",
+        "`HOST:PORT` where `maintain` shows its metrics, such as `127.0.0.1:9464`; empty: nowhere.",
+        check=parsed(parse_listen, "HOST:PORT"),
     )
     trace_ratio: float = setting(
         1.0,

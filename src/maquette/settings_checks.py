@@ -67,6 +67,14 @@ def allowance(value: str) -> str | None:
     return None
 
 
+def parse_listen(value: str) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT``; ``ValueError`` for what is none."""
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError("no HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
 def parsed(parse: Callable[[str], object], expected: str) -> Check:
     def check(value: str) -> str | None:
         try:

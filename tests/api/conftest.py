@@ -19,6 +19,7 @@ from maquette.adapters.signing import SigningKey
 from maquette.api.app import build_app
 from maquette.domain.errors import Unavailable
 from maquette.services.moderation import Counts
+from maquette.services.tally import Tally
 from maquette.services.transactor import Counters
 from maquette.settings import Settings
 from maquette.telemetry.tracer import OFF, Tracer
@@ -28,6 +29,8 @@ BODY_BYTES_MAX = 20_000
 
 class Away:
     """A database that cannot be reached."""
+
+    connections = (0, 0)
 
     def connection(self) -> AbstractAsyncContextManager[Any]:
         raise Unavailable("The database is away.")
@@ -42,7 +45,9 @@ class Skeleton:
     tracer: Tracer = OFF
     database: Away = field(default_factory=Away)
     moderation: Any = field(default_factory=lambda: SimpleNamespace(counts=Counts(), outside=None))
-    transactor: Any = field(default_factory=lambda: SimpleNamespace(counters=Counters(), waiting=0, parked=0))
+    transactor: Any = field(
+        default_factory=lambda: SimpleNamespace(counters=Counters(), tally=Tally(), waiting=0, parked=0)
+    )
 
 
 @pytest.fixture

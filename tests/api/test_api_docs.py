@@ -7,6 +7,7 @@ from typing import Any
 from maquette.api import problems
 from maquette.api.app import build_app
 from maquette.domain.errors import MaquetteError
+from maquette.maintenance.loop import LoopCollector
 from maquette.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -37,10 +38,11 @@ def test_every_endpoint_is_listed(skeleton: Any) -> None:
 
 
 async def test_every_metric_is_listed(live: Any) -> None:
-    """docs/api.md names each metric that GET /metrics tells of Maquette, in full, and none that does not exist."""
+    """docs/observability.md names each metric of Maquette's in full, and none that does not exist."""
     answer = (await live.nobody.get("/metrics")).text
     told = set(re.findall(r"^# TYPE (maquette_\w+) ", answer, re.MULTILINE))
     told -= {name for name in told if name.endswith("_created")}
+    told |= {f"{family.name}_total" for family in LoopCollector().collect()}
     assert len(told) > 10
-    listed = set(re.findall(r"`(maquette_\w+)`", (DOCS / "api.md").read_text().split("### Metrics")[1]))
+    listed = set(re.findall(r"`(maquette_\w+)[`{]", (DOCS / "observability.md").read_text()))
     assert listed == told

@@ -1,6 +1,7 @@
 """One trace of a whole job: the caller's request, every wait and attempt, the worker's own work, events, webhooks."""
 
 import asyncio
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -273,3 +274,13 @@ def test_telling_twice_tells_the_same(story: Story) -> None:
     own = ("job", "attempt", "queue", "gate", "backoff")
     assert told(story.again) >= told(story.named(*own))
     assert {span.name.split()[0] for span in story.again} == {*own, "publish"}
+
+
+def test_every_span_is_in_the_docs(story: Story) -> None:
+    """docs/observability.md has a row for each span of the story, and names each of its attributes."""
+    page = (Path(__file__).parents[2] / "docs" / "observability.md").read_text()
+    rows = {name.split()[0] for name in re.findall(r"`([a-z]+) (?:\{|webhook|outcome)", page)}
+    for span in story.spans:
+        if span.name.split()[0].islower():
+            assert span.name.split()[0] in rows, span.name
+        assert [name for name in span.attributes if f"`{name}`" not in page] == [], span.name

@@ -31,18 +31,20 @@ from maquette.api import (
 from maquette.api.arrival import Surroundings
 from maquette.api.body import BodyGuard
 from maquette.api.edge import Edge
-from maquette.api.metrics import Metrics, ModerationCollector, RelayCollector, TransactorCollector
+from maquette.api.metrics import Metrics
 from maquette.domain.network import parse_networks
+from maquette.metrics.installation import QueueCollector, RelayCollector
+from maquette.metrics.process import process_registry
 from maquette.services.deps import Deps
 from maquette.settings import Settings
 
 
 def build_app(deps: Deps, settings: Settings) -> FastAPI:
     """Return the app over what ``bootstrap`` wired. ``deps`` is handed to the services as it is."""
-    metrics = Metrics()
+    metrics = Metrics(process_registry(deps))
     around = Surroundings(parse_networks(settings.trusted_proxies), settings.forwarded_by, deps.tracer)
-    relay = RelayCollector(deps)
-    for collector in (TransactorCollector(deps), ModerationCollector(deps), relay):
+    readings = (QueueCollector(deps), RelayCollector(deps))
+    for collector in readings:
         metrics.registry.register(collector)
     app = FastAPI(
         title=openapi.TITLE,
@@ -83,7 +85,8 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
         audit,
     )
     routers = [noun.router for noun in nouns]
-    routers.append(health.router(metrics, relay))
+    app.state.readings = readings
+    routers.append(health.router(metrics, readings, settings.metrics_token))
     if isinstance(deps.objects, files.SignedObjects):
         routers.append(files.router)
     for router in routers:

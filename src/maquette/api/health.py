@@ -1,6 +1,8 @@
 """For those who operate it: what is it, is it alive, can it work, what does it count."""
 
 import asyncio
+import hmac
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
@@ -9,18 +11,19 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 import maquette
 from maquette.api.call import answer
-from maquette.api.metrics import Metrics, RelayCollector
+from maquette.api.metrics import Metrics
 from maquette.api.openapi import problems, success, text
 from maquette.api.present import moment
 from maquette.api.shapes.base import Root, State
-from maquette.domain.errors import Unavailable
+from maquette.domain.errors import Unauthenticated, Unavailable
+from maquette.metrics.installation import Readable
 
 #: Probes are impatient.
 _READY_SECONDS_MAX = 3.0
 _PLACES = {"openapi": "/openapi.json", "health": "/healthz", "ready": "/readyz", "metrics": "/metrics"}
 
 
-def router(metrics: Metrics, relay: RelayCollector) -> APIRouter:
+def router(metrics: Metrics, readings: Sequence[Readable], metrics_token: str) -> APIRouter:
     """Return the addresses that need no key and tell nothing about anybody."""
     routes = APIRouter(tags=["health"])
 
@@ -75,14 +78,27 @@ def router(metrics: Metrics, relay: RelayCollector) -> APIRouter:
         operation_id="get_metrics",
         summary="Metrics for Prometheus",
         response_class=Response,
-        responses=text("text/plain", "maquette_http_requests_in_flight 1.0\n", "Text exposition format"),
+        responses=text("text/plain", "maquette_http_requests_in_flight 1.0\n", "Text exposition format")
+        | problems(401),
     )
-    async def get_metrics() -> Response:
-        """Counters of this process since its start; what waits to be published, by the database."""
-        await relay.refresh()
+    async def get_metrics(request: Request) -> Response:
+        """Counters of this process since its start; what waits and runs in the whole installation.
+
+        Where `MAQUETTE_METRICS_TOKEN` is set, it has to come as a bearer.
+        """
+        _require(request, metrics_token)
+        for reading in readings:
+            await reading.refresh()
         return Response(generate_latest(metrics.registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
     return routes
+
+
+def _require(request: Request, token: str) -> None:
+    """Raise ``Unauthenticated`` where a token is set and another one came, or none."""
+    given = request.headers.get("authorization", "").removeprefix("Bearer ")
+    if token and not hmac.compare_digest(given.encode(), token.encode()):
+        raise Unauthenticated("Send the token of `MAQUETTE_METRICS_TOKEN` as `Authorization: Bearer …`.")
 
 
 def _page(urls: dict[str, str]) -> str:

@@ -169,6 +169,7 @@ def install(app: FastAPI) -> None:
 
     async def on_validation_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
+        request.app.state.metrics.refusals.labels(Invalid.code).inc()
         return respond(from_validation(error), request.scope)
 
     async def on_http_error(request: Request, error: Exception) -> Response:

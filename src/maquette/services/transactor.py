@@ -23,6 +23,7 @@ from maquette.domain.job import Job
 from maquette.services import batch as batches
 from maquette.services.board import Board
 from maquette.services.orders import Batch, Fences, Handout, NewJob, Order, Replayed, Slot, Verdict, Wish
+from maquette.services.tally import Counters, Tally
 from maquette.store import tasks
 from maquette.store.database import LOST_COMMIT, Database
 from maquette.store.session import STATEMENT_SECONDS_MAX, BadData, Contention, Session
@@ -63,16 +64,6 @@ class _Work:
 
 
 @dataclass(slots=True)
-class Counters:
-    """What /metrics shows of this process's transactor."""
-
-    batches: int = 0
-    orders: int = 0
-    bisections: int = 0
-    contentions: int = 0
-
-
-@dataclass(slots=True)
 class _Lane:
     session: Session
     fences: Fences = field(default_factory=Fences)
@@ -105,6 +96,7 @@ class Transactor:
         self._made: dict[tuple[str, str], int] = {}
         """By (service, step), the last commit that left a task ready: who looked before it looks again."""
         self.counters = Counters()
+        self.tally = Tally()
 
     async def start(self) -> None:
         """Start the lanes, knowing what is bounded; a database that is away is looked at again and again."""
@@ -256,6 +248,7 @@ class Transactor:
             for work, _ in volunteers:
                 del self._parked[work]
                 work.looked = self._commits
+            begun = time.perf_counter()
             try:
                 result = await lane.session.transaction(
                     partial(
@@ -278,6 +271,7 @@ class Transactor:
                 tries += 1
                 slots = await self._after(error, lane, slots, tries)
             else:
+                self.counters.seconds.add(time.perf_counter() - begun)
                 self._record(lane, result, [*slots, *(slot for _, slot in volunteers)])
                 for work, _ in volunteers:
                     self._finish(work)
@@ -303,6 +297,7 @@ class Transactor:
         lane.floor = result.now
         self.counters.batches += 1
         self.counters.orders += len(slots)
+        self.counters.sizes.add(len(slots))
         for slot in slots:
             slot.verdict = result.verdicts.get(slot)
             slot.handouts = result.handouts.get(slot, [])
@@ -310,6 +305,7 @@ class Transactor:
             key = job.service, job.priority
             self._clocks[key] = max(self._clocks.get(key, lease.share.tag), lease.share.tag)
         self.board.note(result.decisions)
+        self.tally.note(result.decisions)
         self._tell([*((job.service, job.spec.name) for job in result.newly_ready), *result.let_in])
         changed = list(result.changed.values())
         for listener in self._listeners:
