@@ -6,10 +6,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from benchmarks import floor, measure, report
+from benchmarks import floor, measure, relay, report
 from benchmarks.installation import Installation
 from benchmarks.measure import Steps
-from benchmarks.report import Row, against, limited
+from benchmarks.report import Row, against, limited, reaching
 
 _RESULTS = Path(__file__).with_name("results") / "latest.json"
 _BARE_AT_LEAST = 0.6
@@ -43,6 +43,7 @@ def measured(house: Installation, *, jobs: int, only_steps: bool) -> list[Row]:
     rows += _steps_rows(house, "1 task a claim, 64 workers", single, jobs // 4)
     idle = asyncio.run(measure.hand_off(house, projects[0], 60))
     latencies = submissions.latencies
+    relayed = asyncio.run(relay.measure(house))
     return [
         *rows,
         Row("POST /jobs, 64 clients", "jobs/s", submissions.rate),
@@ -51,6 +52,13 @@ def measured(house: Installation, *, jobs: int, only_steps: bool) -> list[Row]:
         limited("POST /jobs, 64 clients: p99 over p50", "times", latencies.p99 / latencies.p50, at_most=4),
         limited("idle hand-off, outcome sent → next claim returned: p50", "ms", idle.p50, at_most=5),
         limited("idle hand-off, outcome sent → next claim returned: p99", "ms", idle.p99, at_most=25),
+        Row("relay: outbox → events", "events/s", relayed.moved),
+        reaching("relay: undelivered → Kafka, acknowledged", "events/s", relayed.published, at_least=10_000),
+        Row(
+            "relay: CPU of its process while publishing",
+            "µs/event",
+            relayed.cpu_seconds / relayed.events * 1e6,
+        ),
         limited("API process, resident", "MB", house.api_megabytes(), at_most=150),
     ]
 

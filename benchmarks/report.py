@@ -32,6 +32,11 @@ def limited(name: str, unit: str, ours: float, *, at_most: float) -> Row:
     return Row(name, unit, ours, target=f"≤ {at_most:g}", holds=ours <= at_most)
 
 
+def reaching(name: str, unit: str, ours: float, *, at_least: float) -> Row:
+    """Return a row that is judged by what it must reach."""
+    return Row(name, unit, ours, target=f"≥ {at_least:g}", holds=ours >= at_least)
+
+
 def write(rows: list[Row], path: Path) -> None:
     """Write the rows as a list: name, unit, maquette, others, ratio, target, holds."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,6 +33,8 @@ _SERVE_EVERY = 256
 #: What the record and its batch add to key, value and headers.
 _ENVELOPE_BYTES = 512
 _HEADER_BYTES = 8
+#: Key, headers and envelope of any event but a very odd one: below that nothing need be counted.
+_OFTEN_BYTES_MAX = 4096
 #: A broker's answer about a whole batch of messages: one of them, sent alone, can never be taken.
 _REFUSALS = frozenset(
     {
@@ -76,11 +78,12 @@ class _Message:
     value: bytes
     headers: list[tuple[str, str | bytes | None]]
 
-    @property
-    def bytes_at_most(self) -> int:
-        """How large it can be on its way, envelope and all."""
+    def fits(self, bytes_max: int) -> bool:
+        """Whether it stays below a limit, envelope and all."""
+        if len(self.value) < bytes_max - _OFTEN_BYTES_MAX:
+            return True
         headers = sum(len(name) + len(value or "") + _HEADER_BYTES for name, value in self.headers)
-        return len(self.key) + len(self.value) + headers + _ENVELOPE_BYTES
+        return len(self.key) + len(self.value) + headers + _ENVELOPE_BYTES <= bytes_max
 
 
 @dataclass(slots=True)
@@ -104,10 +107,14 @@ class _Page:
         self.left -= 1
         if error is None:
             self.answers[number] = None
-            return
+        elif error.code() in _GIVEN_UP:
+            self.failed = True
+        else:
+            self.refuse(number, error)
+
+    def refuse(self, number: int, error: KafkaError) -> None:
+        """Take a refusal: nothing else of this page is sent."""
         self.failed = True
-        if error.code() in _GIVEN_UP:
-            return
         self.answers[number] = NotPublished(error.str())
         if error.code() in _REFUSALS:
             self.refused.add(number)
@@ -174,7 +181,7 @@ class KafkaBus:
 
     def _fitting(self, event: Event) -> _Message:
         whole = _message(event, cloud_event(event))
-        return whole if whole.bytes_at_most <= self._bytes_max else _reference(whole)
+        return whole if whole.fits(self._bytes_max) else _reference(whole)
 
     def _send(self, page: _Page, messages: Sequence[_Message]) -> None:
         """Send messages in order and wait for what becomes of them; whatever fails ends the producer."""
@@ -182,7 +189,7 @@ class KafkaBus:
         self._trouble = ""
         try:
             for number, message in enumerate(messages):
-                self._hand_over(producer, page, message, partial(page.told, number))
+                self._hand_over(producer, page, number, message)
                 if number % _SERVE_EVERY == 0:
                     producer.poll(0)
             while page.left and page.goes_on:
@@ -192,13 +199,7 @@ class KafkaBus:
         if _UNTOLD in page.answers or page.failed:
             self._discard()
 
-    def _hand_over(
-        self,
-        producer: Producer,
-        page: _Page,
-        message: _Message,
-        told: Callable[[KafkaError | None, Message], None],
-    ) -> None:
+    def _hand_over(self, producer: Producer, page: _Page, number: int, message: _Message) -> None:
         """Hand one message to librdkafka, whose queue is bounded: while it is full, wait for answers."""
         while page.goes_on:
             try:
@@ -206,12 +207,14 @@ class KafkaBus:
                     self._topic,
                     message.value,
                     message.key,
-                    on_delivery=told,
+                    on_delivery=partial(page.told, number),
                     headers=message.headers,
                     timestamp=int(message.event.time.timestamp() * 1000),
                 )
             except BufferError:
                 producer.poll(_POLL_SECONDS)
+            except KafkaException as error:
+                page.refuse(number, error.args[0])
             else:
                 page.left += 1
                 return

@@ -1,0 +1,105 @@
+"""The relay: how fast events leave the outbox, and how fast Kafka acknowledges them. The events are the benchmark's own."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from benchmarks.installation import Installation
+from maquette.adapters.bus_kafka import KafkaBus
+from maquette.maintenance.relay import Relay
+from maquette.store.database import Database
+
+TOPIC = "events"
+_LEASE_SECONDS = 120.0
+_PATIENCE_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """One run from a full outbox to the last acknowledgement."""
+
+    events: int
+    moved: float
+    """Events a second out of the outbox, into ``events``, with what the sink is owed."""
+    published: float
+    """Events a second from ``undelivered`` to Kafka, acknowledged and removed."""
+    cpu_seconds: float
+    """Of the relay's process, librdkafka included, while publishing."""
+
+
+async def measure(house: Installation) -> Relayed:
+    """Relay all that the benchmark has left in the outbox to librdkafka's mock cluster, a process of its own."""
+    database = await Database.open(house.settings.database_url)
+    try:
+        with _cluster() as servers:
+            bus = KafkaBus({"bootstrap.servers": servers, "compression.type": "lz4"}, TOPIC)
+            relay = Relay(database, [bus], lease_seconds=_LEASE_SECONDS)
+            await relay.beat_once()
+            begun = time.perf_counter()
+            while not await relay.move_once():
+                pass
+            moved = time.perf_counter() - begun
+            courier = relay._couriers[0]  # noqa: SLF001 - its turns without the pauses between them
+            begun, cpu = time.perf_counter(), time.process_time()
+            courier.news.set()
+            while courier.news.is_set():
+                courier.news.clear()
+                await courier.run_once()
+            published, cpu = time.perf_counter() - begun, time.process_time() - cpu
+            told = courier.told()
+            await bus.close()
+            arrived = await asyncio.to_thread(_whole, servers, told.published)
+    finally:
+        await database.close()
+    return Relayed(arrived, arrived / moved, arrived / published, cpu)
+
+
+@contextmanager
+def _cluster() -> Iterator[str]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.relay"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        yield process.stdout.readline().strip()
+        process.stdin.close()
+
+
+def _whole(servers: str, count: int) -> int:
+    """Read everything back; each stream must be there from 1 to its end, in order. Return how many there were."""
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "benchmark"})
+    try:
+        partitions = consumer.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions
+        consumer.assign([TopicPartition(TOPIC, number, 0) for number in partitions])
+        last: dict[bytes, int] = {}
+        seen = 0
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while seen < count and time.monotonic() < deadline:
+            for message in consumer.consume(1000, timeout=0.5):
+                key = message.key() or b""
+                sequence = int(dict(message.headers() or [])["ce_sequence"])
+                assert sequence == last.get(key, 0) + 1, f"{key!r}: {sequence} came after {last.get(key, 0)}"
+                last[key] = sequence
+                seen += 1
+    finally:
+        consumer.close()
+    assert seen == count, f"{count} events were acknowledged, {seen} arrived"
+    return seen
+
+
+def _serve() -> None:
+    """Run the mock cluster: say where, and end with standard input."""
+    broker = Producer({"bootstrap.servers": "none", "test.mock.num.brokers": 3})
+    found = broker.list_topics(timeout=10).brokers.values()
+    print(",".join(f"{item.host}:{item.port}" for item in found), flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    _serve()
