@@ -254,3 +254,20 @@ async def test_an_order_can_be_stopped(house: House) -> None:
         await connection.execute("update redrives set next_at = now()")
     assert not await loop.run_once()
     assert len(await listed(house, status="open")) == 2
+
+
+async def test_an_order_goes_on_after_its_letter_is_gone(house: House) -> None:
+    """Retention deletes the letter that had its turn last, job and all: those after it have theirs all the same."""
+    for number in range(3):
+        await house.submit("2D", prompt=f"robot {number}")
+        await fail(house)
+    project = typeid.decode("prj", house.project)
+    order = await dead_letters.redrive_many(house.deps, house.user, project, {}, per_minute=60, cap=10)
+    loop = RedriveLoop(house.deps.database, house.deps.transactor)
+    assert await loop.run_once()
+    async with house.deps.database.transaction() as connection:
+        await connection.execute("delete from dead_letters where status = 'redriven'")
+        await connection.execute("update redrives set next_at = now()")
+    assert await loop.run_once()
+    now = await dead_letters.order(house.deps, house.user, order.id)
+    assert (now.redriven, now.finished_at) == (2, None)

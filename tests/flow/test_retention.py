@@ -19,7 +19,7 @@ from maquette.domain import typeid
 from maquette.domain.errors import Conflict, NotFound
 from maquette.domain.retention import Policy
 from maquette.maintenance.retention import RetentionLoop
-from maquette.services import jobs, projects, retention, uploads
+from maquette.services import dead_letters, jobs, projects, retention, uploads
 from maquette.services.cleaning import Cleaning, Tally, drain
 from maquette.services.ids import new_id
 from maquette.services.integrity import check
@@ -521,3 +521,24 @@ def test_ids_are_compared_with_moments() -> None:
     moment = datetime(2026, 3, 1, tzinfo=UTC)
     older, newer = (rules.id_at(moment + timedelta(milliseconds=step)) for step in (-1, 1))
     assert older < rules.id_at(moment) < newer
+
+
+async def test_orders_and_tallies_go_when_their_time_is_over(
+    house: House, database: asyncpg.Connection
+) -> None:
+    """An order to redrive goes with the jobs of its day, when it has ended; what was refused is counted for a month."""
+    project = typeid.decode("prj", house.project)
+    ended, going = [
+        await dead_letters.redrive_many(house.deps, house.user, project, {}, per_minute=1, cap=1)
+        for _ in range(2)
+    ]
+    await dead_letters.cancel_order(house.deps, house.user, ended.id)
+    await clean(house, "jobs")
+    assert [row["id"] for row in await database.fetch("select id from redrives")] == [going.id]
+    await database.execute(
+        "insert into refusals select $1, current_date - days, 'usr_test', 'jobs_per_day', 1, now()"
+        " from unnest(array[1, 30, 33]) days",
+        project,
+    )
+    await RetentionLoop(house.deps.database, house.deps.objects, Policy(), 3600.0).run_once()
+    assert await database.fetchval("select count(*) from refusals") == 2

@@ -399,3 +399,20 @@ async def as_ever(house: House) -> str:
     [task] = await house.claim()
     await house.report(await house.succeeded(task, content=f"{task.step} as ever".encode()))
     return task.step
+
+
+async def test_a_word_and_its_line_in_the_audit_log_are_one_transaction(house: House) -> None:
+    """Whether or not a job waits for it: no crash leaves a decision that the log knows nothing of."""
+    play(house)
+    view = await house.submit("2D", prompt="maybe")
+    [row] = await rulings(house)
+    await safety.override(house.deps, house.user, row.ruling.id, ALLOW)
+    assert (await house.view(view.job.id)).job.status is JobStatus.QUEUED
+    await safety.override(house.deps, house.user, row.ruling.id, Word("block", "No.", "allow"))
+    async with house.deps.database.connection() as connection:
+        pairs = await connection.fetch(
+            "select o.xmin::text as said, a.xmin::text as told from safety_overrides o"
+            " join audit a on convert_from(a.after, 'UTF8')::jsonb ->> 'in_force' = o.verdict"
+        )
+    assert len(pairs) == 2
+    assert [pair["said"] for pair in pairs] == [pair["told"] for pair in pairs]

@@ -248,3 +248,25 @@ async def test_storage_is_measured_and_bounds_new_jobs(house: House) -> None:
         await house.submit(**TWO_D)
     told = refused.value.extra["quota"]
     assert (told["limit"], told["used"] > 10) == ("stored_bytes", True)
+
+
+async def test_a_lowered_limit_holds_no_more_than_it_must(house: House) -> None:
+    """Three jobs that reserved 0.20 each under 0.45: one waits, its share is left to the others."""
+    for _ in range(3):
+        await house.submit(**TWO_D)
+    await limit(house, cost_per_month=0.45)
+    assert len(await house.claim(3)) == 2
+
+
+async def test_jobs_that_wait_for_room_do_not_keep_each_other_waiting(house: House) -> None:
+    """All three are held under a limit that none fits; raised to 0.45, it lets two go on, and the third is still held."""
+    views = [await house.submit(**TWO_D) for _ in range(3)]
+    await limit(house, cost_per_month=0.1)
+    assert await house.claim(3) == []
+    await limit(house, cost_per_month=0.45)
+    keeper = QuotaKeeper(house.deps.database, house.deps.transactor)
+    assert await keeper.run_once() == 2
+    assert await keeper.run_once() == 0
+    assert len(await house.claim(3)) == 2
+    held = [(await house.view(view.job.id)).job.status for view in views]
+    assert held.count(JobStatus.PAUSED) == 1

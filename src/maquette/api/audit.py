@@ -10,8 +10,8 @@ from maquette.api.openapi import problems, success
 from maquette.api.present import Fields, moment
 from maquette.api.shapes import audit as shapes
 from maquette.domain import typeid
+from maquette.domain.audit import Entry
 from maquette.services import audit
-from maquette.store.audit import Entry
 
 router = APIRouter(tags=["audit"])
 

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
+from maquette.domain.audit import Entry
+
 
 class Stage(StrEnum):
     """What was judged."""
@@ -81,6 +83,8 @@ class Override:
     digest: bytes = b""
     """Equal contents of the project pass from now on, or do not."""
     at: datetime | None = None
+    entry: Entry | None = None
+    """Its line in the audit log, where the job's own transaction makes it true."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,15 @@ Any number of replicas may run it: adding up takes rows that nobody else has, an
 from uuid import UUID
 
 from maquette.domain.commands import QuotaAvailable
+from maquette.domain.ledger import NOTHING
 from maquette.maintenance.loop import apart, forever
 from maquette.services.caps import let_in
 from maquette.services.orders import Order
-from maquette.services.room import look
+from maquette.services.room import Room, look
 from maquette.services.transactor import Transactor
 from maquette.store import caps, limiting, quotas, tasks
 from maquette.store.database import Database
+from maquette.store.quotas import Blocked
 
 BATCH_MAX = 1000
 ENTRIES_MAX = 10_000
@@ -45,14 +47,12 @@ class QuotaKeeper:
             async with self._database.connection() as connection:
                 waiting = await quotas.blocked(connection, after, BATCH_MAX)
                 terms = await quotas.terms(connection, {item.project_id for item in waiting})
-                owners = {item.job_id: (item.project_id, item.subject) for item in waiting}
+                owners = {(item.project_id, item.subject) for item in waiting}
                 now = await quotas.now(connection)
-                room = await look(connection, terms, set(owners.values()), now, jobs=False, costs=True)
-            orders = [
-                Order(job, QuotaAvailable())
-                for job, (project, subject) in owners.items()
-                if project not in room.limits or room.spent_up(project, subject) is None
-            ]
+                room = await look(
+                    connection, terms, owners, now, jobs=False, costs=True, without_waiting=True
+                )
+            orders = [Order(item.job_id, QuotaAvailable()) for item in waiting if _fits(room, item)]
             await self._transactor.exchange(orders)
             let_go += len(orders)
             if len(waiting) < BATCH_MAX:
@@ -76,3 +76,15 @@ class QuotaKeeper:
         for project in [key for key, item in terms.items() if item.limits_storage]:
             async with self._database.transaction() as connection:
                 await quotas.measure(connection, project)
+
+
+def _fits(room: Room, item: Blocked) -> bool:
+    """Whether what is reserved for a job that waits fits into what is left; it is taken then."""
+    if item.project_id not in room.limits:
+        return True
+    owner = (item.project_id, item.subject)
+    room.take(*owner, item.reserved, jobs=0)
+    if room.spent_up(*owner) is None:
+        return True
+    room.take(*owner, NOTHING - item.reserved, jobs=0)
+    return False

@@ -44,6 +44,7 @@ class RedriveLoop:
                 order.filter,
                 until=order.created_at,
                 after=order.reached,
+                after_at=order.reached_at,
                 limit=due,
             )
             orders = [Order(item.job_id, Redrive(item.id, order.created_by)) for item in letters]
@@ -55,7 +56,7 @@ class RedriveLoop:
                 order.id,
                 redriven=redriven,
                 refused=refused,
-                reached=letters[-1].id if letters else None,
+                reached=letters[-1] if letters else None,
                 ended=len(letters) < due or left <= due,
             )
         return True

@@ -15,7 +15,7 @@ from maquette.domain.errors import Conflict
 from maquette.maintenance.loop import apart, forever
 from maquette.ports import ObjectStore
 from maquette.services.cleaning import GRACE_SECONDS, Cleaning, drain
-from maquette.store import audit
+from maquette.store import audit, limiting
 from maquette.store import retention as rows
 from maquette.store.database import Database
 
@@ -26,6 +26,8 @@ RUN_SECONDS_MAX = 30.0
 #: A replica that dies gives its project back after this time.
 _TAKEN_SECONDS = 300.0
 _EVENTS_SECONDS = 3600.0
+#: Tallies of what was refused: people see those of the day; so many more days let somebody look into a complaint.
+REFUSALS_DAYS = 31
 
 
 class RetentionLoop:
@@ -74,6 +76,7 @@ class RetentionLoop:
         self._events_due = time.monotonic() + _EVENTS_SECONDS
         async with self._database.transaction() as connection:
             forgotten = await audit.forget(connection, self._audit_days) if self._audit_days else 0
+            await limiting.forget_refusals(connection, REFUSALS_DAYS)
         if forgotten:
             _LOG.info("Deleted %d entries of the audit log", forgotten)
         async with self._database.connection() as connection:

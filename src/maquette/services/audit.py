@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from maquette.domain.audit import Entry
 from maquette.domain.permissions import RULES
 from maquette.domain.principal import Principal
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.store import audit
-from maquette.store.audit import Entry
 from maquette.store.database import Connection, encode
 
 _ADMINISTRATIVE_SCOPES = {"safety:write"}
@@ -39,8 +39,21 @@ async def record(
 
     It stands when the act does: both are one transaction.
     """
+    await audit.insert(connection, entry(principal, act, object_, project, before=before, after=after))
+
+
+def entry(
+    principal: Principal,
+    act: str,
+    object_: str,
+    project: UUID | None = None,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> Entry:
+    """Return what `record` writes, for an act that another transaction than the use case's own makes true."""
     origin = principal.origin
-    entry = Entry(
+    return Entry(
         id=new_id(),
         project_id=project,
         subject=principal.subject,
@@ -52,7 +65,6 @@ async def record(
         request_id="" if origin is None else origin.request_id,
         address=None if origin is None else origin.address,
     )
-    await audit.insert(connection, entry)
 
 
 def _bounded(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -10,11 +10,13 @@ from datetime import datetime
 from uuid import UUID
 
 from maquette.domain.asset import AssetDraft, draft, indexed_data
+from maquette.domain.billing import reserved
 from maquette.domain.decision import Decision
 from maquette.domain.events import Event, EventType
 from maquette.domain.fair import Clocks
 from maquette.domain.holds import NONE
 from maquette.domain.job import Hold, Job
+from maquette.domain.ledger import NOTHING, Amount
 from maquette.domain.typeid import encode as typeid
 from maquette.services import caps, creation, facts, routing
 from maquette.services.board import Board
@@ -137,8 +139,10 @@ async def _write_bills(connection: Connection, batch: Batch, changed: Mapping[UU
         await quotas.update_bills(connection, bills)
     waited = {key for key, old in before.items() if old is not None and _waits_for_budget(old)}
     wait = {key for key, job in changed.items() if _waits_for_budget(job)}
-    if wait - waited:
-        await quotas.block(connection, [changed[key] for key in sorted(wait - waited)], batch.now)
+    held = [(changed[key], reserved(changed[key])) for key in sorted(wait)]
+    told = [(job, due) for job, due in held if job.id not in waited or due != _reserved(before[job.id])]
+    if told:
+        await quotas.block(connection, told, batch.now)
     if waited - wait:
         await quotas.unblock(connection, [changed[key] for key in sorted(waited - wait)])
 
@@ -151,6 +155,10 @@ async def _write_stranded(connection: Connection, batch: Batch, changed: Mapping
         await services.strand(connection, [changed[key] for key in sorted(after - before)], batch.now)
     if before - after:
         await services.unstrand(connection, [changed[key] for key in sorted(before - after)])
+
+
+def _reserved(job: Job | None) -> Amount:
+    return NOTHING if job is None else reserved(job)
 
 
 def _waits_for_budget(job: Job) -> bool:

@@ -135,6 +135,7 @@ class Cleaning:
         if not self._dry_run:
             async with self._database.transaction() as connection:
                 await rows.delete_batches(connection, self._project, id_at(before))
+                await rows.delete_redrives(connection, self._project, before)
         return True
 
     async def _uploads(self, before: datetime, tally: Tally) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from maquette.domain.decision import Decision
-from maquette.store import dead_letters, jobs, quotas, safety, steps
+from maquette.domain.ruling import Override
+from maquette.store import audit, dead_letters, jobs, quotas, safety, steps
 from maquette.store.database import Connection
 
 
@@ -45,13 +46,20 @@ async def write(connection: Connection, decisions: Sequence[Decision]) -> None:
     await _safety(connection, decisions)
 
 
+async def say(connection: Connection, override: Override) -> None:
+    """Write a person's word on a ruling, and its line in the audit log."""
+    await safety.insert_override(connection, override)
+    if override.entry:
+        await audit.insert(connection, override.entry)
+
+
 async def _safety(connection: Connection, decisions: Sequence[Decision]) -> None:
     """Write rulings, what people said of them, and whose files may be read: nothing at all in most batches."""
     for item in decisions:
         if item.ruling:
             await safety.insert_ruling(connection, item.ruling)
         if item.override:
-            await safety.insert_override(connection, item.override)
+            await say(connection, item.override)
     unjudged = [item.unjudged for item in decisions if item.unjudged]
     if unjudged:
         await safety.insert_unjudged(connection, unjudged)

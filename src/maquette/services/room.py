@@ -73,8 +73,13 @@ async def look(
     *,
     jobs: bool,
     costs: bool,
+    without_waiting: bool = False,
 ) -> Room:
-    """Return the room of projects for these users: ``jobs`` and ``costs`` say what is to be taken from it."""
+    """Return the room of projects for these users: ``jobs`` and ``costs`` say what is to be taken from it.
+
+    ``without_waiting``: what is reserved for jobs that wait for room takes none. It is for asking who of them may go
+    on; each would else be kept by the others.
+    """
     held = {user: terms[user[0]].user(user[1]) for user in users if user[0] in terms}
     room = Room(
         now,
@@ -87,7 +92,8 @@ async def look(
     if costs and any(_monthly(limits) for limits in everyone):
         month = quota.month_start(now)
         subjects = [subject for _, subject in room.user_limits]
-        for key, amount in (await quotas.spent(connection, room.limits, month, subjects)).items():
+        spent = await quotas.spent(connection, room.limits, month, subjects, without_waiting=without_waiting)
+        for key, amount in spent.items():
             room.used[key] = replace(room.used.get(key, _NONE), amount=amount)
     if jobs and any(limits.stored_bytes is not None for limits in everyone):
         for key, number in (await quotas.stored(connection, room.limits)).items():

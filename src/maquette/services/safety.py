@@ -1,11 +1,12 @@
 """Safety for people: policies, decisions, appeals, and words that override."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
 
 from maquette.domain import retention, typeid
+from maquette.domain.audit import Entry
 from maquette.domain.commands import SafetyDecided
 from maquette.domain.errors import Conflict, Forbidden, IllegalTransition, NotFound, StaleRuling
 from maquette.domain.events import Event, EventType
@@ -14,7 +15,7 @@ from maquette.domain.moderation import for_operators, in_force
 from maquette.domain.principal import Principal
 from maquette.domain.ruling import Answer, Override, Reach, Ruling, Stage
 from maquette.domain.text import REASON, clean
-from maquette.services import audit
+from maquette.services import audit, facts
 from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.store import projects, reading, safety, steps
@@ -152,24 +153,18 @@ async def override(deps: Deps, principal: Principal, ruling_id: UUID, word: Word
         by_operator=principal.kind == "operator",
         digest=found.ruling.digest,
     )
-    decided = seen == "hold" and await _decided(deps, found.ruling, said)
-    # What the job's own transaction decided stands in its history as well; its entry here follows.
-    async with deps.database.transaction() as connection:
-        if not decided:
-            await _say(connection, found.ruling, said, seen, word)
-        await _record_word(connection, principal, "override_safety_decision", said, seen)
+    told = replace(said, entry=_entry(principal, "override_safety_decision", said, seen))
+    if seen != "hold" or not await _decided(deps, found.ruling, told):
+        async with deps.database.transaction() as connection:
+            await _say(connection, found.ruling, told, seen, word)
     deps.moderation.forget(said.project_id)
     return await get_ruling(deps, principal, ruling_id)
 
 
-async def _record_word(
-    connection: Connection, principal: Principal, act: str, said: Override, seen: Answer
-) -> None:
+def _entry(principal: Principal, act: str, said: Override, seen: Answer) -> Entry:
     after = {"in_force": said.verdict, "reason": said.reason}
     named = typeid.encode("sdc", said.ruling_id)
-    await audit.record(
-        connection, principal, act, named, said.project_id, before={"in_force": seen}, after=after
-    )
+    return audit.entry(principal, act, named, said.project_id, before={"in_force": seen}, after=after)
 
 
 def _check_right(principal: Principal, found: RulingRow) -> None:
@@ -225,7 +220,7 @@ async def _say(connection: Connection, ruling: Ruling, said: Override, seen: Ans
     if locked is None:
         raise NotFound("There is no such safety decision.")
     _check_fresh(locked, seen, word)
-    await safety.insert_override(connection, said)
+    await facts.say(connection, said)
     sequence, now = await safety.next_event(connection, ruling.id, ruling.project_id)
     shown = await _show(connection, ruling, said)
     event = Event(
@@ -289,8 +284,8 @@ async def block_artifact(
             by_operator=principal.kind == "operator",
             digest=ruling.digest,
         )
-        await _say(connection, ruling, said, "allow", Word("block", reason))
-        await _record_word(connection, principal, "block_artifact", said, "allow")
+        told = replace(said, entry=_entry(principal, "block_artifact", said, "allow"))
+        await _say(connection, ruling, told, "allow", Word("block", reason))
     deps.moderation.forget(project)
     return await get_ruling(deps, principal, ruling.id)
 

@@ -1,33 +1,11 @@
 """The audit log: what was administered, by whom, by which request."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
+from maquette.domain.audit import Entry
 from maquette.store.database import Connection, decode, encode, statements
 
 _SQL = statements("audit")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One administrative act."""
-
-    id: UUID
-    at: datetime | None = None
-    """The database's time; None until it is written."""
-    project_id: UUID | None
-    """None: it concerned the installation."""
-    subject: str
-    kind: str
-    act: str
-    object: str
-    before: Mapping[str, Any] | None
-    after: Mapping[str, Any] | None
-    request_id: str
-    address: str | None
 
 
 async def insert(connection: Connection, entry: Entry) -> None:

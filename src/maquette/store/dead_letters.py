@@ -61,6 +61,8 @@ class Redrive:
     refused: int
     reached: UUID | None
     """The last letter that had its turn."""
+    reached_at: datetime | None
+    """When that one was written: it may be gone by now."""
     finished_at: datetime | None
     canceled_by: str | None
 
@@ -116,9 +118,13 @@ async def open_letters(
     *,
     until: datetime,
     after: UUID | None,
+    after_at: datetime | None = None,
     limit: int,
 ) -> list[Letter]:
-    """Return up to ``limit`` open letters from before a moment that match, the oldest first, after one of them."""
+    """Return up to ``limit`` open letters from before a moment that match, the oldest first, after one of them.
+
+    With ``after_at``, when that one was written, it need not be there any more.
+    """
     rows = await connection.fetch(
         _SQL["open_letters"],
         project,
@@ -127,6 +133,7 @@ async def open_letters(
         filter_.get("step"),
         filter_.get("error_code"),
         limit,
+        after_at,
     )
     return [_letter(row) for row in rows]
 
@@ -213,10 +220,13 @@ async def due_redrive(connection: Connection) -> Redrive | None:
 
 
 async def progress(
-    connection: Connection, key: UUID, *, redriven: int, refused: int, reached: UUID | None, ended: bool
+    connection: Connection, key: UUID, *, redriven: int, refused: int, reached: Letter | None, ended: bool
 ) -> None:
     """Record how far a locked order has come, and when it goes on."""
-    await connection.execute(_SQL["progress"], key, redriven, refused, redriven + refused, ended, reached)
+    at = None if reached is None else (reached.id, reached.created_at)
+    await connection.execute(
+        _SQL["progress"], key, redriven, refused, redriven + refused, ended, *(at or (None, None))
+    )
 
 
 def _redrive(row: Mapping[str, Any]) -> Redrive:
@@ -231,6 +241,7 @@ def _redrive(row: Mapping[str, Any]) -> Redrive:
         redriven=row["redriven"],
         refused=row["refused"],
         reached=row["reached"],
+        reached_at=row["reached_at"],
         finished_at=row["finished_at"],
         canceled_by=row["canceled_by"],
     )

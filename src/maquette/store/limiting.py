@@ -43,6 +43,11 @@ async def forget(connection: Connection) -> None:
     await connection.execute(_SQL["forget"])
 
 
+async def forget_refusals(connection: Connection, days: int) -> None:
+    """Drop tallies of what was refused more than so many days ago."""
+    await connection.execute(_SQL["forget_refusals"], days)
+
+
 async def refused(connection: Connection, tally: Mapping[tuple[UUID, str, str], int]) -> None:
     """Add what was refused to today's tally, by (project, user, reason)."""
     await connection.execute(

@@ -27,6 +27,8 @@ class Blocked:
     job_id: UUID
     project_id: UUID
     subject: str
+    reserved: Amount
+    """As it was when it began to wait."""
 
 
 @lru_cache(maxsize=1024)
@@ -88,10 +90,18 @@ async def count_since(
 
 
 async def spent(
-    connection: Connection, projects: Collection[UUID], month: datetime, subjects: Collection[str]
+    connection: Connection,
+    projects: Collection[UUID],
+    month: datetime,
+    subjects: Collection[str],
+    *,
+    without_waiting: bool = False,
 ) -> dict[tuple[UUID, str | None], Amount]:
-    """Return what was spent since ``month`` and is reserved: of projects (None) and of their users named."""
-    rows = await connection.fetch(_SQL["spent"], list(projects), month, list(subjects))
+    """Return what was spent since ``month`` and is reserved: of projects (None) and of their users named.
+
+    ``without_waiting`` leaves out what is reserved for jobs that wait for room.
+    """
+    rows = await connection.fetch(_SQL["spent"], list(projects), month, list(subjects), without_waiting)
     return {(row["project_id"], row["subject"]): Amount(row["micros"], row["gpu_ms"]) for row in rows}
 
 
@@ -125,10 +135,15 @@ async def update_bills(connection: Connection, jobs: Sequence[Job]) -> None:
     await connection.execute(_SQL["update_bills"], [job.id for job in jobs], bills)
 
 
-async def block(connection: Connection, jobs: Sequence[Job], now: datetime) -> None:
-    """Make jobs findable that wait for something left to spend."""
+async def block(connection: Connection, jobs: Sequence[tuple[Job, Amount]], now: datetime) -> None:
+    """Make jobs findable that wait for something left to spend, with what is reserved for each."""
     await connection.execute(
-        _SQL["insert_blocked"], [job.id for job in jobs], [job.project_id for job in jobs], now
+        _SQL["insert_blocked"],
+        [job.id for job, _ in jobs],
+        [job.project_id for job, _ in jobs],
+        now,
+        [reserved.micros for _, reserved in jobs],
+        [reserved.gpu_ms for _, reserved in jobs],
     )
 
 
@@ -140,7 +155,10 @@ async def unblock(connection: Connection, jobs: Sequence[Job]) -> None:
 async def blocked(connection: Connection, after: UUID, limit: int) -> list[Blocked]:
     """Return jobs that wait, in order of id, after one."""
     rows = await connection.fetch(_SQL["blocked"], after, limit)
-    return [Blocked(row["job_id"], row["project_id"], row["subject"]) for row in rows]
+    return [
+        Blocked(row["job_id"], row["project_id"], row["subject"], Amount(row["micros"], row["gpu_ms"]))
+        for row in rows
+    ]
 
 
 async def now(connection: Connection) -> datetime:

@@ -133,6 +133,11 @@ async def delete_batches(connection: Connection, project: UUID, before: UUID) ->
     await connection.execute(_SQL["delete_batches"], project, before)
 
 
+async def delete_redrives(connection: Connection, project: UUID, before: datetime) -> None:
+    """Delete orders to redrive that ended before a moment."""
+    await connection.execute(_SQL["delete_redrives"], project, before)
+
+
 async def unused_uploads(
     connection: Connection, project: UUID, before: UUID, after: UUID, limit: int
 ) -> list[Stored]:

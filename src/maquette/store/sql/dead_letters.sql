@@ -55,7 +55,8 @@ order by attempt
 select d.*, j.status as job_status, j.asset_type, j.correlation_id
 from dead_letters d join jobs j on j.id = d.job_id
 where d.project_id = $1 and d.status is null and d.created_at < $2
-  and ($3::uuid is null or (d.created_at, d.id) > (select l.created_at, l.id from dead_letters l where l.id = $3))
+  and ($3::uuid is null or (d.created_at, d.id) > (coalesce(
+      $7::timestamptz, (select l.created_at from dead_letters l where l.id = $3), '-infinity'), $3))
   and ($4::text is null or d.step = $4)
   and ($5::text is null or convert_from(d.error, 'UTF8')::jsonb ->> 'code' = $5)
 order by d.created_at, d.id
@@ -81,6 +82,7 @@ order by next_at limit 1 for update skip locked
 -- name: progress
 update redrives
 set redriven = redriven + $2, refused = refused + $3, reached = coalesce($6, reached),
+    reached_at = coalesce($7, reached_at),
     next_at = greatest(next_at, clock_timestamp() - interval '1 minute') + make_interval(secs => 60.0 * $4 / per_minute),
     finished_at = case when $5 then clock_timestamp() end
 where id = $1

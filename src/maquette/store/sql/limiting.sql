@@ -18,6 +18,9 @@ group by c.project_id, c.subject, c.minute
 -- name: forget
 delete from request_counts where minute < extract(epoch from clock_timestamp()) / 60 - 3
 
+-- name: forget_refusals
+delete from refusals where day < (clock_timestamp() at time zone 'utc')::date - $1::integer
+
 -- name: refused
 -- A tally of a process, once in a while.
 insert into refusals (project_id, day, subject, reason, times, last_at)

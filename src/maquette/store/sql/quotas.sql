@@ -32,7 +32,8 @@ where j.project_id = any($1::uuid[]) and j.id >= $2
 group by j.project_id, b.created_by
 
 -- name: spent
--- What was spent since $2 and what is reserved: the project's (subject null), and of the users in $3.
+-- What was spent since $2 and what is reserved: the project's (subject null), and of the users in $3. With $4, what is
+-- reserved for jobs that wait for room is left out.
 select t.project_id, t.subject, sum(t.micros)::bigint as micros, sum(t.gpu_ms)::bigint as gpu_ms
 from (
     select d.project_id, d.subject, d.micros, d.gpu_ms from ledger_days d
@@ -42,6 +43,9 @@ from (
     union all
     select f.project_id, f.subject, f.micros, f.gpu_ms from ledger_fresh f
     where f.project_id = any($1) and (not f.settled or f.at >= $2)
+    union all
+    select k.project_id, b.created_by, -k.micros, -k.gpu_ms from blocked k join briefs b on b.job_id = k.job_id
+    where $4 and k.project_id = any($1)
 ) t
 group by grouping sets ((t.project_id), (t.project_id, t.subject))
 having grouping(t.subject) = 1 or t.subject = any($3::text[])
@@ -67,15 +71,16 @@ select project_id, subject, service, kind = 'settle', micros, gpu_ms, at from wr
 update jobs set bill = x.bill from unnest($1::uuid[], $2::bytea[]) as x(id, bill) where jobs.id = x.id
 
 -- name: insert_blocked
-insert into blocked (job_id, project_id, since)
-select x.id, x.project_id, $3 from unnest($1::uuid[], $2::uuid[]) as x(id, project_id)
-on conflict do nothing
+insert into blocked (job_id, project_id, since, micros, gpu_ms)
+select x.id, x.project_id, $3, x.micros, x.gpu_ms
+from unnest($1::uuid[], $2::uuid[], $4::bigint[], $5::bigint[]) as x(id, project_id, micros, gpu_ms)
+on conflict (job_id, project_id) do update set micros = excluded.micros, gpu_ms = excluded.gpu_ms
 
 -- name: delete_blocked
 delete from blocked where job_id = any($1::uuid[])
 
 -- name: blocked
-select k.job_id, k.project_id, b.created_by as subject
+select k.job_id, k.project_id, b.created_by as subject, k.micros, k.gpu_ms
 from blocked k join briefs b on b.job_id = k.job_id
 where k.job_id > $1
 order by k.job_id

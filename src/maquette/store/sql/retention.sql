@@ -144,6 +144,10 @@ delete from batches b
 where b.project_id = $1 and b.id < $2
   and not exists (select from briefs where briefs.batch_id = b.id)
 
+-- name: delete_redrives
+-- Orders that ended before $2: what they were about is told by the letters, which go with their jobs.
+delete from redrives where project_id = $1 and finished_at < $2
+
 -- name: unused_uploads
 select u.id, u.key, u.bytes
 from uploads u
