@@ -21,9 +21,12 @@ def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
+_BLACK = zlib.compress(b"\0" * 10_000_000, 9)
+
+
 def png_of(width: int, height: int, *more: bytes) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = chunk(b"IDAT", zlib.compress(b"\0" * 10_000_000, 9))
+    body = chunk(b"IDAT", _BLACK)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(more) + body + chunk(b"IEND", b"")
 
 
