@@ -10,12 +10,13 @@ from ledger import violations
 from maquette import wire
 from maquette.domain import typeid
 from maquette.domain.commands import Redrive, SafetyDecided
-from maquette.domain.errors import IllegalTransition, Invalid, NotFound
+from maquette.domain.errors import IllegalTransition, Invalid, NotFound, QuotaExceeded
 from maquette.domain.job import Hold
 from maquette.domain.principal import Principal
 from maquette.domain.ruling import Ruling, Stage
 from maquette.maintenance.redrives import RedriveLoop
-from maquette.services import dead_letters
+from maquette.services import dead_letters, quotas
+from maquette.services import jobs as services_jobs
 from maquette.services.ids import new_id
 from maquette.services.jobs import JobView
 from maquette.store.dead_letters import Letter
@@ -271,3 +272,33 @@ async def test_an_order_goes_on_after_its_letter_is_gone(house: House) -> None:
     assert await loop.run_once()
     now = await dead_letters.order(house.deps, house.user, order.id)
     assert (now.redriven, now.finished_at) == (2, None)
+
+
+async def test_a_redrive_needs_room_like_a_new_job(house: House) -> None:
+    """One by one it is refused with the limit; an order waits, and goes on where it was when there is room."""
+    for number in range(3):
+        await house.submit("2D", prompt=f"robot {number}")
+        await fail(house)
+    project = typeid.decode("prj", house.project)
+    operator = Principal("operator", "op")
+    await quotas.put(house.deps, operator, project, {"limits": {"concurrent_jobs": 2, "jobs_per_day": 3}})
+    first, second, third = reversed(await listed(house))
+    open_one = await dead_letters.redrive(house.deps, house.user, first.id)
+    order = await dead_letters.redrive_many(house.deps, house.user, project, {}, per_minute=6000, cap=10)
+    loop = RedriveLoop(house.deps.database, house.deps.transactor)
+    assert await loop.run_once()
+    with pytest.raises(QuotaExceeded) as caught:
+        await dead_letters.redrive(house.deps, house.user, third.id)
+    assert caught.value.extra["quota"]["limit"] == "concurrent_jobs"
+    assert not await loop.run_once(), "it looks again in some seconds"
+    now = await dead_letters.order(house.deps, house.user, order.id)
+    assert (now.redriven, now.refused, now.finished_at) == (1, 0, None)
+    assert [letter.id for letter in await listed(house, status="open")] == [third.id]
+    assert second.id not in {third.id, first.id}
+    await services_jobs.cancel(house.deps, house.user, open_one.job.id)
+    async with house.deps.database.transaction() as connection:
+        await connection.execute("update redrives set next_at = now()")
+    assert await loop.run_once()
+    done = await dead_letters.order(house.deps, house.user, order.id)
+    assert (done.redriven, done.refused, done.finished_at is not None) == (2, 0, True)
+    assert await listed(house, status="open") == []

@@ -20,6 +20,7 @@ router = APIRouter(tags=["dead letters"])
 
 _READ = problems(401, 403, 404, 422, 503)
 _WRITE = problems(401, 403, 404, 409, 413, 415, 422, 503)
+_REDRIVE = problems(401, 402, 403, 404, 409, 413, 415, 422, 429, 503)
 
 
 def _shown(letter: Letter) -> Fields:
@@ -112,12 +113,12 @@ async def get_dead_letter(letter_id: str, call: Caller) -> Response:
     operation_id="redrive_dead_letter",
     summary="Try again what failed",
     response_class=Response,
-    responses=success(Job, "The job, which goes on at the step that failed") | _WRITE,
+    responses=success(Job, "The job, which goes on at the step that failed") | _REDRIVE,
 )
 async def redrive_dead_letter(
     letter_id: str, call: Caller, body: shapes.RedriveBody | None = None
 ) -> Response:
-    """Finished steps stay, attempts are counted on, retries start anew.
+    """Finished steps stay, attempts are counted on, retries start anew. It counts as an open job again: 429 when there is no room.
 
     Changes are validated and judged like a reviewer's; they may concern the failed step and those after it.
     """

@@ -183,6 +183,20 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True)
+class Takes:
+    """What something takes from a project's room."""
+
+    opened: int = 0
+    """Jobs that are open then: new ones, and failed ones that are tried again."""
+    made: int = 0
+    """New ones of them."""
+    amount: Amount = NOTHING
+
+
+NEW_JOB = Takes(opened=1, made=1)
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What something takes of a limit: whose, which, how much of it is used and is asked for."""
 
@@ -208,20 +222,19 @@ class Asked:
         return {"scope": self.scope, "limit": self.limit, **shown_numbers}
 
 
-def asked(
-    scope: str, limits: Limits, used: Used, wanted: Amount, *, jobs: int, now: datetime
-) -> Iterator[Asked]:
-    """Return what ``jobs`` more jobs and ``wanted`` more reserved take of each limit that is set."""
+def asked(scope: str, limits: Limits, used: Used, takes: Takes, *, now: datetime) -> Iterator[Asked]:
+    """Return what something takes of each limit that is set."""
+    wanted = takes.amount
     gpu_ms = None if limits.gpu_seconds_per_month is None else limits.gpu_seconds_per_month * 1000
     month = (next_month(now) - now).total_seconds()
     day = (next_day(now) - now).total_seconds()
     for name, value, has, more, wait in (
-        ("concurrent_jobs", limits.concurrent_jobs, used.concurrent_jobs, jobs, 5.0),
-        ("jobs_per_day", limits.jobs_per_day, used.jobs_per_day, jobs, day),
+        ("concurrent_jobs", limits.concurrent_jobs, used.concurrent_jobs, takes.opened, 5.0),
+        ("jobs_per_day", limits.jobs_per_day, used.jobs_per_day, takes.made, day),
         ("gpu_seconds_per_month", gpu_ms, used.amount.gpu_ms, max(wanted.gpu_ms, 0), month),
         ("cost_per_month", limits.cost_per_month, used.amount.micros, max(wanted.micros, 0), month),
         # What a job will store nobody knows: one that begins below the limit is finished.
-        ("stored_bytes", limits.stored_bytes, used.stored_bytes, jobs, 3600.0),
+        ("stored_bytes", limits.stored_bytes, used.stored_bytes, takes.made, 3600.0),
     ):
         if value is not None:
             yield Asked(scope, name, value, has, more, wait)

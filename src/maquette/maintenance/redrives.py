@@ -1,10 +1,12 @@
 """Orders to redrive many dead letters: each letter when its turn has come, so that what failed together does not return together.
 
 Any number of replicas may run it: who works on an order holds its row. A crash between a redrive and its being counted
-lets one letter be asked for again, which is refused: it is not open any more.
+lets one letter be asked for again, which is refused: it is not open any more. An order waits while its project has as many open
+jobs as it may.
 """
 
 from maquette.domain.commands import Redrive
+from maquette.domain.errors import QuotaExceeded
 from maquette.domain.job import Job
 from maquette.maintenance.loop import apart, forever
 from maquette.services.orders import Order
@@ -13,6 +15,8 @@ from maquette.store import dead_letters
 from maquette.store.database import Database
 
 INTERVAL_SECONDS = 1.0
+#: Until an order looks again whose project has as many open jobs as it may.
+WAIT_SECONDS = 5.0
 #: Letters of one order at a time: what a pace of 6,000 a minute asks for in a second.
 PAGE = 100
 
@@ -49,14 +53,18 @@ class RedriveLoop:
             )
             orders = [Order(item.job_id, Redrive(item.id, order.created_by)) for item in letters]
             verdicts, _ = await self._transactor.exchange(orders)
-            redriven = sum(isinstance(verdict, Job) for verdict in verdicts)
-            refused = len(verdicts) - redriven
+            # From the first one on that the project has no room for, letters have their turn again.
+            turns = next(
+                (at for at, item in enumerate(verdicts) if isinstance(item, QuotaExceeded)), len(verdicts)
+            )
+            waits = turns < len(verdicts)
             await dead_letters.progress(
                 connection,
                 order.id,
-                redriven=redriven,
-                refused=refused,
-                reached=letters[-1] if letters else None,
-                ended=len(letters) < due or left <= due,
+                redriven=sum(isinstance(verdict, Job) for verdict in verdicts),
+                refused=sum(not isinstance(verdict, Job) for verdict in verdicts[:turns]),
+                reached=letters[turns - 1] if turns else None,
+                ended=not waits and (len(letters) < due or left <= due),
+                wait_seconds=WAIT_SECONDS if waits else 0.0,
             )
         return True

@@ -1,6 +1,7 @@
 """What takes from a project's room, under its lock: new jobs, and steps that are to be paid for once more."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from maquette.domain import commands as c
@@ -9,6 +10,7 @@ from maquette.domain.decision import Decision
 from maquette.domain.errors import IdempotencyMismatch, NotFound
 from maquette.domain.job import Job
 from maquette.domain.ledger import NOTHING, Amount, Kind
+from maquette.domain.quota import NEW_JOB, Takes
 from maquette.domain.review import Verdict
 from maquette.services.ids import new_id
 from maquette.services.orders import Batch, NewJob, Order, Replayed, Slot
@@ -21,12 +23,16 @@ Placed = Sequence[tuple[Slot, Order]]
 
 
 def may_reserve(job: Job | None, command: c.Command) -> bool:
-    """Whether a command may need more reserved for a job: it redoes or changes steps that cost."""
-    if job is None or job.bill is None:
+    """Whether a command may take from the project's room: it opens a job again, or redoes or changes steps that cost."""
+    if job is None:
         return False
-    if isinstance(command, c.Review):
-        return command.verdict is Verdict.REJECTED or command.estimates is not None
-    return isinstance(command, c.Redrive)
+    if isinstance(command, c.Redrive):
+        return True
+    return (
+        job.bill is not None
+        and isinstance(command, c.Review)
+        and (command.verdict is Verdict.REJECTED or command.estimates is not None)
+    )
 
 
 async def apply(connection: Connection, batch: Batch, again: Placed, created: Placed) -> None:
@@ -39,9 +45,11 @@ async def apply(connection: Connection, batch: Batch, again: Placed, created: Pl
     owners |= {order.job_id: (_project(order), new.brief.created_by) for _, order, new in news}
     terms = await quotas.lock(connection, sorted({project for project, _ in owners.values()}))
     costs = bool(again) or any(_costs(order) for _, order, _ in news)
-    room = await look(connection, terms, set(owners.values()), batch.now, jobs=bool(news), costs=costs)
+    opens = bool(news) or any(isinstance(order.command, c.Redrive) for _, order in again)
+    room = await look(connection, terms, set(owners.values()), batch.now, jobs=opens, costs=costs)
     for slot, order in again:
-        batch.fold(slot, order.job_id, order.command, _taking(room, owners.get(order.job_id), jobs=0))
+        takes = Takes(opened=int(isinstance(order.command, c.Redrive)))
+        batch.fold(slot, order.job_id, order.command, _taking(room, owners.get(order.job_id), takes))
     await _create(connection, batch, room, news, owners)
 
 
@@ -55,7 +63,7 @@ def _costs(order: Order) -> bool:
     return isinstance(order.command, c.Create) and order.command.job.bill is not None
 
 
-def _taking(room: Room, owner: tuple[UUID, str] | None, *, jobs: int) -> Callable[[Decision], None]:
+def _taking(room: Room, owner: tuple[UUID, str] | None, takes: Takes) -> Callable[[Decision], None]:
     """Return what takes a decision's reservations out of the room, or raises what does not let it pass."""
 
     def take(decision: Decision) -> None:
@@ -63,10 +71,11 @@ def _taking(room: Room, owner: tuple[UUID, str] | None, *, jobs: int) -> Callabl
             return
         moved = (item.amount for item in decision.charges if item.kind is not Kind.SETTLE)
         wanted: Amount = sum(moved, start=NOTHING)
-        for item in room.asked(*owner, wanted, jobs=jobs):
+        taken = replace(takes, amount=wanted)
+        for item in room.asked(*owner, taken):
             if item.too_much:
                 raise quota.refusal(item)
-        room.take(*owner, wanted, jobs=jobs)
+        room.take(*owner, taken)
 
     return take
 
@@ -96,7 +105,7 @@ async def _create(
             )
         elif _project(order) not in room.limits:
             batch.verdicts[slot] = NotFound("There is no such project.")
-        elif batch.fold(slot, order.job_id, order.command, _taking(room, owners[order.job_id], jobs=1)):
+        elif batch.fold(slot, order.job_id, order.command, _taking(room, owners[order.job_id], NEW_JOB)):
             batch.new[order.job_id] = new
             if request is not None:
                 known[request.project_id, request.key] = (order.job_id, request.digest)

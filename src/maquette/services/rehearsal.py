@@ -1,7 +1,7 @@
 """A dry run: everything that admission decides about a brief, and nothing recorded."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from maquette.domain import quota, typeid
@@ -10,7 +10,7 @@ from maquette.domain.errors import MaquetteError, NotFound
 from maquette.domain.ledger import NOTHING
 from maquette.domain.moderation import words
 from maquette.domain.principal import Principal
-from maquette.domain.quota import Asked
+from maquette.domain.quota import NEW_JOB, Asked
 from maquette.domain.ruling import Stage
 from maquette.services.deps import Deps
 from maquette.services.moderation import blocked
@@ -59,7 +59,7 @@ async def rehearse(deps: Deps, principal: Principal, wish: Mapping[str, Any]) ->
             raise NotFound("There is no such project.")
         now = await quotas.now(connection)
         room = await look(connection, terms, [(project, principal.subject)], now, jobs=True, costs=True)
-    asked = room.asked(project, principal.subject, wanted, jobs=1)
+    asked = room.asked(project, principal.subject, replace(NEW_JOB, amount=wanted))
     refused += [quota.refusal(item) for item in asked if item.too_much]
     return Rehearsal(prepared, refused, held, asked)
 

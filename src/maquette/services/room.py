@@ -10,8 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from maquette.domain import quota
-from maquette.domain.ledger import Amount
-from maquette.domain.quota import Asked, Limits, Terms, Used
+from maquette.domain.quota import Asked, Limits, Takes, Terms, Used
 from maquette.store import quotas
 from maquette.store.database import Connection
 from maquette.store.quotas import Subject
@@ -32,26 +31,24 @@ class Room:
     """What users have, where they are limited."""
     used: dict[tuple[UUID, str | None], Used] = field(default_factory=dict)
 
-    def asked(self, project: UUID, subject: str, wanted: Amount, *, jobs: int) -> list[Asked]:
-        """Return what so much takes of each limit that is set, the project's first."""
-        whole = quota.asked(
-            "project", self.limits[project], self._used(project), wanted, jobs=jobs, now=self.now
-        )
+    def asked(self, project: UUID, subject: str, takes: Takes) -> list[Asked]:
+        """Return what it takes of each limit that is set, the project's first."""
+        whole = quota.asked("project", self.limits[project], self._used(project), takes, now=self.now)
         own = self.user_limits.get((project, subject))
         if own is None:
             return list(whole)
         used = self._used(project, subject)
-        return [*whole, *quota.asked("user", own, used, wanted, jobs=jobs, now=self.now)]
+        return [*whole, *quota.asked("user", own, used, takes, now=self.now)]
 
-    def take(self, project: UUID, subject: str, wanted: Amount, *, jobs: int) -> None:
+    def take(self, project: UUID, subject: str, takes: Takes) -> None:
         """Count what was taken."""
         for key in ((project, None), (project, subject)):
             had = self._used(*key)
             self.used[key] = replace(
                 had,
-                concurrent_jobs=had.concurrent_jobs + jobs,
-                jobs_per_day=had.jobs_per_day + jobs,
-                amount=had.amount + wanted,
+                concurrent_jobs=had.concurrent_jobs + takes.opened,
+                jobs_per_day=had.jobs_per_day + takes.made,
+                amount=had.amount + takes.amount,
             )
 
     def spent_up(self, project: UUID, subject: str) -> str | None:

@@ -220,13 +220,19 @@ async def due_redrive(connection: Connection) -> Redrive | None:
 
 
 async def progress(
-    connection: Connection, key: UUID, *, redriven: int, refused: int, reached: Letter | None, ended: bool
+    connection: Connection,
+    key: UUID,
+    *,
+    redriven: int,
+    refused: int,
+    reached: Letter | None,
+    ended: bool,
+    wait_seconds: float,
 ) -> None:
-    """Record how far a locked order has come, and when it goes on."""
-    at = None if reached is None else (reached.id, reached.created_at)
-    await connection.execute(
-        _SQL["progress"], key, redriven, refused, redriven + refused, ended, *(at or (None, None))
-    )
+    """Record how far a locked order has come, and when it goes on: not before ``wait_seconds`` are over."""
+    done = redriven + refused
+    at = (None, None) if reached is None else (reached.id, reached.created_at)
+    await connection.execute(_SQL["progress"], key, redriven, refused, done, ended, *at, wait_seconds)
 
 
 def _redrive(row: Mapping[str, Any]) -> Redrive:

@@ -83,6 +83,8 @@ order by next_at limit 1 for update skip locked
 update redrives
 set redriven = redriven + $2, refused = refused + $3, reached = coalesce($6, reached),
     reached_at = coalesce($7, reached_at),
-    next_at = greatest(next_at, clock_timestamp() - interval '1 minute') + make_interval(secs => 60.0 * $4 / per_minute),
+    next_at = greatest(
+        greatest(next_at, clock_timestamp() - interval '1 minute') + make_interval(secs => 60.0 * $4 / per_minute),
+        case when $8 > 0 then clock_timestamp() + make_interval(secs => $8) end),
     finished_at = case when $5 then clock_timestamp() end
 where id = $1
