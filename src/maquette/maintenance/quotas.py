@@ -7,6 +7,7 @@ from uuid import UUID
 
 from maquette.domain.commands import QuotaAvailable
 from maquette.domain.ledger import NOTHING
+from maquette.domain.quota import Takes
 from maquette.maintenance.loop import apart, forever
 from maquette.services.caps import let_in
 from maquette.services.orders import Order
@@ -83,8 +84,8 @@ def _fits(room: Room, item: Blocked) -> bool:
     if item.project_id not in room.limits:
         return True
     owner = (item.project_id, item.subject)
-    room.take(*owner, item.reserved, jobs=0)
+    room.take(*owner, Takes(amount=item.reserved))
     if room.spent_up(*owner) is None:
         return True
-    room.take(*owner, NOTHING - item.reserved, jobs=0)
+    room.take(*owner, Takes(amount=NOTHING - item.reserved))
     return False

@@ -7,6 +7,7 @@ from maquette.domain.billing import reserved
 from maquette.domain.commands import QuotaExhausted
 from maquette.domain.job import Job
 from maquette.domain.ledger import NOTHING
+from maquette.domain.quota import Takes
 from maquette.services.orders import Batch, Slot
 from maquette.services.room import Room, look
 from maquette.store import quotas
@@ -46,6 +47,6 @@ async def hold_back(connection: Connection, batch: Batch, given: Mapping[Slot, l
     for slot, job in costly:
         project, subject = owners[job.id]
         if project in room.limits and (limit := room.spent_up(project, subject)):
-            room.take(project, subject, NOTHING - reserved(job), jobs=0)
+            room.take(project, subject, Takes(amount=NOTHING - reserved(job)))
             batch.fold(slot, job.id, QuotaExhausted(limit))
             given[slot].remove(job)
