@@ -116,7 +116,8 @@ def migrated_template(postgres_url: str) -> str:
 
 def _fresh_database(url: str, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
-    execute(url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    # The default strategy writes every page to the WAL too: 0.09 s of CPU a database instead of 0.05.
+    execute(url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield database_at(url, name)
     _drop(url, name)
 
