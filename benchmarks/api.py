@@ -8,7 +8,7 @@ from unittest import mock
 
 from benchmarks.sampling import sampled
 from benchmarks.work import file_of
-from maquette import bootstrap, settings
+from maquette import bootstrap, settings, stores
 from maquette.adapters.objects_local import LocalObjects
 from maquette.ports import StoredObject
 
@@ -25,7 +25,7 @@ class SameFileEverywhere(LocalObjects):
 
 def main() -> None:
     """Serve with the settings of the environment until SIGTERM."""
-    with mock.patch.object(bootstrap, "LocalObjects", SameFileEverywhere), sampled("api"):
+    with mock.patch.object(stores, "LocalObjects", SameFileEverywhere), sampled("api"):
         bootstrap.serve(settings.load())
 
 

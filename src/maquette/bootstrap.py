@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import hashlib
 import logging
 import math
 import signal
@@ -21,7 +20,6 @@ from maquette.adapters.moderator_http import HttpModerator
 from maquette.adapters.moderator_rules import RulesModerator
 from maquette.adapters.objects_local import LocalObjects
 from maquette.adapters.queue_sqs import SqsQueue
-from maquette.adapters.signing import SigningKey
 from maquette.domain.oidc import Claims, parse_algorithms, parse_grants, parse_issuers
 from maquette.domain.retention import Policy
 from maquette.maintenance.announcer import Announcer
@@ -50,10 +48,11 @@ from maquette.services.moderation import Moderation
 from maquette.services.principals import Authenticator
 from maquette.services.tariff import Tariff
 from maquette.services.transactor import Transactor
-from maquette.settings import Settings, SettingsError
+from maquette.settings import Settings
 from maquette.settings_checks import parse_listen, parse_services
 from maquette.sinks import missing_extra, open_sinks
 from maquette.store.database import Database
+from maquette.stores import local_objects, open_cdn, open_objects
 from maquette.telemetry.otlp import tracing
 from maquette.telemetry.tracer import OFF, Tracer
 from maquette.worker.source_sqs import sqs_client
@@ -62,21 +61,6 @@ _LOG = logging.getLogger(__name__)
 _DEFAULT_PROJECT = "default"
 #: Retention and partitions have statements that take longer than any request should wait.
 _UPKEEP_SECONDS_MAX = 60.0
-
-
-def local_objects(settings: Settings) -> LocalObjects:
-    """Return the object store in the data directory."""
-    secret = settings.signing_key.encode()
-    kid = hashlib.sha256(b"kid" + secret).hexdigest()[:8]
-    try:
-        return LocalObjects(
-            settings.data_dir / "objects",
-            keys=[SigningKey(kid, secret)],
-            base_url=settings.base_url + settings.root_path,
-            object_bytes_max=settings.upload_bytes_max,
-        )
-    except OSError as error:
-        raise SettingsError(f"MAQUETTE_DATA_DIR: files cannot be kept there: {error}.") from None
 
 
 @contextlib.asynccontextmanager
@@ -91,6 +75,8 @@ async def open_deps(
 
     ``statement_seconds_max`` is for reads and administrative writes; None is what the settings have for requests.
     """
+    objects = objects or open_objects(settings)
+    cdn = open_cdn(settings, objects)
     database = await Database.open(
         settings.database_url,
         connections_max=max(settings.database_connections_max - 2, 1),
@@ -104,7 +90,8 @@ async def open_deps(
     deps = Deps(
         database=database,
         transactor=transactor,
-        objects=objects or local_objects(settings),
+        objects=objects,
+        cdn=cdn,
         hub=hub,
         identity=Authenticator(database, settings.worker_token, provider),
         moderation=Moderation(database, RulesModerator(), await _moderator_outside(settings, closing)),

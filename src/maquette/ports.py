@@ -44,6 +44,34 @@ class SignedRequest:
     """Unix seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class SignedFolder:
+    """Permission to read every file of a folder: as a query behind any of their addresses, or as cookies."""
+
+    url: str
+    """Ends with a slash."""
+    query: str
+    cookies: Mapping[str, str]
+    expires_at: int
+    """Unix seconds."""
+
+
+class Cdn(Protocol):
+    """Serves stored objects to who has a link: the store itself, or somebody nearer to those who read."""
+
+    def sign_get(
+        self,
+        key: str,
+        *,
+        media_type: str,
+        filename: str,
+        ttl_seconds: int,
+        disposition: Disposition = "inline",
+    ) -> SignedRequest:
+        """Grant reading one key. The expiry is rounded up, so that equal requests give equal, cachable URLs."""
+        ...
+
+
 class ObjectStore(Protocol):
     """Versioned keys that are never rewritten: equal bytes may be sent again, other bytes are refused.
 

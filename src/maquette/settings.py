@@ -25,6 +25,7 @@ from maquette.settings_checks import (
     secret_text,
 )
 from maquette.settings_field import setting
+from maquette.settings_files import FileSettings
 from maquette.settings_queue import QueueSettings
 from maquette.settings_sinks import SinkSettings
 from maquette.telemetry.otlp import parse_headers
@@ -45,7 +46,7 @@ _MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings(SinkSettings, QueueSettings):
+class Settings(SinkSettings, QueueSettings, FileSettings):
     """Everything that can be configured. An empty text means: not set. Secrets do not show in ``repr``."""
 
     data_dir: Path = setting(  # noqa: RUF009 - returns a dataclass field, as for the others

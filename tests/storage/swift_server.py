@@ -1,7 +1,7 @@
 """OpenStack Swift with its S3 API in this one process: account, container, object and proxy server on loopback.
 
 ``python swift_server.py FOLDER`` prints one JSON line ``{"url"}`` when it answers, and runs until its standard input
-ends. Bytes lie in FOLDER; access key ``test:tester``, secret ``testing``, region ``us-east-1``.
+ends. Objects are kept in memory, listings in FOLDER; access key ``test:tester``, secret ``testing``, region ``us-east-1``.
 """
 
 # ruff: noqa: E402 - eventlet wants to be first

@@ -21,7 +21,8 @@ Version = Annotated[str, Path(max_length=20, description="A number from 1, or `l
 
 
 def _shown(call: Call, item: Asset) -> present.Fields:
-    return present.asset(item, call.deps.objects, call.deps.limits.url_ttl_seconds)
+    deps = call.deps
+    return present.asset(item, deps.objects, deps.cdn, deps.limits.url_ttl_seconds)
 
 
 @router.get(

@@ -14,7 +14,7 @@ from maquette.domain.events import timestamp
 from maquette.domain.job import Artifact, Job, StepRecord, StepStatus, step_id
 from maquette.domain.ledger import CURRENCY, dollars
 from maquette.domain.review import Then
-from maquette.ports import ObjectStore
+from maquette.ports import Cdn, ObjectStore, SignedRequest
 from maquette.services.jobs import JobView
 from maquette.services.reviews import decision_fields
 from maquette.store.dead_letters import Tried
@@ -294,9 +294,9 @@ def _cost(job: Job) -> Fields:
     }
 
 
-def asset(item: Asset, objects: ObjectStore, ttl_seconds: int) -> Fields:
+def asset(item: Asset, objects: ObjectStore, cdn: Cdn, ttl_seconds: int) -> Fields:
     """Return an asset at one of its versions, its files with links to read them."""
-    files = [_asset_file(file, objects, ttl_seconds) for file in item.files]
+    files = [_asset_file(file, objects, cdn, ttl_seconds) for file in item.files]
     main = next((file for file in files if file["role"] in {"model", "image"}), None)
     return {
         "id": typeid.encode("ast", item.id),
@@ -315,14 +315,14 @@ def asset(item: Asset, objects: ObjectStore, ttl_seconds: int) -> Fields:
     }
 
 
-def _asset_file(file: AssetFile, objects: ObjectStore, ttl_seconds: int) -> Fields:
-    signed = (
-        None
-        if file.withheld is not None
-        else objects.sign_get(
+def _asset_file(file: AssetFile, objects: ObjectStore, cdn: Cdn, ttl_seconds: int) -> Fields:
+    def link(signer: Cdn) -> SignedRequest:
+        return signer.sign_get(
             file.key, media_type=file.media_type, filename=file.name, ttl_seconds=ttl_seconds
         )
-    )
+
+    signed = None if file.withheld is not None else link(objects)
+    near = signed if signed is None or cdn is objects else link(cdn)
     return {
         "artifact_id": typeid.encode("art", file.artifact_id),
         "name": file.name,
@@ -331,8 +331,8 @@ def _asset_file(file: AssetFile, objects: ObjectStore, ttl_seconds: int) -> Fiel
         "bytes": file.bytes,
         "sha256": file.sha256,
         "url": signed and signed.url,
-        "cdn_url": signed and signed.url,
-        "url_expires_at": signed and at_seconds(signed.expires_at),
+        "cdn_url": near and near.url,
+        "url_expires_at": signed and near and at_seconds(min(signed.expires_at, near.expires_at)),
         "withheld": file.withheld,
     }
 

@@ -49,10 +49,10 @@ def backup(
     """Back up a running installation, or one that is stopped. Into the same folder again, only what is new is copied."""
     import asyncio
 
-    from maquette.bootstrap import local_objects
     from maquette.services import backup as backups
     from maquette.services.backup_folder import Folder
     from maquette.store.database import Database
+    from maquette.stores import open_objects
     from maquette.supervisor import dump
     from maquette.supervisor.access import with_database
     from maquette.supervisor.data_dir import SECRET_FILES, with_secrets
@@ -66,7 +66,7 @@ def backup(
             try:
                 return await backups.take(
                     database,
-                    local_objects(settings) if files else None,
+                    open_objects(settings) if files else None,
                     Folder(root),
                     dump=lambda path, snapshot, version: dump.dump(
                         settings.direct_url, path, snapshot=snapshot, server_version=version
@@ -144,9 +144,9 @@ def _restore(
     """Objects first, the database last: it is what says that there is something. Return the webhooks disabled."""
     import asyncio
 
-    from maquette.bootstrap import local_objects
     from maquette.services import backup as backups
     from maquette.store.database import Database
+    from maquette.stores import open_objects
     from maquette.supervisor import dump
     from maquette.supervisor.postgres import EmbeddedPostgres
 
@@ -159,7 +159,7 @@ def _restore(
 
     def fill(url: str) -> int:
         asyncio.run(with_open(url, backups.require_empty))
-        asyncio.run(backups.put_objects(folder, manifest, local_objects(settings), show))
+        asyncio.run(backups.put_objects(folder, manifest, open_objects(settings), show))
         dump.restore(url, folder.root / manifest.database.name, server_version=manifest.server_version)
         return asyncio.run(
             with_open(url, lambda database: backups.settle(database, manifest, keep_webhooks=keep_webhooks))

@@ -33,9 +33,9 @@ def integrity(
     import asyncio
     from dataclasses import asdict
 
-    from maquette.bootstrap import local_objects
     from maquette.services.integrity import Report, check
     from maquette.store.database import Database
+    from maquette.stores import open_objects
     from maquette.supervisor.access import with_database
     from maquette.supervisor.data_dir import with_secrets
 
@@ -51,7 +51,7 @@ def integrity(
             try:
                 return await check(
                     database,
-                    local_objects(settings),
+                    open_objects(settings),
                     deep=deep,
                     repair=repair,
                     grace_seconds=grace_hours * 3600,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from maquette.domain.retention import Policy
 from maquette.outbound import Policy as OutboundPolicy
-from maquette.ports import ObjectStore
+from maquette.ports import Cdn, ObjectStore
 from maquette.services.follow import Hub
 from maquette.services.limiter import Limiter
 from maquette.services.moderation import Moderation
@@ -38,6 +38,8 @@ class Deps:
     database: Database
     transactor: Transactor
     objects: ObjectStore
+    cdn: Cdn
+    """Who serves files of the library: the store itself, or a CDN in front of it."""
     hub: Hub
     identity: Authenticator
     moderation: Moderation
