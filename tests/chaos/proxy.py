@@ -10,10 +10,10 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class Proxy:
-    """Passes connections on to a port on loopback."""
+    """Passes connections on to ports on loopback: with several it takes turns, and passes over one that refuses."""
 
-    def __init__(self, target_port: int) -> None:
-        self._target = target_port
+    def __init__(self, *targets: int) -> None:
+        self.targets = list(targets)
         self._server: asyncio.Server | None = None
         self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
         self._pumps: set[asyncio.Task[None]] = set()
@@ -52,9 +52,12 @@ class Proxy:
         (self._flows.clear if silent else self._flows.set)()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        except OSError:
+        for _ in range(len(self.targets)):
+            self.targets.append(target := self.targets.pop(0))
+            with suppress(OSError):
+                far_reader, far_writer = await asyncio.open_connection("127.0.0.1", target)
+                break
+        else:
             writer.transport.abort()
             return
         pair = (writer, far_writer)
