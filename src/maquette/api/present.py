@@ -106,7 +106,7 @@ def job(
         "pipeline": {"name": state.pipeline.name, "version": state.pipeline_version},
         "progress": _progress(view, steps),
         "queue_position": view.queue_position,
-        "eta_seconds": None,
+        "eta_seconds": None if view.eta_seconds is None else round(view.eta_seconds, 1),
         "cost": _cost(state),
         "gate": _gate(state),
         "steps": steps,

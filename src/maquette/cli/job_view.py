@@ -188,7 +188,10 @@ class JobView:
         if due := (self.job.get("gate") or {}).get("next"):
             left = max((_time(due["at"]) - datetime.now(UTC)).total_seconds(), 0)
             return Text(f"nobody has decided: {_NEXT[due['action']]} in {duration(left)}", style="yellow")
-        return Text(f"place {position} in the queue", style="dim") if position else None
+        seconds = self.job.get("eta_seconds")
+        said = [f"place {position} in the queue"] if position else []
+        said += [f"about {duration(seconds)} left"] if seconds else []
+        return Text(", ".join(said), style="dim") if said else None
 
 
 def _told(error: Mapping[str, Any]) -> str:

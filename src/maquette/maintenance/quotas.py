@@ -13,7 +13,7 @@ from maquette.services.caps import let_in
 from maquette.services.orders import Order
 from maquette.services.room import Room, look
 from maquette.services.transactor import Transactor
-from maquette.store import caps, limiting, quotas, tasks
+from maquette.store import caps, limiting, pace, quotas, tasks
 from maquette.store.database import Database
 from maquette.store.quotas import Blocked
 
@@ -41,6 +41,7 @@ class QuotaKeeper:
         async with self._database.transaction() as connection:
             await quotas.add_up(connection, ENTRIES_MAX)
             await limiting.forget(connection)
+            await pace.forget(connection)
         await self._measure()
         await self._let_in()
         let_go, after = 0, _FIRST

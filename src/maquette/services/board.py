@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from maquette.domain.breaker import FAILURES, Policy, Tally, slot
 from maquette.domain.decision import Decision
 from maquette.domain.service import Service
+from maquette.services.pace import PaceBook
 from maquette.store import caps, services
 from maquette.store.database import Database
 from maquette.store.services import CountsKey
@@ -30,11 +31,14 @@ class Board:
         self.capped: frozenset[UUID] = frozenset()
         """Projects that only so many tasks may run of at once."""
         self._replica = uuid4()
+        self._pace = PaceBook(self._replica)
         self._counts: dict[CountsKey, Tally] = {}
         self._untold: set[CountsKey] = set()
 
     def note(self, decisions: Iterable[Decision]) -> None:
         """Count the attempts that ended: to be called once they are committed."""
+        decisions = list(decisions)
+        self._pace.note(decisions)
         for item in decisions:
             if item.lost_attempt is not None:
                 lost = item.lost_attempt
@@ -68,6 +72,7 @@ class Board:
         async with database.connection() as connection:
             self.learn(await services.exchange(connection, self._replica, telling))
             self.capped = await caps.capped(connection)
+            await self._pace.tell(connection)
         self._untold = {key for key in self._untold if self._counts[key] is not telling.get(key)}
         latest = max((number for _, number, _ in self._counts), default=0)
         self._counts = {

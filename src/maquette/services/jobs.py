@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from maquette.domain import eta
 from maquette.domain.commands import Cancel, Command, Pause, Resume
 from maquette.domain.errors import NotFound
 from maquette.domain.events import Event
-from maquette.domain.job import Artifact, Job, Lease, Place, StepRecord
+from maquette.domain.job import Artifact, Job, JobStatus, Lease, Place, StepRecord
 from maquette.domain.ledger import MICROS
 from maquette.domain.principal import Principal
 from maquette.domain.review import UserDecision
 from maquette.services.deps import Deps
 from maquette.services.follow import follow
 from maquette.services.submission import record
-from maquette.store import reading
+from maquette.store import pace, reading
+from maquette.store.database import Connection
 from maquette.store.events import Running
 from maquette.store.reading import History, JobRow, Progress
 from maquette.telemetry.trace import TraceContext
@@ -33,6 +35,8 @@ class JobView:
     lease: Lease | None = None
     progress: Progress | None = None
     queue_position: int | None = None
+    eta_seconds: float | None = None
+    """Until it ends or waits for a person; None where nothing was measured."""
 
     @property
     def job(self) -> Job:
@@ -81,11 +85,25 @@ async def get(deps: Deps, principal: Principal, job_id: UUID) -> JobView:
         principal.require_project(row.job.project_id)
         found = await reading.attached(connection, [job_id])
         queued = row.job.place is Place.READY and job_id not in found.leases
-        position = await reading.queue_position(connection, job_id) if queued else None
-    return _view(row, found, position)
+        position, aside = await reading.queue_position(connection, job_id) if queued else (None, False)
+        # At its project's cap the line's pace says nothing of when its turn comes.
+        left = None if aside else await _seconds_left(connection, row.job, found, position)
+    return _view(row, found, position, left)
 
 
-def _view(row: JobRow, found: reading.Attached, position: int | None) -> JobView:
+async def _seconds_left(
+    connection: Connection, job: Job, found: reading.Attached, position: int | None
+) -> float | None:
+    if job.status not in {JobStatus.QUEUED, JobStatus.RUNNING}:
+        return None
+    paces, now = await pace.lately(connection, eta.lines(job))
+    lease, _ = found.leases.get(job.id, (None, None))
+    return eta.seconds_left(job, lease, position, paces, now)
+
+
+def _view(
+    row: JobRow, found: reading.Attached, position: int | None, seconds_left: float | None = None
+) -> JobView:
     key = row.job.id
     lease, progress = found.leases.get(key, (None, None))
     return JobView(
@@ -97,6 +115,7 @@ def _view(row: JobRow, found: reading.Attached, position: int | None) -> JobView
         lease,
         progress,
         position,
+        seconds_left,
     )
 
 

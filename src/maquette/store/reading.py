@@ -146,9 +146,10 @@ def progress_in(data: bytes | None, fence: int | None) -> Progress | None:
     return None
 
 
-async def queue_position(connection: Connection, job_id: UUID) -> int:
-    """Return the place of a ready task in its queue, from 1; exact to 1,000."""
-    return int(await connection.fetchval(_SQL["queue_position"], job_id))
+async def queue_position(connection: Connection, job_id: UUID) -> tuple[int, bool]:
+    """Return the place of a ready task in its queue, from 1 and exact to 1,000; and whether it stands aside at a cap."""
+    row = await connection.fetchrow(_SQL["queue_position"], job_id)
+    return row["position"], row["aside"]
 
 
 async def artifact(

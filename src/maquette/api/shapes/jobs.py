@@ -289,7 +289,9 @@ class Job(Shape):
     pipeline: PipelineRef
     progress: Progress
     queue_position: int | None = Field(description="From 1, while the current step waits for a worker.")
-    eta_seconds: float | None
+    eta_seconds: float | None = Field(
+        description="Until it ends or waits for a person, at the pace of the last quarter of an hour; null when nothing was measured, and in lists."
+    )
     cost: Cost
     gate: OpenGate | None = Field(
         description="The open gate's clock; null without one, without a time-out, and while the job is held."

@@ -29,3 +29,16 @@ create table capped (
 );
 create index capped_line on capped (project_id, priority desc, tag, job_id);
 select guard_tenant_table('capped');
+
+-- How fast steps went lately, as each process counted them, by minute: it overwrites what it said before.
+create table pace (
+    service text not null,
+    step text not null,
+    minute bigint not null,
+    replica uuid not null,
+    done integer not null,
+    seconds double precision not null,
+    began_at timestamptz not null,
+    primary key (service, step, minute, replica)
+);
+alter table pace set (autovacuum_vacuum_scale_factor = 0.1, autovacuum_vacuum_cost_delay = 0);

@@ -91,9 +91,21 @@ where l.job_id = any($1::uuid[])
 -- How many tasks are ahead of a ready one, exact up to the limit of 1,000.
 -- Two ranges of the queue's index, from its head: one comparison over all columns is no range of it, and for the
 -- first of 300,000 tasks read them all, in 80 ms.
-select count(*) + 1 from (
-    select from ready mine
+-- What stands aside, its project being at its cap, comes after all that is in line, in the order of its own project.
+select count(*) + 1 as position, exists (select from capped where job_id = $1) as aside
+from (
+    select from (
+        select service, step, priority, tag, job_id, null::uuid as project_id from ready where job_id = $1
+        union all
+        select service, step, priority, 9223372036854775807, job_id, project_id from capped where job_id = $1
+    ) mine
     cross join lateral (
+        (select from capped me join capped c on c.project_id = me.project_id
+         where me.job_id = mine.job_id and me.project_id = mine.project_id and c.service = me.service and c.step = me.step
+           and (c.priority > me.priority
+                or c.priority = me.priority and (c.tag, c.job_id) < (me.tag, me.job_id))
+         limit 1000)
+        union all
         (select from ready r
          where r.service = mine.service and r.step = mine.step and r.priority > mine.priority
          limit 1000)

@@ -49,7 +49,7 @@ begin
         select relname from pg_class
         where relnamespace = current_schema()::regnamespace
           and ((relkind = 'v' and reloptions @> array['security_invoker=true'])
-               or relname in ('plans', 'rates', 'platform_safety'))
+               or relname in ('plans', 'rates', 'platform_safety', 'pace'))
     loop
         execute format('grant select on %I to %I', readable.name, tenant);
     end loop;
