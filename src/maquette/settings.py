@@ -318,6 +318,12 @@ def load(variables: Mapping[str, str] | None = None, directory: Path | None = No
     return settings
 
 
+def secret_values(settings: Settings) -> list[str]:
+    """Return the values of all settings that are secrets."""
+    names = [entry.name for entry in dataclasses.fields(settings) if entry.metadata["secret"]]
+    return [value for name in names if (value := str(getattr(settings, name)))]
+
+
 def environment(settings: Settings, outer: Mapping[str, str]) -> dict[str, str]:
     """Give the environment in which `load` makes an equal value: ``outer`` without settings, and these.
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from maquette.cli import logs
-from maquette.settings import Settings
+from maquette.telemetry import logs
 
 Command = Callable[..., Any]
 
@@ -51,7 +50,7 @@ def test_the_openapi_document_needs_no_server(maquette: Command) -> None:
 
 def test_json_logs_are_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """A JSON entry has time, level, process and message, and what the record carries as fields."""
-    logs.configure(Settings(log_format="json"), "api")
+    logs.configure("json", "info", "api")
     logging.getLogger("maquette.access").info("GET %s", "/jobs", extra={"fields": {"status": 200}})
     entry = json.loads(capsys.readouterr().err)
     assert entry["ts"].endswith("Z")

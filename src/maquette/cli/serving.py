@@ -11,10 +11,11 @@ import typer
 from maquette import settings as configuration
 from maquette.cli import settings_page
 from maquette.cli.arguments import Json
-from maquette.cli.logs import configure
 from maquette.cli.output import CommandError, err, out, print_fields, print_json
 from maquette.settings import Settings
 from maquette.settings_checks import parse_services
+from maquette.telemetry.logs import configure
+from maquette.telemetry.redaction import secrets_of
 
 if TYPE_CHECKING:
     from maquette.supervisor.installation import Credentials
@@ -48,7 +49,7 @@ def up(json: Json = False) -> None:
     from maquette.supervisor.installation import Installation, StoppedError
 
     settings = configuration.load()
-    configure(settings, "up")
+    _configure_logs(settings, "up")
     try:
         with Installation(settings, prepare=prepare) as installation:
             access = installation.access
@@ -219,8 +220,14 @@ def _settings_of_process(process: str) -> Settings:
     from maquette.supervisor.data_dir import with_secrets
 
     settings = with_secrets(configuration.load())
-    configure(settings, process)
+    _configure_logs(settings, process)
     return settings
+
+
+def _configure_logs(settings: Settings, process: str) -> None:
+    configure(
+        settings.log_format, settings.log_level, process, secrets_of(configuration.secret_values(settings))
+    )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import random
 import time
 from uuid import UUID
 
+from maquette.domain import typeid
 from maquette.domain.commands import Expire, RetryDue
 from maquette.domain.errors import Unavailable
 from maquette.domain.job import Job
@@ -61,7 +62,11 @@ class Sweeper:
         orders += [Order(job_id, RetryDue()) for job_id in due]
         verdicts, _ = await self._transactor.exchange(orders)
         for item in expired:
-            _LOG.info("Lease ended: %s", item.error_class, extra={"job_id": str(item.job_id)})
+            _LOG.info(
+                "Lease ended: %s",
+                item.error_class,
+                extra={"fields": {"job_id": typeid.encode("job", item.job_id)}},
+            )
         return sum(isinstance(verdict, Job) for verdict in verdicts)
 
     async def _look(self) -> tuple[list[Expired], list[UUID]]:

@@ -233,7 +233,7 @@ class Moderation:
         except ModeratorAway as error:
             self._asked(error.kind, began)
             then = policy.outside.on_failure
-            _LOG.warning("The moderator outside did not answer: %s", error, extra={"then": then})
+            _LOG.warning("The moderator outside did not answer: %s", error, extra={"fields": {"then": then}})
             if then == "refuse":
                 raise Unavailable(
                     "Content cannot be judged at the moment: the moderator does not answer.",

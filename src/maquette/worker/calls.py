@@ -64,6 +64,8 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
     handlers: bytes
     """Pickled by reference: a mapping from step to handler."""
     log_level: int
+    log_process: str = ""
+    """The name under which the parent writes JSON lines; empty: the child writes text."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

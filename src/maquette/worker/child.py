@@ -20,6 +20,10 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from maquette.telemetry.ids import binding
+from maquette.telemetry.logs import JsonLines
+from maquette.telemetry.redaction import redactor
+from maquette.telemetry.trace import parse
 from maquette.worker import calls
 from maquette.worker.calls import Answer, Boot, Call, Reply, Report
 from maquette.worker.handler import Context, Failed, Result
@@ -36,7 +40,7 @@ def main(parent: int) -> None:
     die_with_parent(parent)
     incoming, outgoing = _take_over_pipes()
     boot: Boot = calls.parse(_read(incoming), Boot)
-    logging.basicConfig(level=boot.log_level, format="%(levelname)s %(name)s: %(message)s")
+    _log(boot)
     pipe = Pipe(outgoing)
     inbox: queue.SimpleQueue[Call] = queue.SimpleQueue()
     threading.Thread(target=_feed, args=(incoming, inbox), daemon=True).start()
@@ -45,6 +49,14 @@ def main(parent: int) -> None:
     while True:
         call = inbox.get()
         pipe.send(calls.reply_of(_perform(handlers, call, pipe.progress)))
+
+
+def _log(boot: Boot) -> None:
+    """Write logs where and as the parent does."""
+    handler = logging.StreamHandler(sys.stderr)
+    form = logging.Formatter("%(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(JsonLines(f"{boot.log_process} handler", redactor()) if boot.log_process else form)
+    logging.basicConfig(level=boot.log_level, handlers=[handler])
 
 
 def die_with_parent(parent: int) -> None:
@@ -106,9 +118,15 @@ def _perform(
         meter.phase(message)
         progress(value, message)
 
-    answer = calls.call(
-        handlers[call.task.step], calls.context_of(call.task, call.inputs, call.workdir, told)
-    )
+    trace = parse(call.task.traceparent)
+    with binding(
+        job_id=call.task.job_id,
+        correlation_id=call.task.correlation_id,
+        trace_id=trace.trace_id if trace is not None else "",
+    ):
+        answer = calls.call(
+            handlers[call.task.step], calls.context_of(call.task, call.inputs, call.workdir, told)
+        )
     return replace(answer, measures=meter.read())
 
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Self
 
+from maquette.telemetry.logs import json_process
 from maquette.worker import calls, child
 from maquette.worker.calls import Answer, Boot, Call, Reply, Report
 from maquette.worker.handler import Failed, Handler
@@ -167,7 +168,14 @@ def _boot(handlers: Mapping[str, Handler]) -> Boot:
     pickled = pickle.dumps(dict(handlers))
     main = child.reference_of_main() if b"__main__" in pickled else {"main_module": "", "main_path": ""}
     level = logging.getLogger().getEffectiveLevel()
-    return Boot(sys_path=sys.path, sys_argv=sys.argv, handlers=pickled, log_level=level, **main)
+    return Boot(
+        sys_path=sys.path,
+        sys_argv=sys.argv,
+        handlers=pickled,
+        log_level=level,
+        log_process=json_process(),
+        **main,
+    )
 
 
 def _death(returncode: int | None) -> Failed:
