@@ -27,6 +27,7 @@ from event_stream import assert_tells_all, messages
 from ledger import violations
 from people import Person
 
+from maquette.bootstrap import local_objects
 from maquette.domain import typeid
 from maquette.domain.pipeline import STEP_NAMES
 
@@ -136,9 +137,17 @@ async def _laws(site: Site, jobs: list[dict[str, Any]]) -> dict[str, Any]:
         await connection.close()
 
 
-def _left_behind(site: Site) -> list[str]:
-    """Return files that were staged and neither kept nor removed: none is younger than its process here."""
-    return [str(path) for path in (site.settings.data_dir / "staging").glob("*")]
+async def _deadlocks(site: Site) -> int:
+    """Return how many deadlocks PostgreSQL has broken so far; after a crash of its own it counts anew."""
+    [row] = await rows(site, "select deadlocks from pg_stat_database where datname = current_database()")
+    return int(row["deadlocks"])
+
+
+async def _left_behind(site: Site) -> list[str]:
+    """Return staged files that nobody sweeps: an API that was killed leaves what it was receiving, for an hour."""
+    store = local_objects(site.settings)
+    await store.sweep(older_than_seconds=-1.0)
+    return [str(path) for path in (site.settings.data_dir / "objects" / "staging").iterdir()]
 
 
 def _unexplained(job: dict[str, Any]) -> bool:
@@ -166,11 +175,15 @@ def play(runner: asyncio.Runner, site: Site, seed: str) -> Played:
     wrong: list[str] = []
     verdict = HELD
     try:
+        deadlocks = runner.run(_deadlocks(site))
         jobs = runner.run(_play(site, seed))
         if len({job["id"] for job in jobs}) != JOBS:
             wrong.append("a job is there twice")
         wrong += [f"failed: {job['error']}" for job in jobs if _unexplained(job)]
         wrong += [f"{law}: {found}" for law, found in runner.run(_laws(site, jobs)).items()]
+        wrong += [f"a file was left behind: {path}" for path in runner.run(_left_behind(site))]
+        if runner.run(_deadlocks(site)) > deadlocks:
+            wrong.append("PostgreSQL broke a deadlock: somebody locks out of order")
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - judged, recorded and told by the caller
         wrong += _wrong(error)
         verdict = STARVED if _starved(error) else BROKEN

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import asyncpg
 import pytest
 from house import House
+from locks import Locks
 
 from maquette.domain.errors import Unavailable
 
@@ -29,6 +30,8 @@ class Knife:
     """The last request was told that it failed; asked again, it is left in peace."""
     cuts: int = 0
     terminate: Callable[[int], Awaitable[None]] | None = None
+    locks: Locks | None = None
+    """Looks at what each statement locks, when somebody wants to know."""
     longest: int = 0
     """Statements of the longest transaction there was, its BEGIN not counted."""
     _place: int | None = None
@@ -36,6 +39,12 @@ class Knife:
 
     async def around(self, connection: "Cuttable", query: str, say: Callable[[], Awaitable[T]]) -> T:
         """Say it; or cut the line before, after or while it is said."""
+        answer = await self._around(connection, query, say)
+        if self.locks is not None:
+            await self.locks.look(query, connection.xid)
+        return answer
+
+    async def _around(self, connection: "Cuttable", query: str, say: Callable[[], Awaitable[T]]) -> T:
         ending = query.startswith(("COMMIT", "ROLLBACK"))
         if query.startswith("BEGIN"):
             self._place = 0
@@ -81,6 +90,10 @@ class Cuttable(asyncpg.Connection):
 
     async def fetchrow(self, query: str, *args: Any, **more: Any) -> Any:
         return await self.knife.around(self, query, partial(super().fetchrow, query, *args, **more))
+
+    async def xid(self) -> str | None:
+        found: str | None = await super().fetchval("select pg_current_xact_id_if_assigned()::text")
+        return found
 
     async def fetchval(self, query: str, *args: Any, **more: Any) -> Any:
         return await self.knife.around(self, query, partial(super().fetchval, query, *args, **more))

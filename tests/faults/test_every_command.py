@@ -20,6 +20,7 @@ from choice import EVERYTHING, SEED
 from house import House, furnish
 from knife import AT_COMMIT, Knife, hold_knife, insist, sharpen
 from ledger import violations
+from locks import Locks
 from played import play
 from scenarios import OPERATOR, SCENARIOS, Stage, converge
 
@@ -70,7 +71,9 @@ class Objects:
 class Site:
     """One installation for all tellings."""
 
-    def __init__(self, deps: Deps, knife: Knife) -> None:
+    def __init__(self, deps: Deps, knife: Knife, eye: asyncpg.Connection) -> None:
+        self.eye = eye
+        """A connection that looks on."""
         self.objects = Objects(deps.objects)
         self.deps = replace(deps, objects=self.objects)
         self.knife = knife
@@ -152,13 +155,15 @@ async def site(
     """Services over a database of the module's own, every lane's connection under a knife; every step costs something."""
     admin = await asyncpg.connect(postgres_url)
     await admin.execute(f"create database every_command template {migrated_template}")
+    url = f"{postgres_url.rpartition('/')[0]}/every_command"
     home: Path = tmp_path_factory.mktemp("every-command")
     settings = Settings(
         data_dir=home,
-        database_url=f"{postgres_url.rpartition('/')[0]}/every_command",
+        database_url=url,
         signing_key="a signing key for tests",
         worker_token="a worker token for tests",
     )
+    eye = await asyncpg.connect(url)
     with pytest.MonkeyPatch.context() as patch:
         knife = hold_knife(patch)
         knife.resting = True
@@ -169,7 +174,8 @@ async def site(
             prices = {step: {"per_attempt": 0.1} for step in ("text_to_image", "retopo", "anim", "export")}
             for service in ("studio", "other"):
                 await quotas.put_rates(deps, OPERATOR, service, prices)
-            yield Site(deps, knife)
+            yield Site(deps, knife, eye)
+    await eye.close()
     await admin.execute("drop database every_command with (force)")
     await admin.close()
 
@@ -182,7 +188,11 @@ async def test_every_command_has_a_scenario() -> None:
 @pytest.mark.parametrize("command", c.COMMANDS, ids=name)
 async def test_a_fault_anywhere_in_a_command_changes_nothing(site: Site, command: type[c.Command]) -> None:
     """Cut off before or after a statement, refused by the disk, unheard at COMMIT, without the store: the end is the same."""
+    site.knife.locks = locks = Locks(site.eye)
     undisturbed = await site.tell(command)
+    site.knife.locks = None
+    assert locks.wrong == []
+    assert "jobs" in locks.seen or command is c.Create
     statements, calls = site.statements, site.calls
     faults = [(mode, depth) for mode in MODES for depth in range(1, statements + 1)]
     faults += [("during", AT_COMMIT)] * (3 if EVERYTHING else 1)
@@ -195,3 +205,22 @@ async def test_a_fault_anywhere_in_a_command_changes_nothing(site: Site, command
         told = await site.tell(command, mode, depth)
         assert not _differences(told, undisturbed), (mode, depth)
         assert site.knife.cuts > before or mode == "away", (mode, depth)
+
+
+async def test_a_job_that_ends_late_in_a_batch_is_filed_without_waiting(site: Site) -> None:
+    """An approval that changes what comes next takes its project's lock first: nobody is waited for at the asset then."""
+    house = await furnish(site.deps)
+    site.knife.resting = True
+    for told in range(2):
+        stage = Stage(house)
+        await house.gates("export")
+        await stage.submit()
+        await stage.work()
+        await stage.work()
+        view = await house.view(stage.job_id)
+        site.knife.locks = locks = Locks(site.eye)
+        await house.review(view, "approved", changes={"seed": 9})
+        site.knife.locks = None
+        assert (await stage.job()).asset_id is not None
+        assert locks.wrong == []
+        assert {"jobs", "projects"} | ({"assets"} if told else set()) == locks.seen

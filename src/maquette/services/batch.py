@@ -52,11 +52,11 @@ async def run(
     told = len(batch.decisions)
     await creation.apply(connection, batch, again, [(slot, order) for slot, order in orders if order.new])
     await facts.write(connection, batch.decisions[told:])
-    await _file_assets(connection, batch, batch.decisions[told:])
+    await _file_assets(connection, batch, batch.decisions[told:], late=True)
     told = len(batch.decisions)
     await routing.settle(connection, batch, board)
     await serve(connection, batch, wishes, parked, fences, clocks, board)
-    await _file_assets(connection, batch, batch.decisions[told:])
+    await _file_assets(connection, batch, batch.decisions[told:], late=True)
     await _write_state(connection, batch, clocks, board)
     return batch
 
@@ -74,8 +74,14 @@ def _fold(batch: Batch, orders: Sequence[tuple[Slot, Order]]) -> list[tuple[Slot
     return later
 
 
-async def _file_assets(connection: Connection, batch: Batch, decisions: Sequence[Decision]) -> None:
-    """File finished jobs in the library and tell the events that announce it the version's number."""
+async def _file_assets(
+    connection: Connection, batch: Batch, decisions: Sequence[Decision], *, late: bool = False
+) -> None:
+    """File finished jobs in the library and tell the events that announce it the version's number.
+
+    ``late``: what comes after assets in the order of locks may be held already, so nobody is waited for: within 0.05 s
+    the locks are there, or the batch gives everything back and tries again.
+    """
     finished = {item.job.id: item for item in decisions if item.index}
     if not finished:
         return
@@ -95,7 +101,11 @@ async def _file_assets(connection: Connection, batch: Batch, decisions: Sequence
         )
         for job in done
     ]
+    if late:
+        await assets.wait_briefly(connection)
     filed = await assets.file_versions(connection, drafts, new_id)
+    if late:
+        await assets.wait_as_ever(connection)
     for item in drafts:
         asset_id, version = filed[item.job.id]
         batch.after[item.job.id] = replace(batch.after[item.job.id], asset_id=asset_id)
