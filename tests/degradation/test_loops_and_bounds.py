@@ -14,6 +14,7 @@ from live_api import open_live
 from maquette.adapters.moderator_http import HttpModerator
 from maquette.api import edge
 from maquette.bootstrap import open_deps
+from maquette.domain.commands import Cancel
 from maquette.domain.errors import OutcomeUnknown, Unavailable
 from maquette.domain.moderation import Subject, in_force
 from maquette.maintenance import loop
@@ -23,6 +24,8 @@ from maquette.maintenance.sweeper import Sweeper
 from maquette.outbound import Outbound, TimedOut
 from maquette.ports import ModeratorAway
 from maquette.services import follow, transactor
+from maquette.services.ids import new_id
+from maquette.services.orders import Order
 from maquette.settings import Settings
 from maquette.store import retention
 from maquette.wire import Outcome, Task
@@ -140,11 +143,13 @@ async def test_a_change_that_is_not_answered_may_have_been_made(
     held = asyncio.Event()
     for lane in core._lanes:
         monkeypatch.setattr(lane.session, "transaction", lambda _body: held.wait())
-    first = [asyncio.create_task(house.submit("2D")) for _ in core._lanes]
-    await asyncio.sleep(0.1)
-    later = asyncio.create_task(house.submit("2D"))
-    told = await asyncio.gather(*first, later, return_exceptions=True)
-    assert [type(item) for item in told] == [OutcomeUnknown, OutcomeUnknown, Unavailable]
+    asked = []
+    for _ in range(len(core._lanes) + 1):
+        order = Order(new_id(), Cancel("usr_test"))
+        asked.append(asyncio.create_task(core.exchange([order])))
+        await asyncio.sleep(0.02)
+    told = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(item) for item in told] == [*[OutcomeUnknown] * len(core._lanes), Unavailable]
     monkeypatch.setattr(transactor, "QUEUE_MAX", 0)
     with pytest.raises(Unavailable, match="waiting"):
         await house.submit("2D")
