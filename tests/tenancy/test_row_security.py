@@ -44,7 +44,7 @@ async def test_every_tables_rows_have_a_policy(database: Database) -> None:
     assert [row["name"] for row in tables if row["writable"]] == []
     assert [row["name"] for row in tables if row["partition"] and row["readable"]] == []
     shared = {row["name"] for row in tables if row["readable"] and not row["guarded"]}
-    assert shared == {"plans", "rates", "platform_safety"}
+    assert shared == {"plans", "rates", "platform_safety", "pace"}
 
 
 async def test_a_tenants_read_sees_its_projects_alone(database: Database) -> None:
