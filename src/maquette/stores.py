@@ -1,11 +1,14 @@
 """Where files are kept and who serves them, as the settings say. What only S3 or CloudFront needs is imported for them."""
 
 import hashlib
+import secrets
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from maquette.adapters.cdn_own import OwnCdn
 from maquette.adapters.objects_local import LocalObjects
 from maquette.adapters.signing import SigningKey
+from maquette.domain.errors import Unavailable
 from maquette.ports import Cdn, ObjectStore
 from maquette.settings import Settings, SettingsError
 from maquette.settings_files import parse_key_files
@@ -42,6 +45,43 @@ def open_cdn(settings: Settings, objects: ObjectStore) -> Cdn:
             "everybody could read every file."
         )
     return OwnCdn(settings.cdn_base_url, _signing_keys(settings))
+
+
+async def try_store(settings: Settings) -> str:
+    """Write, look at, read and delete a small object; return what was found, in words.
+
+    Errors: ``SettingsError`` for what is set wrong, ``Unavailable`` for a store that is away or refuses us.
+    """
+    objects = open_objects(settings)
+    key, data = f"probes/{secrets.token_hex(16)}/probe.txt", b"maquette doctor"
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield data
+
+    stored = await objects.put(
+        key,
+        stream(),
+        bytes_=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        media_type="text/plain",
+    )
+    try:
+        found = await objects.stat(key), b"".join([piece async for piece in objects.read(key, start=9)])
+    finally:
+        await objects.delete(key)
+    if found != (stored, data[9:]) or await objects.stat(key) is not None:
+        raise Unavailable("The object store does not give back what it was given, or keeps what was deleted.")
+    if not settings.objects:
+        return "files can be written, read and deleted"
+    from maquette.adapters.objects_s3 import S3Objects
+
+    checks = isinstance(objects, S3Objects) and await objects.holds_senders()
+    how = (
+        "the store checks their checksums"
+        if checks
+        else "the store checks no checksums: each is read once more"
+    )
+    return f"files can be written, read and deleted; of uploads, {how}"
 
 
 def _signing_keys(settings: Settings) -> list[SigningKey]:

@@ -200,6 +200,20 @@ def made(tmp_path: Path, **variables: str) -> Any:
     return open_cdn(settings, open_objects(settings))
 
 
+def test_the_documents_example_works(aws: Path, tmp_path: Path) -> None:
+    """What docs/storage.md says to set is a bucket behind CloudFront."""
+    page = (Path(__file__).parents[2] / "docs" / "storage.md").read_text()
+    lines = page.split("```sh\n")[1].split("```")[0].split()
+    variables = dict(line.split("=", 1) for line in lines)
+    variables["MAQUETTE_CLOUDFRONT_KEYS"] = variables["MAQUETTE_CLOUDFRONT_KEYS"].replace(
+        "/etc/maquette/cloudfront.pem", str(aws)
+    )
+    settings = load(variables, tmp_path)
+    store = open_objects(settings)
+    assert link(store).url.startswith(f"https://studio-assets.s3.eu-west-1.amazonaws.com/maquette/{KEY}?")
+    assert link(open_cdn(settings, store)).url.startswith(f"{BASE}/{KEY}?")
+
+
 def test_settings_make_store_and_cdn(aws: Path, tmp_path: Path) -> None:
     """A bucket and a distribution are four variables."""
     found = made(

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from s3_servers import BUCKET, CREDENTIALS, REGION, S3Server
@@ -16,6 +17,8 @@ from s3_servers import BUCKET, CREDENTIALS, REGION, S3Server
 from maquette.adapters.objects_s3 import S3Objects
 from maquette.adapters.s3_place import S3Place, parse_place
 from maquette.adapters.sigv4 import Credentials
+from maquette.cli.doctor.scene import Scene
+from maquette.cli.doctor.store import objects as doctor_objects
 from maquette.domain.errors import Invalid, ObjectConflict, Unavailable
 from maquette.ports import StoredObject
 
@@ -237,3 +240,22 @@ def test_addresses_that_name_no_place_are_refused(address: str, more: dict[str, 
 def test_objects_have_the_addresses_that_stores_expect(address: str, more: dict[str, str], url: str) -> None:
     """The bucket is in the host name at Amazon, in the path elsewhere, unless told otherwise."""
     assert parse_place(address, **more).url("k") == url
+
+
+@pytest.mark.parametrize(
+    ("address", "state", "says"),
+    [
+        ("s3://maquette/doctor", "ok", "checks their checksums"),
+        ("s3://nowhere/doctor", "broken", "no such bucket"),
+        ("", "skipped", "data directory"),
+    ],
+)
+def test_doctor_tries_the_store(
+    swift: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str, state: str, says: str
+) -> None:
+    """It writes, reads and deletes, and says whether the store holds senders to their checksums."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", CREDENTIALS.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CREDENTIALS.secret_key)
+    variables = {"MAQUETTE_OBJECTS": address, "MAQUETTE_S3_ENDPOINT": swift.url}
+    found = doctor_objects(Scene(variables, tmp_path))
+    assert (found.state, says in found.says) == (state, True), found

@@ -21,7 +21,7 @@ from maquette.adapters.object_rules import check_key, expiry
 from maquette.domain.media import content_disposition
 from maquette.ports import Disposition, SignedFolder, SignedRequest
 
-#: A signature takes 1.1 ms with 2,048 bits, and equal links are asked for again and again until they end.
+#: A signature takes 0.46 ms of CPU, a link found here 0.01; equal ones are asked for again and again until they end.
 _REMEMBERED = 20_000
 _TEXT = bytes.maketrans(b"+=/", b"-_~")
 

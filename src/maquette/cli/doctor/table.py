@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from maquette.cli.doctor import api, database, directory, identity, machine
+from maquette.cli.doctor import api, database, directory, identity, machine, store
 from maquette.cli.doctor.finding import Finding
 from maquette.cli.doctor.scene import Scene
 
@@ -21,6 +21,7 @@ CHECKS: Sequence[tuple[str, Callable[[Scene], Finding]]] = (
     ("schema", database.schema),
     ("events", database.events),
     ("identity", identity.providers),
+    ("objects", store.objects),
     ("API", api.reachable),
     ("version", api.version),
     ("clocks", api.clocks),
