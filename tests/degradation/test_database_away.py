@@ -10,8 +10,8 @@ import asyncpg
 import httpx
 import pytest
 from everybody import Somebody, World, key_of, populate
+from wired import MORE_SECONDS, STATEMENT_SECONDS, WAIT_SECONDS, Wired
 
-from conftest import MORE_SECONDS, STATEMENT_SECONDS, WAIT_SECONDS, Wired
 from maquette.domain.permissions import RULES
 from maquette.services import follow, principals
 
