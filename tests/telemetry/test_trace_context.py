@@ -1,7 +1,16 @@
 """W3C trace context: what is read, passed on and dropped; what sampling follows."""
 
-import pytest
+from contextlib import suppress
 
+import pytest
+from fastapi import FastAPI, Request
+from live_api import running
+
+from maquette.adapters.moderator_http import HttpModerator
+from maquette.domain.moderation import Subject, in_force
+from maquette.outbound import Outbound, Policy
+from maquette.ports import ModeratorAway
+from maquette.telemetry.ids import binding
 from maquette.telemetry.trace import TraceContext, from_kept, kept, parse, span_id
 from maquette.telemetry.tracer import Tracer
 
@@ -89,3 +98,23 @@ def test_a_broken_exporter_breaks_nothing(caplog: pytest.LogCaptureFixture) -> N
 
     Tracer(broken).record()
     assert "could not be handed over" in caplog.text
+
+
+async def test_who_is_asked_on_behalf_of_a_request_is_told_its_ids() -> None:
+    """A moderator outside gets the correlation id and the trace of the request that it judges for; else neither."""
+    asked: list[dict[str, str]] = []
+    app = FastAPI()
+
+    @app.post("/moderations", status_code=400)
+    async def judge(request: Request) -> None:
+        asked.append(dict(request.headers))
+
+    async with running(app) as url, Outbound(Policy.parse("127.0.0.1")) as outbound:
+        moderator = HttpModerator(outbound, f"{url}/moderations", api_key="", model="m", seconds_max=5)
+        subject, policy = Subject("prompt", "a fox"), in_force(None, None)
+        with binding(parse(GOOD), correlation_id="order-7"), suppress(ModeratorAway):
+            await moderator.judge([subject], policy)
+        with suppress(ModeratorAway):
+            await moderator.judge([subject], policy)
+    told = [(item.get("x-correlation-id"), item.get("traceparent")) for item in asked]
+    assert told == [("order-7", GOOD), (None, None)]

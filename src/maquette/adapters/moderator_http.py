@@ -18,6 +18,7 @@ import msgspec
 from maquette.domain.moderation import IMAGE_BYTES_MAX, InForce, Objection, Subject
 from maquette.outbound import Answer, Outbound, OutboundError, TimedOut, TooMuch
 from maquette.ports import ModeratorAway
+from maquette.telemetry.ids import passed_on
 
 TRIES_MAX = 3
 BACKOFF_SECONDS = 0.25
@@ -162,7 +163,7 @@ class HttpModerator:
                     answer = await self._outbound.send(
                         "POST",
                         self._url,
-                        headers=self._headers,
+                        headers={**self._headers, **passed_on()},
                         body=body,
                         seconds_max=max(until - time.monotonic(), 0.001),
                         bytes_max=ANSWER_BYTES_MAX,

@@ -58,8 +58,7 @@ class Edge:
         scope.setdefault("state", {}).update(
             request_id=arrival.request_id, correlation_id=arrival.correlation_id, trace=arrival.trace
         )
-        trace_id = "" if arrival.trace is None else arrival.trace.trace_id
-        with binding(request_id=arrival.request_id, correlation_id=arrival.correlation_id, trace_id=trace_id):
+        with binding(arrival.trace, request_id=arrival.request_id, correlation_id=arrival.correlation_id):
             await self._answer(scope, receive, send, arrival)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, arrival: Arrival) -> None:

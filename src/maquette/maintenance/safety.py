@@ -22,6 +22,7 @@ from maquette.services.transactor import Transactor
 from maquette.store import reading, safety
 from maquette.store.database import Database
 from maquette.store.safety import Due
+from maquette.telemetry.ids import binding
 
 _LOG = logging.getLogger(__name__)
 INTERVAL_SECONDS = 0.5
@@ -81,7 +82,8 @@ class Judging:
         if row is None:
             return await self._strike(item)
         try:
-            judged = await self._look(item, files)
+            with binding(correlation_id=row.job.correlation_id, job_id=typeid.encode("job", item.job_id)):
+                judged = await self._look(item, files)
         except Unavailable:
             # The policy refuses what cannot be judged; what is made already waits until it can be.
             return await self._later(due)

@@ -1,10 +1,13 @@
-"""The ids that whatever is logged now belongs to: bound where a request or an attempt begins, read by the logs."""
+"""What goes on now belongs to these ids: bound where a request or an attempt begins, read by logs and by whoever asks others."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from maquette.telemetry.trace import TraceContext
+
 _BOUND: ContextVar[Mapping[str, str]] = ContextVar("maquette_ids", default={})  # noqa: B039 - never changed in place
+_TRACE: ContextVar[TraceContext | None] = ContextVar("maquette_trace", default=None)
 
 
 def bound() -> Mapping[str, str]:
@@ -12,11 +15,22 @@ def bound() -> Mapping[str, str]:
     return _BOUND.get()
 
 
+def passed_on() -> dict[str, str]:
+    """Return the headers with which somebody else is asked on behalf of what goes on here."""
+    trace, correlation = _TRACE.get(), bound().get("correlation_id")
+    headers = {} if trace is None else trace.headers()
+    return headers | {"x-correlation-id": correlation} if correlation else headers
+
+
 @contextmanager
-def binding(**ids: str) -> Iterator[None]:
-    """Let these ids hold within, besides those that did; empty ones are left out."""
-    token = _BOUND.set({**_BOUND.get(), **{name: value for name, value in ids.items() if value}})
+def binding(trace: TraceContext | None = None, **ids: str) -> Iterator[None]:
+    """Let a trace and these ids hold within, besides those that did; empty ones are left out."""
+    if trace is not None:
+        ids["trace_id"] = trace.trace_id
+    kept = _BOUND.set({**_BOUND.get(), **{name: value for name, value in ids.items() if value}})
+    traced = _TRACE.set(trace if trace is not None else _TRACE.get())
     try:
         yield
     finally:
-        _BOUND.reset(token)
+        _TRACE.reset(traced)
+        _BOUND.reset(kept)

@@ -118,11 +118,10 @@ def _perform(
         meter.phase(message)
         progress(value, message)
 
-    trace = parse(call.task.traceparent)
     with binding(
+        parse(call.task.traceparent, call.task.tracestate),
         job_id=call.task.job_id,
         correlation_id=call.task.correlation_id,
-        trace_id=trace.trace_id if trace is not None else "",
     ):
         answer = calls.call(
             handlers[call.task.step], calls.context_of(call.task, call.inputs, call.workdir, told)

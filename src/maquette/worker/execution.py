@@ -73,7 +73,7 @@ async def execute(task: Task, equipment: Equipment, progress: ReportProgress) ->
     trace = AttemptTrace(equipment.tracer, task, equipment.worker)
     outcome: Outcome | None = None
     try:
-        with binding(job_id=task.job_id, correlation_id=task.correlation_id, trace_id=trace.trace_id):
+        with binding(trace.context, job_id=task.job_id, correlation_id=task.correlation_id):
             outcome = await _execute(task, equipment, progress, trace)
     finally:
         trace.end(outcome)

@@ -45,9 +45,9 @@ class AttemptTrace:
             self._record(f"{name} {self._task.step}", context, self._own, began, error)
 
     @property
-    def trace_id(self) -> str:
-        """The trace's id, for the logs; empty where there is none."""
-        return "" if self._own is None else self._own.trace_id
+    def context(self) -> TraceContext | None:
+        """Where in the trace this happens; None where nobody traces the job."""
+        return self._own
 
     def end(self, outcome: Outcome | None) -> None:
         """Record the whole; None: the attempt was stopped or let go."""
