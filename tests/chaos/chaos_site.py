@@ -204,7 +204,7 @@ async def answers(site: Site) -> None:
     """Wait until every API is ready."""
     async with httpx.AsyncClient(timeout=5.0) as client:
         for url in site.urls:
-            for _ in range(600):
+            for _ in range(3000):
                 if site.tending.done():
                     site.tending.result()
                 with suppress(httpx.TransportError):
