@@ -30,6 +30,7 @@ from maquette.maintenance.partitions import Partitions
 from maquette.maintenance.quotas import QuotaKeeper
 from maquette.maintenance.redrives import RedriveLoop
 from maquette.maintenance.relay import Relay
+from maquette.maintenance.replays import ReplayLoop
 from maquette.maintenance.retention import RetentionLoop
 from maquette.maintenance.safety import Judging
 from maquette.maintenance.staging import StagingSweeper
@@ -297,6 +298,7 @@ def maintain(settings: Settings) -> None:
                 QuotaKeeper(deps.database, deps.transactor).run(),
                 BreakerLoop(deps.database, deps.transactor).run(),
                 RedriveLoop(deps.database, deps.transactor).run(),
+                ReplayLoop(deps.database).run(),
                 Relay(deps.database, sinks).run(),
                 webhooks.run(),
                 Partitions(deps.database).run(),

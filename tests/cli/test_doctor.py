@@ -227,6 +227,23 @@ def test_schemas_of_other_versions(
     told(database.reachable(look(database_url=empty_database_url)), "broken", "too old")
 
 
+def test_a_sink_that_is_switched_off_or_refuses_for_good(look: Look, database_url: str) -> None:
+    """What such a sink is owed is told with the command that removes it; what it can never take, with the one that shows it."""
+    import asyncio
+
+    rows = (
+        "insert into relays values (gen_random_uuid(), now() + interval '1 hour', '{webhooks}')",
+        "insert into sinks values ('kafka', 1, 0)",
+        "insert into undelivered values ('kafka', 0, gen_random_uuid(), 1, gen_random_uuid(), now())",
+        "insert into parked_events values ('kafka', gen_random_uuid(), 1, gen_random_uuid(), now(), 'odd', now())",
+    )
+    for row in rows:
+        asyncio.run(_execute(database_url, row))
+    told(database.events(look(database_url=database_url)), "warning", "kafka", "maquette events forget kafka")
+    asyncio.run(_execute(database_url, "delete from undelivered"))
+    told(database.events(look(database_url=database_url)), "warning", "never", "maquette events parked kafka")
+
+
 def test_events_that_nobody_relays(look: Look, database_url: str) -> None:
     """An old event in the outbox means that maintenance does not run."""
     import asyncio

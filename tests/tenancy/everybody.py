@@ -35,11 +35,17 @@ BODIES: dict[str, Any] = {
     "put_members": {"members": [{"subject": "usr_01kgh5s1d0f3c8m5y2w9x7v4tz", "role": "owner"}]},
 }
 #: What parameters take that are no ids.
-WORDS = {"version": "1", "name": "studio", "from": "0", "subject": "usr_01kgh5s1d0f3c8m5y2w9x7v4tz"}
+WORDS = {
+    "version": "1",
+    "name": "studio",
+    "sink": "kafka",
+    "from": "0",
+    "subject": "usr_01kgh5s1d0f3c8m5y2w9x7v4tz",
+}
 #: Operations that nobody calls about one project alone: who may call them at all gets what is his.
 LISTS = {
     "list_jobs", "list_projects", "list_services", "list_webhooks", "list_dead_letters", "list_safety_decisions",
-    "get_usage", "get_me", "get_service_rates", "get_service",
+    "get_usage", "get_me", "list_sinks", "get_service_rates", "get_service",
 }  # fmt: skip
 #: How long a stream is listened to before it counts as answered.
 STREAM_SECONDS = 0.1
@@ -48,6 +54,10 @@ _DELIVERED = """
 insert into webhook_deliveries (id, project_id, webhook_id, stream_id, sequence, event_id, event_type, body, status,
                                 attempts, tries, due_at, created_at, finished_at)
 select $1, $2, $3, $3, 1, $1, 'WebhookTest', '{}', 'succeeded', 1, 1, now(), now(), now()
+"""
+#: A sink that was served once: forgetting it is an act, and so is telling it something again.
+_SWITCHED_OFF = """
+insert into sinks (sink, published, failures) values ('kafka', 1, 0) on conflict do nothing
 """
 
 
@@ -260,6 +270,10 @@ async def renew(world: World) -> None:
                 typeid.decode("whk", ids["webhook_id"]),
             )
         ids["delivery_id"] = typeid.encode("whd", delivery)
+    async with live.deps.database.transaction() as connection:
+        await connection.execute(_SWITCHED_OFF)
+    replay = await live.operator.post("/sinks/kafka/replays", json={"since": "2026-01-01T00:00:00Z"})
+    ids["replay_id"] = replay.json()["id"]
     for name, path in (
         ("key", f"/projects/{live.project_id}/keys"),
         ("operator", "/operators/keys"),

@@ -53,6 +53,7 @@ TAGS = [
     {"name": "uploads", "description": "Reference images."},
     {"name": "services", "description": "Who does the steps, and what waits for them."},
     {"name": "webhooks", "description": "Addresses that a project's events are sent to."},
+    {"name": "sinks", "description": "Where all events are published to; for operators."},
     {"name": "worker", "description": "The protocol of workers; use the SDK."},
     {"name": "files", "description": "Stored files behind signed links."},
     {"name": "health", "description": "For those who operate Maquette."},

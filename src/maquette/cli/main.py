@@ -14,6 +14,7 @@ from maquette.cli import (
     dead_letters,
     demo,
     doctor,
+    events,
     integrity,
     jobs,
     keys,
@@ -56,6 +57,7 @@ safety.register(rulings.app)
 app.add_typer(rulings.app, name="safety")
 app.add_typer(services.app, name="service")
 app.add_typer(webhooks.app, name="webhook")
+app.add_typer(events.app, name="events")
 
 
 def _version(wanted: bool) -> None:

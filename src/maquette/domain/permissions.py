@@ -52,6 +52,7 @@ SCOPES: Mapping[str, str] = {
     "quotas:admin": "set quotas; for operators plans and rates as well",
     "members:admin": "change members: as good as all rights, for a member may do whatever his role allows",
     "audit:read": "read what was administered",
+    "sinks:admin": "see sinks of events, tell them once more, remove them; for operators",
     "operators:admin": "keys of operators and tokens of workers: as good as everything",
 }
 """What a narrowed key may be given; a key without scopes has all that its role allows."""
@@ -198,6 +199,14 @@ RULES: Mapping[str, Rule] = {
     "list_webhook_deliveries": _SEES_WEBHOOKS,
     "redeliver_webhook": _WEBHOOKS,
     "rotate_project_webhook_secret": _WEBHOOKS,
+    # Sinks
+    "list_sinks": _operators("sinks:admin"),
+    "list_parked_events": _operators("sinks:admin"),
+    "release_parked_events": _operators("sinks:admin"),
+    "forget_sink": _operators("sinks:admin"),
+    "create_replay": _operators("sinks:admin"),
+    "list_replays": _operators("sinks:admin"),
+    "cancel_replay": _operators("sinks:admin"),
     # Services and workers
     "list_services": _people(Role.VIEWER, "services:read"),
     "get_service": _people(Role.VIEWER, "services:read"),

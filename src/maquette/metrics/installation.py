@@ -10,10 +10,11 @@ from prometheus_client.registry import Collector
 from maquette.domain.errors import Unavailable
 from maquette.metrics.process import BREAKER
 from maquette.services.deps import Deps
-from maquette.store import deliveries, gauges, outbox, services
+from maquette.store import deliveries, gauges, outbox, services, sinks
 from maquette.store.deliveries import Backlog
 from maquette.store.gauges import Gauges
-from maquette.store.outbox import SinkState, Waiting
+from maquette.store.outbox import Waiting
+from maquette.store.sinks import SinkState
 
 #: Asking often must not cost the database anything.
 _READ_SECONDS = 2.0
@@ -101,7 +102,11 @@ class RelayCollector(Collector):
         self._read_at = time.monotonic()
         try:
             async with self._deps.database.connection() as connection:
-                self._state = (*await outbox.waiting(connection), await deliveries.backlog(connection))
+                self._state = (
+                    await outbox.waiting(connection),
+                    await sinks.states(connection),
+                    await deliveries.backlog(connection),
+                )
         except Unavailable:
             self._state = None
 
@@ -109,7 +114,7 @@ class RelayCollector(Collector):
         """Return the gauges and counters as of the last reading."""
         if self._state is None:
             return
-        waiting, sinks, webhooks = self._state
+        waiting, states, webhooks = self._state
         yield GaugeMetricFamily(
             "maquette_webhook_pending_deliveries",
             "Deliveries to webhooks that wait for a first or another try, counted to 10000",
@@ -128,15 +133,17 @@ class RelayCollector(Collector):
         )
         for kind, name, text, values in (
             (GaugeMetricFamily, "undelivered_events", "Events owed to a sink, counted to 10000",
-             [sink.waiting.events for sink in sinks]),
+             [sink.pending for sink in states]),
             (GaugeMetricFamily, "oldest_undelivered_seconds", "Age of the oldest of them",
-             [sink.waiting.oldest_seconds for sink in sinks]),
+             [sink.oldest_seconds for sink in states]),
+            (GaugeMetricFamily, "parked_events", "Events that a sink can never take, counted to 10000",
+             [sink.parked for sink in states]),
             (CounterMetricFamily, "published_events", "Events that a sink acknowledged",
-             [sink.published for sink in sinks]),
+             [sink.published for sink in states]),
             (CounterMetricFamily, "failures", "Times that a sink refused events",
-             [sink.failures for sink in sinks]),
+             [sink.failures for sink in states]),
         ):  # fmt: skip
             family = kind(f"maquette_sink_{name}", text, labels=["sink"])
-            for sink, value in zip(sinks, values, strict=True):
+            for sink, value in zip(states, values, strict=True):
                 family.add_metric([sink.sink], value)
             yield family

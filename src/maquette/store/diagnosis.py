@@ -24,6 +24,10 @@ class Backlog:
     relays: int
     sinks: Mapping[str, int]
     errors: Mapping[str, str]
+    parked: Mapping[str, int]
+    """What sinks can never take."""
+    unserved: frozenset[str]
+    """Sinks that no relay publishes to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +66,6 @@ async def _backlog(connection: asyncpg.Connection) -> Backlog:
         await connection.fetchval(_SQL["relays"]),
         {row["sink"]: row["events"] for row in sinks},
         {row["sink"]: row["error"] for row in sinks if row["error"]},
+        {row["sink"]: row["parked"] for row in sinks if row["parked"]},
+        frozenset(row["sink"] for row in sinks if not row["served"]),
     )

@@ -1,8 +1,7 @@
 """The outbox's other end: who relays which shard, what moved to ``events``, what each sink has yet to be told."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from maquette.domain.events import Event, EventType
@@ -37,16 +36,6 @@ class Waiting:
 
     events: int
     oldest_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class SinkState:
-    """What a sink was told, how often it failed, and what it has yet to be told."""
-
-    sink: str
-    published: int
-    failures: int
-    waiting: Waiting
 
 
 async def beat(connection: Connection, epoch: UUID, lease_seconds: float) -> bool:
@@ -145,16 +134,8 @@ async def make_partitions(connection: Connection, months_ahead: int) -> list[str
     return list(await connection.fetchval(_SQL["make_partitions"], months_ahead))
 
 
-async def waiting(connection: Connection) -> tuple[Waiting, list[SinkState]]:
-    """Return what waits to be relayed, and the state of every sink that there ever was."""
+async def waiting(connection: Connection) -> Waiting:
+    """Return what waits to be relayed."""
     row = await connection.fetchrow(_SQL["waiting"])
-    sinks = [
-        SinkState(item["sink"], item["published"], item["failures"], _waiting(item))
-        for item in await connection.fetch(_SQL["sinks"])
-    ]
-    return _waiting(row), sinks
-
-
-def _waiting(row: Mapping[str, Any]) -> Waiting:
     # A clock that went back makes nobody's event younger than nothing.
     return Waiting(row["events"], max(row["oldest_seconds"] or 0.0, 0.0))

@@ -11,6 +11,7 @@ from maquette.api.shapes import (
     examples_retention,
     examples_safety,
     examples_services,
+    examples_sinks,
 )
 
 Example = dict[str, Any]
@@ -379,6 +380,7 @@ EXAMPLES: Example = {
     **examples_retention.EXAMPLES,
     **examples_safety.EXAMPLES,
     **examples_services.EXAMPLES,
+    **examples_sinks.EXAMPLES,
     "State": {"status": "ok"},
     "WorkerClaim": CLAIM,
     "WorkerClaimAnswer": CLAIM_ANSWER,

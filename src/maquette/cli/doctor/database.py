@@ -90,6 +90,16 @@ def events(scene: Scene) -> Finding:
             f"{count} events wait in the outbox, the oldest for {age:.0f} s; {why}",
             "Is `maquette maintain` running? Its log says what keeps it.",
         )
+    orphans = [sink for sink in sorted(backlog.unserved) if backlog.sinks.get(sink)] if backlog.relays else []
+    if orphans:
+        count = f"{backlog.sinks[orphans[0]]:,}"
+        return warning(
+            f"{orphans[0]} is owed {count} events, and no `maquette maintain` has it in its settings",
+            f"Switch it on again, or remove it: `maquette events forget {orphans[0]}`.",
+        )
+    if backlog.parked:
+        sink, number = next(iter(backlog.parked.items()))
+        return warning(f"{sink} can never take {number:,} events", f"See `maquette events parked {sink}`.")
     stuck = [f"{sink} ({count:,})" for sink, count in backlog.sinks.items() if count >= COUNT_MAX]
     if stuck:
         error = next(iter(backlog.errors.values()), "")

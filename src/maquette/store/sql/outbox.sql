@@ -128,12 +128,3 @@ select array(select make_events_partitions($1))
 -- Counted to 10,000: enough to see that something is wrong, and never a long read.
 select count(*) as events, extract(epoch from now() - min(time))::float8 as oldest_seconds
 from (select time from outbox limit 10000) o
-
--- name: sinks
-select s.sink, s.published, s.failures, o.events, o.oldest_seconds
-from sinks s
-cross join lateral (
-    select count(*) as events, extract(epoch from now() - min(time))::float8 as oldest_seconds
-    from (select time from undelivered u where u.sink = s.sink limit 10000) u
-) o
-order by s.sink
