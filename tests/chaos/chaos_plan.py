@@ -34,6 +34,7 @@ KINDS = {
     "sick service": 3,
     "restart PostgreSQL": 1,
     "kill PostgreSQL": 1,
+    "freeze PostgreSQL": 1,
 }
 
 

@@ -77,6 +77,17 @@ class Site:
         finally:
             sign.unlink(missing_ok=True)
 
+    async def freeze_postgres(self, seconds: float) -> None:
+        """Stop the postmaster and all that it started, and let them go on later."""
+        if (pid := self.postgres.pid) is None:
+            return
+        pids = [pid, *_children(pid)]
+        try:
+            _signal(pids, signal.SIGSTOP)
+            await asyncio.sleep(seconds)
+        finally:
+            _signal(pids, signal.SIGCONT)
+
     def hurt_postgres(self, signal_number: int) -> None:
         """Stop (SIGINT) or kill (SIGKILL) PostgreSQL; ``tend`` brings it back on its port."""
         if pid := self.postgres.pid:
@@ -99,6 +110,20 @@ class Site:
             except (OSError, asyncpg.PostgresError):
                 await asyncio.sleep(0.1)
         raise AssertionError("PostgreSQL did not come back")
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        told = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except FileNotFoundError:
+        return []
+    return [int(child) for child in told.split()]
+
+
+def _signal(pids: list[int], number: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def through(url: str, port: int) -> str:

@@ -30,6 +30,10 @@ async def _freeze(site: Site, fault: Fault) -> None:
     await site.freeze(fault.victim, fault.seconds)
 
 
+async def _freeze_postgres(site: Site, fault: Fault) -> None:
+    await site.freeze_postgres(fault.seconds)
+
+
 async def _terminate(site: Site, fault: Fault) -> None:
     """End one backend after the other for a while."""
     until = time.monotonic() + fault.seconds
@@ -103,6 +107,7 @@ async def _hurt_postgres(site: Site, _fault: Fault, *, number: int) -> None:
 _HURTS: Mapping[str, Callable[[Site, Fault], Awaitable[None]]] = {
     "kill": _kill,
     "freeze": _freeze,
+    "freeze PostgreSQL": _freeze_postgres,
     "terminate backends": _terminate,
     "reset the database's connections": _reset_database,
     "silence the database": _silence_database,

@@ -19,7 +19,7 @@ from maquette.domain import typeid
 LOOK_SECONDS = 0.1
 #: Where nothing moves for so long, nothing will: no wait of the product's is longer (leases of 3 s, pauses up to 10 s
 #: before a process that died again and again is started).
-STILL_SECONDS = 60.0
+STILL_SECONDS = 120.0
 #: Nobody is patient for ever, even while things move.
 PATIENCE_SECONDS = 600.0
 #: A look that comes so much too late, again and again, says that the machine has no time for us.

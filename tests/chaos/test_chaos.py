@@ -25,7 +25,7 @@ from chaos_watch import Starved, Watch
 from choice import EVERYTHING, SEED
 from event_stream import assert_tells_all, messages
 from ledger import violations
-from people import Person
+from people import BUSY, Person
 
 from maquette.bootstrap import local_objects
 from maquette.domain import typeid
@@ -84,7 +84,7 @@ async def _furnish(client: httpx.AsyncClient, seed: str) -> list[str]:
     """Make two projects: one with gates, one whose first steps go to a service that comes and goes."""
     projects = []
     for name in ("gated", "routed"):
-        answer = await client.post("/projects", json={"name": f"chaos {seed} {name}"})
+        answer = await _ask(client, "POST", "/projects", json={"name": f"chaos {seed} {name}"})
         projects.append(answer.json()["id"])
     routes = {step: ["fickle", "studio"] for step in FICKLE}
     settings: list[tuple[str, str, dict[str, Any]]] = [
@@ -98,8 +98,7 @@ async def _furnish(client: httpx.AsyncClient, seed: str) -> list[str]:
         limits = {"limits": {"cost_per_month": 10_000, "jobs_per_day": 10_000}}
         settings.append(("PUT", f"/projects/{project}/quotas", limits))
     for method, path, body in settings:
-        answer = await client.request(method, path, json=body)
-        assert answer.is_success, (path, answer.text)
+        await _ask(client, method, path, json=body)
     return projects
 
 
@@ -113,8 +112,20 @@ async def _redrive_all(client: httpx.AsyncClient, projects: list[str]) -> None:
 
 
 async def _told(clients: list[httpx.AsyncClient], job_id: str) -> tuple[dict[str, Any], str]:
-    shown = (await clients[0].get(f"/jobs/{job_id}", params={"history": "true"}, timeout=30.0)).json()
-    return shown, (await clients[1].get(f"/jobs/{job_id}/events", timeout=30.0)).text
+    shown = await _ask(clients[0], "GET", f"/jobs/{job_id}?history=true")
+    return shown.json(), (await _ask(clients[1], "GET", f"/jobs/{job_id}/events")).text
+
+
+async def _ask(client: httpx.AsyncClient, method: str, path: str, **more: Any) -> httpx.Response:
+    """Ask between storms: what had lost its database may say so a few times more."""
+    for _ in range(120):
+        with suppress(httpx.TransportError):
+            answer = await client.request(method, path, timeout=30.0, **more)
+            if answer.status_code not in BUSY - {500}:
+                assert answer.is_success, f"{path}: {answer.status_code} {answer.text[:500]}"
+                return answer
+        await asyncio.sleep(0.5)
+    raise AssertionError(f"nobody answers {path}, and there is no storm")
 
 
 def _assert_told(job: dict[str, Any], stream: str) -> None:
