@@ -14,7 +14,7 @@ from maquette.api.arrival import Arrival, Surroundings, arrived
 from maquette.api.metrics import Metrics, known_method
 from maquette.api.problems import HeadersTooLarge, InternalError, respond
 from maquette.domain.errors import Invalid, MaquetteError, Unavailable
-from maquette.telemetry.ids import binding, bound
+from maquette.telemetry.ids import bind, bound, let_go
 from maquette.telemetry.trace import Span
 
 HEAD_BYTES_MAX = 32 * 1024
@@ -58,8 +58,14 @@ class Edge:
         scope.setdefault("state", {}).update(
             request_id=arrival.request_id, correlation_id=arrival.correlation_id, trace=arrival.trace
         )
-        with binding(arrival.trace, request_id=arrival.request_id, correlation_id=arrival.correlation_id):
+        # Not binding(): 1.4 µs instead of 5.6.
+        tokens = bind(
+            arrival.trace, {"request_id": arrival.request_id, "correlation_id": arrival.correlation_id}
+        )
+        try:
             await self._answer(scope, receive, send, arrival)
+        finally:
+            let_go(tokens)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, arrival: Arrival) -> None:
         stamped = _headers(arrival)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
+from typing import Any
 
 from maquette.telemetry.trace import TraceContext
 
@@ -22,15 +23,25 @@ def passed_on() -> dict[str, str]:
     return headers | {"x-correlation-id": correlation} if correlation else headers
 
 
+def bind(trace: TraceContext | None, ids: dict[str, str]) -> tuple[Token[Any], Token[Any]]:
+    """Let a trace and these ids hold, and no others, until they are let go with what this returns."""
+    if trace is not None:
+        ids["trace_id"] = trace.trace_id
+    return _BOUND.set(ids), _TRACE.set(trace)
+
+
+def let_go(tokens: tuple[Token[Any], Token[Any]]) -> None:
+    """Let hold what held before."""
+    _BOUND.reset(tokens[0])
+    _TRACE.reset(tokens[1])
+
+
 @contextmanager
 def binding(trace: TraceContext | None = None, **ids: str) -> Iterator[None]:
     """Let a trace and these ids hold within, besides those that did; empty ones are left out."""
-    if trace is not None:
-        ids["trace_id"] = trace.trace_id
-    kept = _BOUND.set({**_BOUND.get(), **{name: value for name, value in ids.items() if value}})
-    traced = _TRACE.set(trace if trace is not None else _TRACE.get())
+    given = {name: value for name, value in ids.items() if value}
+    tokens = bind(trace or _TRACE.get(), {**_BOUND.get(), **given})
     try:
         yield
     finally:
-        _TRACE.reset(traced)
-        _BOUND.reset(kept)
+        let_go(tokens)
