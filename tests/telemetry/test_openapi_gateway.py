@@ -96,14 +96,11 @@ def test_a_model_is_never_stricter_than_the_api(document: dict[str, Any]) -> Non
             assert kept.get("required", []) == inner.get("required", [])
 
 
-def test_the_command_writes_it() -> None:
+def test_the_command_writes_it(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """`maquette openapi --for aws-api-gateway --backend …`; an address that is none is refused with a sentence."""
-    made = CliRunner().invoke(
-        cli, ["openapi", "--for", "aws-api-gateway", "--backend", "https://maquette.internal"]
-    )
+    monkeypatch.setattr(bootstrap, "openapi", lambda: document)
+    wanted = ["openapi", "--for", "aws-api-gateway", "--backend"]
+    made = CliRunner().invoke(cli, [*wanted, "https://maquette.internal"])
     assert made.exit_code == 0
-    assert violations(json.loads(made.stdout)) == []
-    refused = CliRunner().invoke(
-        cli, ["openapi", "--for", "aws-api-gateway", "--backend", "maquette.internal"]
-    )
-    assert refused.exit_code != 0
+    assert json.loads(made.stdout) == for_api_gateway(document, "https://maquette.internal")
+    assert CliRunner().invoke(cli, [*wanted, "maquette.internal"]).exit_code != 0
