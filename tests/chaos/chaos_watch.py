@@ -80,11 +80,12 @@ class Watch:
             async with self._change:
                 self._change.notify_all()
 
-    async def moved(self, job_id: str, status: str, seconds: float) -> None:
-        """Wait until a job is not what it was, for ``seconds`` at most."""
+    async def moved(self, job_id: str, status: str, wanted: frozenset[str], seconds: float) -> None:
+        """Wait until a job is not what it was but something that is wanted, for ``seconds`` at most."""
+        others = wanted - {status}
         with suppress(TimeoutError):
             async with asyncio.timeout(max(seconds, 0.0)), self._change:
-                await self._change.wait_for(lambda: self.statuses.get(job_id, status) != status)
+                await self._change.wait_for(lambda: self.statuses.get(job_id, status) in others)
 
     def assert_hope(self, what: str) -> None:
         """Raise once nothing can be hoped for: ``AssertionError`` when all stands still, ``Starved`` when it is merely slow."""

@@ -12,6 +12,8 @@ from chaos_watch import Watch
 
 Fields = dict[str, Any]
 TERMINAL = frozenset({"succeeded", "failed", "canceled"})
+#: What somebody has to do something about, or is done with.
+WANTED = TERMINAL | {"awaiting_review", "paused"}
 #: How often a job that failed is tried again by its person.
 REDRIVES_MAX = 5
 #: What an answer may be while the house burns, besides the one that was asked for.
@@ -27,6 +29,8 @@ class Person:
     project_id: str
     seed: str
     watch: Watch
+    paused: bool = False
+    redriven: int = 0
     internal_errors: list[str] = field(default_factory=list)
     """500s: there should be none, whatever is broken."""
 
@@ -42,34 +46,10 @@ class Person:
         }
         key = {"idempotency-key": f"{self.seed} {self.wish.number}"}
         job = await self.sure("POST", "/jobs", json=body, headers=key)
-        paused, redriven = False, 0
-        while job["status"] not in TERMINAL or (
-            job["status"] == "failed" and not self.wish.discards and redriven < REDRIVES_MAX
-        ):
+        while job["status"] not in TERMINAL or self._tries_again(job):
             self.watch.assert_hope(f"a job has not ended: {job}")
-            now = time.monotonic() - began
-            if (
-                self.wish.cancels_at is not None
-                and now > self.wish.cancels_at
-                and job["status"] not in TERMINAL
-            ):
-                job = await self.sure("POST", f"/jobs/{job['id']}/cancel", conflict=True) or job
-            elif job["status"] == "failed":
-                letter = job["error"]["dead_letter_id"]
-                await self.sure("POST", f"/dead-letters/{letter}/redrive", json={}, conflict=True)
-                redriven += 1
-            elif job["status"] == "awaiting_review":
-                await self._decide(job)
-            elif self.wish.pauses and not paused and job["status"] == "running":
-                await self.sure("POST", f"/jobs/{job['id']}/pause", conflict=True)
-                paused = True
-            elif job["status"] == "paused":
-                await self.sure("POST", f"/jobs/{job['id']}/resume", conflict=True)
-                await self.watch.moved(job["id"], job["status"], 1.0)  # it may wait for a service as well
-            else:
-                until = 5.0 if self.wish.cancels_at is None else self.wish.cancels_at - now
-                await self.watch.moved(job["id"], job["status"], min(until, 5.0))
-            job = await self.sure("GET", f"/jobs/{job['id']}")
+            told = await self._act(job, time.monotonic() - began)
+            job = told or await self.sure("GET", f"/jobs/{job['id']}")
         if job["status"] == "failed":
             letter = job["error"]["dead_letter_id"]
             await self.sure(
@@ -77,17 +57,39 @@ class Person:
             )
         return job
 
-    async def _decide(self, job: Fields) -> None:
+    def _tries_again(self, job: Fields) -> bool:
+        return job["status"] == "failed" and not self.wish.discards and self.redriven < REDRIVES_MAX
+
+    async def _act(self, job: Fields, now: float) -> Fields:
+        """Do what is to be done about the job as it is, or wait; return it as it is then, or {} to look."""
+        status, path = job["status"], f"/jobs/{job['id']}"
+        if self.wish.cancels_at is not None and now > self.wish.cancels_at and status not in TERMINAL:
+            return await self.sure("POST", f"{path}/cancel", conflict=True)
+        if status == "failed":
+            self.redriven += 1
+            letter = job["error"]["dead_letter_id"]
+            return await self.sure("POST", f"/dead-letters/{letter}/redrive", json={}, conflict=True)
         gate = next((step for step in job["steps"] if step["pause_reason"] == "review"), None)
-        if gate is None:
-            return
+        if status == "awaiting_review" and gate is not None:
+            return await self._decide(path, gate)
+        if self.wish.pauses and not self.paused and status == "running":
+            self.paused = True
+            return await self.sure("POST", f"{path}/pause", conflict=True)
+        if status == "paused" and (answer := await self.sure("POST", f"{path}/resume", conflict=True)):
+            return answer
+        until = 5.0 if self.wish.cancels_at is None else min(self.wish.cancels_at - now, 5.0)
+        wanted = WANTED | {"running"} if self.wish.pauses and not self.paused else WANTED
+        await self.watch.moved(job["id"], status, wanted, until)
+        return {}
+
+    async def _decide(self, path: str, gate: Fields) -> Fields:
         again = self.wish.reject_at == gate["name"] and gate["revision"] == 0
         body = {
             "step": gate["name"],
             "revision": gate["revision"],
             "decision": "rejected" if again else "approved",
         }
-        await self.sure("POST", f"/jobs/{job['id']}/review", json=body, conflict=True)
+        return await self.sure("POST", f"{path}/review", json=body, conflict=True)
 
     async def sure(self, method: str, path: str, *, conflict: bool = False, **more: Any) -> Fields:
         """Ask until somebody answers; with ``conflict`` somebody may have been faster (we ourselves, unheard)."""
