@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 HELD, BROKEN, STARVED = "held", "broken", "starved"
@@ -26,6 +26,8 @@ class Played:
     jobs: int
     statuses: dict[str, int]
     violations: list[str]
+    phases: dict[str, float] = field(default_factory=dict)
+    """Seconds until projects were there, the storm was over, all jobs had ended, all was read and judged."""
 
 
 def append(played: Played) -> None:
@@ -74,6 +76,10 @@ def table(played: dict[str, Played]) -> str:
         f"{sum(run.seconds for run in runs) / max(len(runs), 1):.1f} s a seed in the mean.",
     ]
     broken = [f"seed {run.seed}: {text}" for run in runs for text in run.violations]
+    for phase in ("furnished", "stormed", "ended", "told"):
+        seconds = [run.phases[phase] for run in runs if phase in run.phases]
+        if seconds:
+            lines.append(f"{phase}: after {sum(seconds) / len(seconds):.1f} s")
     return "\n".join([*lines, *broken])
 
 

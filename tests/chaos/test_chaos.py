@@ -10,7 +10,7 @@ import shutil
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ LOST = frozenset({"lost_worker", "deadline_exceeded", "sick", "poison"})
 RATES = {step: {"per_attempt": 0.01} for step in STEP_NAMES}
 
 
-async def _play(site: Site, seed: str) -> list[dict[str, Any]]:
+async def _play(site: Site, seed: str, mark: Callable[[str], None]) -> list[dict[str, Any]]:
     """Let people work while everything goes wrong; return each job as it is in the end."""
     async with AsyncExitStack() as stack:
         headers = {"authorization": f"Bearer {site.operator_key}"}
@@ -51,6 +51,7 @@ async def _play(site: Site, seed: str) -> list[dict[str, Any]]:
             for url in site.urls
         ]
         projects = await _furnish(clients[0], seed)
+        mark("furnished")
         watch = Watch(site, [typeid.decode("prj", project) for project in projects])
         people = [
             Person(
@@ -65,10 +66,12 @@ async def _play(site: Site, seed: str) -> list[dict[str, Any]]:
         looking = asyncio.create_task(watch.run())
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(storm(site, faults(seed)))
+                weather = group.create_task(storm(site, faults(seed)))
+                weather.add_done_callback(lambda _: mark("stormed"))
                 group.create_task(_redrive_all(clients[0], projects))
                 lives = [group.create_task(person.live()) for person in people]
         finally:
+            mark("ended")
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
         errors = [error for person in people for error in person.internal_errors]
@@ -77,6 +80,7 @@ async def _play(site: Site, seed: str) -> list[dict[str, Any]]:
         told = [await _told(clients, life.result()["id"]) for life in lives]
     for shown, stream in told:
         _assert_told(shown, stream)
+    mark("told")
     return [shown for shown, _ in told]
 
 
@@ -182,12 +186,15 @@ def _starved(error: BaseException) -> bool:
 def play(runner: asyncio.Runner, site: Site, seed: str) -> Played:
     """Play a storm and judge it."""
     began = time.monotonic()
+    phases: dict[str, float] = {}
     jobs: list[dict[str, Any]] = []
     wrong: list[str] = []
     verdict = HELD
     try:
         deadlocks = runner.run(_deadlocks(site))
-        jobs = runner.run(_play(site, seed))
+        jobs = runner.run(
+            _play(site, seed, lambda phase: phases.update({phase: round(time.monotonic() - began, 1)}))
+        )
         if len({job["id"] for job in jobs}) != JOBS:
             wrong.append("a job is there twice")
         wrong += [f"failed: {job['error']}" for job in jobs if _unexplained(job)]
@@ -206,6 +213,7 @@ def play(runner: asyncio.Runner, site: Site, seed: str) -> Played:
         jobs=JOBS,
         statuses=dict(Counter(job["status"] for job in jobs)),
         violations=wrong,
+        phases=phases,
     )
 
 
