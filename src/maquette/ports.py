@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from maquette.domain.events import Event
 from maquette.domain.moderation import InForce, Objection, Subject
@@ -69,6 +69,15 @@ class Cdn(Protocol):
         disposition: Disposition = "inline",
     ) -> SignedRequest:
         """Grant reading one key. The expiry is rounded up, so that equal requests give equal, cachable URLs."""
+        ...
+
+
+@runtime_checkable
+class FolderCdn(Cdn, Protocol):
+    """A CDN that can open a whole folder at once."""
+
+    def sign_folder(self, prefix: str, *, ttl_seconds: int) -> SignedFolder:
+        """Grant reading every key below ``prefix``, whatever comes to lie there until then."""
         ...
 
 

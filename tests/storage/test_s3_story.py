@@ -1,5 +1,6 @@
 """A whole 2D job with its files in S3 and its library behind CloudFront: real processes, every byte by signed links."""
 
+import asyncio
 import hashlib
 import io
 import json
@@ -13,10 +14,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from PIL import Image
-from s3_servers import S3Server
+from s3_servers import CREDENTIALS, S3Server
 from story import Api, step_of
 from test_cloudfront import BASE, EDGE, PEM, PRIVATE, Edge
 from up_process import Up
+
+from maquette.adapters.objects_s3 import S3Objects
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +56,15 @@ def api(up: Up) -> Iterator[Api]:
 def upload(api: Api, data: bytes) -> str:
     """Bring a picture by its link, twice: the second sending is told that it is there."""
     body = {"project_id": api.project_id, "name": "fox.png", "media_type": "image/png"}
-    checked = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    checked = {"bytes": len(data), "sha256": sha256(data)}
     made = api.ok("POST", "/uploads", json={**body, **checked})
     sent = [httpx.put(made["url"], content=data, headers=made["headers"]).status_code for _ in range(2)]
     assert sent == [200, 412]
     return str(made["id"])
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def picture() -> bytes:
@@ -87,6 +94,18 @@ def test_a_2d_job_keeps_its_files_in_s3(api: Api, up: Up, swift: S3Server) -> No
         # The distribution's origin path is the prefix: what it asks the bucket for is what the link names.
         assert urlsplit(file["cdn_url"]).path == urlsplit(file["url"]).path.removeprefix("/maquette/story")
     assert not (up.data_dir / "objects").exists()
+    opened = api.ok("GET", f"/assets/{asset['id']}/versions/latest/folder")
+    main = asset["cdn_url"].partition("?")[0]
+    assert main.startswith(opened["url"])
+    assert edge.admits(main, opened["cookies"])
+    assert edge.admits(f"{main}?{opened['query']}")
+    hidden = urlsplit(opened["url"]).path.strip("/") + "/undeclared.png"
+    store = S3Objects(swift.place("story"), lambda: CREDENTIALS)
+    signed = store.sign_put(hidden, media_type="image/png", bytes_=1, sha256=sha256(b"x"), ttl_seconds=60)
+    assert httpx.put(signed.url, content=b"x", headers=signed.headers).status_code == 200
+    refused = api.call("GET", f"/assets/{asset['id']}/versions/1/folder")
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    asyncio.run(store.delete(hidden))
 
 
 def job_seconds(asset: dict[str, Any]) -> float:
@@ -96,7 +115,7 @@ def job_seconds(asset: dict[str, Any]) -> float:
 def fetched(url: str, file: dict[str, Any], swift: S3Server) -> None:
     assert url.startswith(f"{swift.url}/maquette/story/projects/")
     answer = httpx.get(url)
-    assert (answer.status_code, hashlib.sha256(answer.content).hexdigest()) == (200, file["sha256"])
+    assert (answer.status_code, sha256(answer.content)) == (200, file["sha256"])
     assert answer.headers["content-type"] == file["media_type"]
     assert httpx.get(url.partition("?")[0]).status_code in {400, 401, 403}
 

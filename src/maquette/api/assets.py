@@ -91,6 +91,21 @@ async def get_asset_version(asset_id: str, version: Version, call: Caller) -> Re
 
 
 @router.get(
+    "/assets/{asset_id}/versions/{version}/folder",
+    operation_id="get_asset_folder",
+    summary="Open a version's folder at the CDN",
+    response_class=Response,
+    responses=success(shapes.Folder, "One permission for all of its files")
+    | problems(401, 403, 404, 409, 422, 503),
+)
+async def get_asset_folder(asset_id: str, version: Version, call: Caller) -> Response:
+    """For formats whose files name each other (glTF): a query or cookies that open the main file's folder. CloudFront only."""
+    number = None if version == "latest" else _number(version)
+    signed = await assets.folder(call.deps, call.principal, typeid.decode("ast", asset_id), number)
+    return answer(present.folder(signed))
+
+
+@router.get(
     "/assets/{asset_id}/lineage",
     operation_id="get_asset_lineage",
     summary="Read where an asset came from",

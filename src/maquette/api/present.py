@@ -14,7 +14,7 @@ from maquette.domain.events import timestamp
 from maquette.domain.job import Artifact, Job, StepRecord, StepStatus, step_id
 from maquette.domain.ledger import CURRENCY, dollars
 from maquette.domain.review import Then
-from maquette.ports import Cdn, ObjectStore, SignedRequest
+from maquette.ports import Cdn, ObjectStore, SignedFolder, SignedRequest
 from maquette.services.jobs import JobView
 from maquette.services.reviews import decision_fields
 from maquette.store.dead_letters import Tried
@@ -334,6 +334,16 @@ def _asset_file(file: AssetFile, objects: ObjectStore, cdn: Cdn, ttl_seconds: in
         "cdn_url": near and near.url,
         "url_expires_at": signed and near and at_seconds(min(signed.expires_at, near.expires_at)),
         "withheld": file.withheld,
+    }
+
+
+def folder(item: SignedFolder) -> Fields:
+    """Return a permission for a folder."""
+    return {
+        "url": item.url,
+        "query": item.query,
+        "cookies": item.cookies,
+        "expires_at": at_seconds(item.expires_at),
     }
 
 

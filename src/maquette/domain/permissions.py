@@ -121,6 +121,7 @@ RULES: Mapping[str, Rule] = {
     "list_assets": _SEES_ASSETS,
     "get_asset": _SEES_ASSETS,
     "get_asset_version": _SEES_ASSETS,
+    "get_asset_folder": _SEES_ASSETS,
     "get_asset_lineage": _SEES_ASSETS,
     "get_artifact_content": _SEES_ASSETS,
     # Projects

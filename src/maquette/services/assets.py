@@ -3,8 +3,9 @@
 from uuid import UUID
 
 from maquette.domain.asset import Asset
-from maquette.domain.errors import NotFound
+from maquette.domain.errors import Conflict, NotFound
 from maquette.domain.principal import Principal
+from maquette.ports import FolderCdn, SignedFolder
 from maquette.services.deps import Deps
 from maquette.store import assets
 
@@ -54,3 +55,25 @@ async def get(deps: Deps, principal: Principal, asset_id: UUID, version: int | N
     if found is None:
         raise NotFound("There is no such asset version.")
     return found
+
+
+async def folder(
+    deps: Deps, principal: Principal, asset_id: UUID, version: int | None = None
+) -> SignedFolder:
+    """Open the folder of a version's main file at the CDN, for formats whose files name each other.
+
+    Errors: ``Conflict`` where no CDN can, and where the folder holds anything but files of this version that may be
+    seen: what was withheld, or uploaded and never declared, must not be read along with the rest.
+    """
+    found = await get(deps, principal, asset_id, version)
+    if not isinstance(deps.cdn, FolderCdn):
+        raise Conflict("Folders are opened by CloudFront alone, and this installation has none.")
+    main = next((file for file in found.files if file.role in {"model", "image"}), None)
+    if main is None:
+        raise Conflict("This version has neither model nor image.")
+    prefix = main.key.rpartition("/")[0]
+    shown = {file.key for file in found.files if file.withheld is None}
+    async for item in deps.objects.list(f"{prefix}/"):
+        if item.key not in shown:
+            raise Conflict("The folder holds files that are not shown; use the links of those that are.")
+    return deps.cdn.sign_folder(prefix, ttl_seconds=deps.limits.url_ttl_seconds)

@@ -49,6 +49,17 @@ class AssetPage(Shape):
     next_cursor: str | None
 
 
+class Folder(Shape):
+    """Permission to read every file of a folder at the CDN."""
+
+    url: str = Field(description="Of the folder, with a slash at the end; names of files follow.")
+    query: str = Field(description="Goes behind `?` of any address in the folder.")
+    cookies: dict[str, str] = Field(
+        description="The same for browsers: to be set for the CDN's host and the folder's path."
+    )
+    expires_at: Timestamp
+
+
 class Lineage(Shape):
     """Where an asset version came from."""
 

@@ -355,6 +355,12 @@ EXAMPLES: Example = {
     },
     "Asset": ASSET,
     "AssetPage": {"items": [ASSET], "next_cursor": None},
+    "Folder": {
+        "url": "https://d111111abcdef8.cloudfront.net/projects/…/6-export/r0/a1/",
+        "query": "Policy=…&Signature=…&Key-Pair-Id=…",
+        "cookies": {"CloudFront-Policy": "…", "CloudFront-Signature": "…"},
+        "expires_at": TIME,
+    },
     "Lineage": {"asset_id": ASSET["id"], "version": 2, "lineage": ASSET["lineage"]},
     "Project": PROJECT,
     "ProjectPage": {"items": [PROJECT], "next_cursor": None},
