@@ -6,6 +6,7 @@ There is no setting for them, so they can be in no file or log of ours.
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 
 import botocore.session
 from botocore.credentials import Credentials as Found
@@ -25,6 +26,7 @@ class AwsCredentials:
     def __init__(self, found: Found, now: Callable[[], float] = time.monotonic) -> None:
         self._found = found
         self._now = now
+        self._lock = Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="credentials")
         self._current = self._frozen()
         self._renewal: Future[tuple[float, Credentials]] | None = None
@@ -34,16 +36,17 @@ class AwsCredentials:
 
         Errors: ``Unavailable`` when they ended and cannot be renewed.
         """
-        if self._renewal is not None and self._renewal.done():
-            if self._renewal.exception() is None:
-                self._current = self._renewal.result()
-            self._renewal = None
-        age = self._now() - self._current[0]
-        if age > _STALE_SECONDS:
-            self._current = self._frozen()
-        elif age > _FRESH_SECONDS and self._renewal is None:
-            self._renewal = self._thread.submit(self._frozen)
-        return self._current[1]
+        with self._lock:  # obstore asks from threads of its own
+            if self._renewal is not None and self._renewal.done():
+                if self._renewal.exception() is None:
+                    self._current = self._renewal.result()
+                self._renewal = None
+            age = self._now() - self._current[0]
+            if age > _STALE_SECONDS:
+                self._current = self._frozen()
+            elif age > _FRESH_SECONDS and self._renewal is None:
+                self._renewal = self._thread.submit(self._frozen)
+            return self._current[1]
 
     def _frozen(self) -> tuple[float, Credentials]:
         try:
