@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import socket
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from fastapi import FastAPI, Request
 from live_api import Live, open_live, running
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -21,8 +23,8 @@ from maquette.metrics.process import process_registry
 from maquette.metrics.sending import sending, shown
 from maquette.settings import SettingsError, load
 from maquette.telemetry.distribution import Distribution
-from maquette.telemetry.otlp import parse_headers, tracing
-from maquette.telemetry.trace import Span
+from maquette.telemetry.otlp import STOP_SECONDS_MAX, SpanExport, parse_headers, resource, tracing
+from maquette.telemetry.trace import Span, TraceContext
 
 TOKEN = "who reads what is measured"
 
@@ -214,6 +216,29 @@ async def test_a_collector_gets_spans_and_the_same_metrics(measured: Live) -> No
     }
     assert collector.metrics["maquette_transactor_batches"].sum.is_monotonic
     assert collector.metrics["maquette_database_connections"].gauge.data_points[0].as_double >= 1
+
+
+def test_a_collector_that_is_away_holds_nobody_up() -> None:
+    """Not while spans come, and not for longer than a moment when the process ends."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+    begun = time.monotonic()
+    with tracing(nobody, "", 1.0, "api") as tracer:
+        for _ in range(10_000):  # more than may wait: what is too much is dropped
+            tracer.record(Span(name="one", context=tracer.begin(None), parent=None, started=1, ended=2))
+    assert time.monotonic() - begun < STOP_SECONDS_MAX + 5.0
+
+
+def test_a_spans_error_holds_no_secret() -> None:
+    """What a worker says of its failure is anybody's text."""
+    memory = InMemorySpanExporter()
+    export = SpanExport(resource("test"), memory)
+    context = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
+    error = "refused: Authorization: Bearer abcdefghijklmnop"
+    export([Span(name="one", context=context, parent=None, started=1, ended=2, error=error)])
+    export.close()
+    [span] = memory.get_finished_spans()
+    assert span.status.description == "refused: Authorization: Bearer [redacted]"
 
 
 def test_wrong_settings_are_named() -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from prometheus_client import CollectorRegistry, start_http_server
 
 from maquette.metrics.installation import Readable
+from maquette.telemetry.otlp import STOP_SECONDS_MAX
 from maquette.telemetry.otlp_metrics import open_metrics
 
 _LOG = logging.getLogger(__name__)
@@ -47,8 +48,10 @@ async def sending(
     finally:
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)
-        await send()
+        last = asyncio.create_task(send())
+        await asyncio.wait({last}, timeout=STOP_SECONDS_MAX)
         export.close()
+        await last
 
 
 @contextlib.contextmanager

@@ -72,6 +72,7 @@ def configure(form: Form, level: str, process: str, secrets: Iterable[str] = ())
     levels = {
         "uvicorn": logging.WARNING,  # it tells of addresses and keys to press: ours to tell
         "asyncpg": logging.ERROR,  # a trace for each connection while the database restarts
+        "opentelemetry": logging.ERROR,  # a line for each try while a collector is away
         "maquette.access": logging.WARNING if quiet else logging.NOTSET,
     }
     for name, wanted in levels.items():

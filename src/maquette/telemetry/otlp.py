@@ -9,9 +9,12 @@ import os
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import maquette
+from maquette.telemetry.redaction import redactor
 from maquette.telemetry.trace import Span
 from maquette.telemetry.tracer import OFF, Tracer
 
@@ -24,7 +27,8 @@ SCOPE = "maquette"
 #: Spans that wait for the collector: about 2 KiB each. What comes while that many wait is dropped and counted.
 QUEUE_MAX = 8192
 BATCH_MAX = 512
-STOP_SECONDS_MAX = 5.0
+#: How long one sending may take, tries again included; and, at the end of a process, all that is left to send.
+SEND_SECONDS_MAX, STOP_SECONDS_MAX = 5.0, 2.0
 
 
 class MissingExtra(Exception):
@@ -71,6 +75,8 @@ class SpanExport:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
         self._resource = about
+        self._exporter = exporter
+        self._redact = redactor()
         self._processor = BatchSpanProcessor(
             exporter, max_queue_size=QUEUE_MAX, max_export_batch_size=BATCH_MAX
         )
@@ -78,16 +84,19 @@ class SpanExport:
     def __call__(self, spans: Iterable[Span]) -> None:
         """Queue spans; never waits."""
         for span in spans:
-            self._processor.on_end(readable(span, self._resource))
+            told = replace(span, error=self._redact(span.error)) if span.error else span
+            self._processor.on_end(readable(told, self._resource))
 
     def flush(self) -> None:
         """Send what waits now."""
-        self._processor.force_flush(int(STOP_SECONDS_MAX * 1000))
+        self._processor.force_flush(int(SEND_SECONDS_MAX * 1000))
 
     def close(self) -> None:
-        """Send what waits, for a few seconds at most."""
-        self.flush()
+        """Send what waits, for two seconds; a request that nobody answers then may take five."""
+        giving_up = Timer(STOP_SECONDS_MAX, self._exporter.shutdown)  # ends its waits between tries
+        giving_up.start()
         self._processor.shutdown()  # type: ignore[no-untyped-call]  # the SDK says nothing of its type
+        giving_up.cancel()
 
 
 @contextmanager
@@ -103,7 +112,8 @@ def tracing(endpoint: str, headers: str, ratio: float, process: str) -> Iterator
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     address = f"{endpoint.rstrip('/')}/v1/traces"
-    export = SpanExport(about, OTLPSpanExporter(endpoint=address, headers=parse_headers(headers)))
+    exporter = OTLPSpanExporter(endpoint=address, headers=parse_headers(headers), timeout=SEND_SECONDS_MAX)
+    export = SpanExport(about, exporter)
     try:
         yield Tracer(export, ratio)
     finally:

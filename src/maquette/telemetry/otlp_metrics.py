@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from prometheus_client import CollectorRegistry
 
-from maquette.telemetry.otlp import SCOPE, parse_headers, resource
+from maquette.telemetry.otlp import SCOPE, SEND_SECONDS_MAX, parse_headers, resource
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import Metric as SdkMetric
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
     from opentelemetry.sdk.resources import Resource
     from prometheus_client.core import Metric
-
-SEND_SECONDS_MAX = 10.0
 
 
 class MetricExport:
@@ -32,7 +30,7 @@ class MetricExport:
         self._exporter.export(data, timeout_millis=SEND_SECONDS_MAX * 1000)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of the connection; a sending that is under way gives up."""
         self._exporter.shutdown()
 
 
@@ -42,7 +40,8 @@ def open_metrics(endpoint: str, headers: str, process: str, registry: CollectorR
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
     address = f"{endpoint.rstrip('/')}/v1/metrics"
-    return MetricExport(about, OTLPMetricExporter(endpoint=address, headers=parse_headers(headers)), registry)
+    exporter = OTLPMetricExporter(endpoint=address, headers=parse_headers(headers), timeout=SEND_SECONDS_MAX)
+    return MetricExport(about, exporter, registry)
 
 
 def metrics_data(families: "Iterable[Metric]", about: "Resource", began: int, now: int) -> "MetricsData":
