@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import itertools
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -200,14 +201,15 @@ async def test_a_listing_is_in_order_of_key(store: ObjectStore) -> None:
     assert all(abs(item.stored_at - time.time()) < 60 for item in listed)
 
 
-@pytest.mark.parametrize("prefix", ["", "a", "a/", "a/b", "aa", "b/", "c"])
-async def test_a_listing_begins_where_it_is_told(store: ObjectStore, prefix: str) -> None:
+async def test_a_listing_begins_where_it_is_told(store: ObjectStore) -> None:
     """``prefix`` and ``after`` cut the same list, wherever they cut it."""
     for key in _ORDERED:
         await put(store, key, key.encode())
-    for after in ("", *_ORDERED, "a/", "a/a", "zz"):
+    for prefix, after in itertools.product(
+        ["", "a", "a/", "a/b", "aa", "b/", "c"], ["", *_ORDERED, "a/", "a/a", "zz"]
+    ):
         expected = [key for key in _ORDERED if key.startswith(prefix) and key > after]
-        assert [item.key async for item in store.list(prefix, after)] == expected
+        assert [item.key async for item in store.list(prefix, after)] == expected, (prefix, after)
 
 
 async def test_a_listing_survives_what_happens_meanwhile(store: ObjectStore) -> None:
