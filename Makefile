@@ -47,6 +47,7 @@ docs: setup ## Write the pages that are made from code
 	$(BIN)/python -c 'from maquette.domain.parameters_page import render; print(render(), end="")' > docs/parameters.md
 	$(BIN)/python -c 'from maquette.domain.permissions_page import render; print(render(), end="")' > docs/permissions.md
 	$(BIN)/maquette settings --markdown > docs/settings.md
+	$(BIN)/python -c 'import json, maquette; from maquette.domain.asyncapi import document; print(json.dumps(document(maquette.__version__), indent=1))' > docs/asyncapi.json
 	$(BIN)/python -c 'from maquette.cli.reference import render; print(render(), end="")' > docs/cli.md
 
 test-real: setup ## On a server of your own (MAQUETTE_TEST_DATABASE_URL), the whole matrix of kills, and long fuzzing

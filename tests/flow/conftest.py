@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from house import House, furnish
+from schemas import told_by_schema
 
 from maquette.bootstrap import open_deps
 from maquette.settings import Settings
@@ -24,3 +25,4 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 async def house(settings: Settings) -> AsyncIterator[House]:
     async with open_deps(settings) as deps:
         yield await furnish(deps)
+        await told_by_schema(deps.database)

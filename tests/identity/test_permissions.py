@@ -14,6 +14,7 @@ from maquette.domain.permissions import RULES, SCOPES, Role, Rule
 from maquette.domain.principal import Principal
 from maquette.services.transactor import Counters
 from maquette.settings import Settings
+from maquette.telemetry.tracer import OFF
 
 A, B, C = UUID(int=1), UUID(int=2), UUID(int=3)
 PEOPLE = {name: rule for name, rule in RULES.items() if "user" in rule.kinds and rule.role is not None}
@@ -46,14 +47,14 @@ def test_every_operation_has_a_rule_and_every_rule_an_operation() -> None:
 def test_no_route_beside_the_document_takes_credentials() -> None:
     """Routes that the document hides are those of the framework and bodiless probes: none of them has a rule to obey."""
     deps: Any = SimpleNamespace(
-        objects=None, transactor=SimpleNamespace(counters=Counters(), waiting=0, parked=0)
+        objects=None, tracer=OFF, transactor=SimpleNamespace(counters=Counters(), waiting=0, parked=0)
     )
     hidden = {
         route.path
         for route in build_app(deps, Settings()).routes
         if not getattr(route, "include_in_schema", False)
     }
-    assert hidden == {"/openapi.json", "/", "/healthz", "/readyz"}
+    assert hidden == {"/openapi.json", "/asyncapi.json", "/", "/healthz", "/readyz"}
 
 
 @pytest.mark.parametrize("role", list(Role))

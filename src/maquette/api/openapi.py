@@ -4,12 +4,14 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
 
 from maquette import wire
 from maquette.api import problems as documents
 from maquette.api.shapes.examples import EXAMPLES
+from maquette.domain import asyncapi
 from maquette.domain.errors import (
     BudgetExhausted,
     Conflict,
@@ -207,6 +209,12 @@ def install(app: FastAPI, root_path: str) -> None:
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]  # the documented way to extend the document
+    events = JSONResponse(asyncapi.document(app.version))
+
+    async def describe_events(_request: Request) -> Response:
+        return events
+
+    app.add_route("/asyncapi.json", describe_events, include_in_schema=False)
 
 
 def _document(app: FastAPI, root_path: str) -> dict[str, Any]:

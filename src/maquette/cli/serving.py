@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     for command in (up, serve, maintain, worker, migrate):
         app.command(rich_help_panel="Run")(command)
     app.command(rich_help_panel="Describe")(openapi)
+    app.command(rich_help_panel="Describe")(asyncapi)
     app.command("settings", rich_help_panel="Describe")(show_settings)
 
 
@@ -184,6 +185,14 @@ def openapi(
         print_json(for_api_gateway(document, backend))
     except ValueError as error:
         raise CommandError(f"--backend: {error}.") from None
+
+
+def asyncapi() -> None:
+    """Print the AsyncAPI document of all events."""
+    from maquette import __version__
+    from maquette.domain.asyncapi import document
+
+    print_json(document(__version__))
 
 
 def show_settings(
