@@ -11,6 +11,13 @@ from maquette.services.deps import Deps
 from maquette.services.ids import new_id
 from maquette.settings import Settings, SettingsError
 
+#: librdkafka names its own properties where a file cannot be used.
+_FILES: Mapping[str, str] = {
+    "ssl.ca.location": "MAQUETTE_KAFKA_CA_FILE",
+    "ssl.certificate.location": "MAQUETTE_KAFKA_CERTIFICATE_FILE",
+    "ssl.key.location": "MAQUETTE_KAFKA_KEY_FILE",
+}
+
 
 @contextlib.asynccontextmanager
 async def open_sinks(
@@ -67,7 +74,10 @@ def _kafka(settings: Settings, closing: contextlib.AsyncExitStack) -> EventBus:
     try:
         bus = KafkaBus(configuration, settings.kafka_topic, bytes_max=settings.kafka_message_bytes_max)
     except KafkaException as error:
-        raise SettingsError(f"MAQUETTE_KAFKA_*: {error.args[0].str()}.") from None
+        told = str(error.args[0].str())
+        for theirs, ours in _FILES.items():
+            told = told.replace(theirs, ours)
+        raise SettingsError(f"MAQUETTE_KAFKA_*: {told}.") from None
     closing.push_async_callback(bus.close)
     return bus
 
