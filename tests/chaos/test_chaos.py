@@ -77,7 +77,8 @@ async def _play(site: Site, seed: str, mark: Callable[[str], None]) -> list[dict
         errors = [error for person in people for error in person.internal_errors]
         assert not errors, errors[:3]
         await answers(site)
-        told = [await _told(clients, life.result()["id"]) for life in lives]
+        turns = asyncio.Semaphore(8)
+        told = await asyncio.gather(*(_told(clients, turns, life.result()["id"]) for life in lives))
     for shown, stream in told:
         _assert_told(shown, stream)
     mark("told")
@@ -115,9 +116,12 @@ async def _redrive_all(client: httpx.AsyncClient, projects: list[str]) -> None:
             await client.post("/dead-letters/redrive", json=body)
 
 
-async def _told(clients: list[httpx.AsyncClient], job_id: str) -> tuple[dict[str, Any], str]:
-    shown = await _ask(clients[0], "GET", f"/jobs/{job_id}?history=true")
-    return shown.json(), (await _ask(clients[1], "GET", f"/jobs/{job_id}/events")).text
+async def _told(
+    clients: list[httpx.AsyncClient], turns: asyncio.Semaphore, job_id: str
+) -> tuple[dict[str, Any], str]:
+    async with turns:
+        shown = await _ask(clients[0], "GET", f"/jobs/{job_id}?history=true")
+        return shown.json(), (await _ask(clients[1], "GET", f"/jobs/{job_id}/events")).text
 
 
 async def _ask(client: httpx.AsyncClient, method: str, path: str, **more: Any) -> httpx.Response:
