@@ -26,6 +26,8 @@ class Played:
     jobs: int
     statuses: dict[str, int]
     violations: list[str]
+    events: dict[str, int] = field(default_factory=dict)
+    """What was told of the jobs, by type: it shows what the storm came to try."""
     phases: dict[str, float] = field(default_factory=dict)
     """Seconds until projects were there, the storm was over, all jobs had ended, all was read and judged."""
 
@@ -60,6 +62,9 @@ def table(played: dict[str, Played]) -> str:
     for run in runs:
         faults.update(run.faults)
         statuses.update(run.statuses)
+    events = Counter[str]()
+    for run in runs:
+        events.update(run.events)
     starved = len(played) - len(runs)
     lines = [
         "| fault | times |",
@@ -72,6 +77,10 @@ def table(played: dict[str, Played]) -> str:
         f"| {len(runs):,} | {sum(run.jobs for run in runs):,} | "
         + " | ".join(f"{count:,}" for _, count in sorted(statuses.items()))
         + f" | {sum(run.verdict == BROKEN for run in runs)} | {starved} |",
+        "",
+        "| " + " | ".join(sorted(events)) + " |",
+        "|" + "---|" * len(events),
+        "| " + " | ".join(f"{count:,}" for _, count in sorted(events.items())) + " |",
         "",
         f"{sum(run.seconds for run in runs) / max(len(runs), 1):.1f} s a seed in the mean.",
     ]

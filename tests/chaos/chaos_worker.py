@@ -32,7 +32,7 @@ async def slow(context: Context) -> Result:
 async def ailing(context: Context) -> Result:
     """The same, by a service that does nothing but fail while a sign says so."""
     if (WHIMS / "sick service").exists():
-        return Failed("sick", "It is not well.", "transient")
+        return Failed("sick", "It is not well.", random.choice(("transient", "transient", "invalid")))
     return await slow(context)
 
 

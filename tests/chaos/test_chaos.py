@@ -35,6 +35,17 @@ JOBS = 50
 #: Why a job may fail here: its attempts were lost one after the other, took their workers down as it seemed, or met a
 #: service that does nothing but fail.
 LOST = frozenset({"lost_worker", "deadline_exceeded", "sick", "poison"})
+#: Events that say what a storm came to try.
+TELLING = frozenset(
+    {
+        "AttemptFailed",
+        "StepRerouted",
+        "ServiceUnavailable",
+        "TaskDeadLettered",
+        "JobRedriven",
+        "DeadLetterDiscarded",
+    }
+)
 #: What a step costs (USD), so that every storm is one over the ledger, too.
 RATES = {step: {"per_attempt": 0.01} for step in STEP_NAMES}
 
@@ -82,7 +93,7 @@ async def _play(site: Site, seed: str, mark: Callable[[str], None]) -> list[dict
     for shown, stream in told:
         _assert_told(shown, stream)
     mark("told")
-    return [shown for shown, _ in told]
+    return [shown | {"told": _tellings(stream)} for shown, stream in told]
 
 
 async def _furnish(client: httpx.AsyncClient, seed: str) -> list[str]:
@@ -134,6 +145,13 @@ async def _ask(client: httpx.AsyncClient, method: str, path: str, **more: Any) -
                 return answer
         await asyncio.sleep(0.5)
     raise AssertionError(f"nobody answers {path}, and there is no storm")
+
+
+def _tellings(stream: str) -> list[str]:
+    """Return what in a job's stream says what it went through."""
+    events = [(kind, json.loads(data)) for _, kind, data in messages(stream.split("\n"))]
+    reused = ["a step reused" for _, event in events if event.get("data", {}).get("reused_from")]
+    return [kind for kind, _ in events if kind in TELLING] + reused
 
 
 def _assert_told(job: dict[str, Any], stream: str) -> None:
@@ -217,6 +235,7 @@ def play(runner: asyncio.Runner, site: Site, seed: str) -> Played:
         jobs=JOBS,
         statuses=dict(Counter(job["status"] for job in jobs)),
         violations=wrong,
+        events=dict(Counter(event for job in jobs for event in job["told"])),
         phases=phases,
     )
 
