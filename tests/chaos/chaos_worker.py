@@ -24,8 +24,10 @@ ghosts: set[asyncio.Task[None]] = set()
 
 
 async def slow(context: Context) -> Result:
-    """Take up to half a second, whatever the seed says."""
+    """Take up to half a second, whatever the seed says; a few exports fail for good the first time."""
     await asyncio.sleep((context.seed + len(context.step)) % 6 * 0.1)
+    if context.step == "export" and context.attempt == 1 and context.seed % 16 == 5:
+        return Failed("sick", "It does not want to.", "invalid")
     return await swift(context)
 
 
