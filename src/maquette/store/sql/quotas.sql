@@ -44,8 +44,7 @@ from (
     select f.project_id, f.subject, f.micros, f.gpu_ms from ledger_fresh f
     where f.project_id = any($1) and (not f.settled or f.at >= $2)
     union all
-    select k.project_id, b.created_by, -k.micros, -k.gpu_ms from blocked k join briefs b on b.job_id = k.job_id
-    where $4 and k.project_id = any($1)
+    select k.project_id, k.subject, -k.micros, -k.gpu_ms from blocked k where $4 and k.project_id = any($1)
 ) t
 group by grouping sets ((t.project_id), (t.project_id, t.subject))
 having grouping(t.subject) = 1 or t.subject = any($3::text[])
@@ -71,9 +70,10 @@ select project_id, subject, service, kind = 'settle', micros, gpu_ms, at from wr
 update jobs set bill = x.bill from unnest($1::uuid[], $2::bytea[]) as x(id, bill) where jobs.id = x.id
 
 -- name: insert_blocked
-insert into blocked (job_id, project_id, since, micros, gpu_ms)
-select x.id, x.project_id, $3, x.micros, x.gpu_ms
+insert into blocked (job_id, project_id, since, subject, micros, gpu_ms)
+select x.id, x.project_id, $3, b.created_by, x.micros, x.gpu_ms
 from unnest($1::uuid[], $2::uuid[], $4::bigint[], $5::bigint[]) as x(id, project_id, micros, gpu_ms)
+join briefs b on b.job_id = x.id
 on conflict (job_id, project_id) do update set micros = excluded.micros, gpu_ms = excluded.gpu_ms
 
 -- name: delete_blocked
