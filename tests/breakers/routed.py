@@ -77,10 +77,10 @@ class Routed:
         answer = await self.house.report(*outcomes)
         assert [item.verdict for item in answer.verdicts] == ["applied"] * len(tasks)
 
-    async def break_down(self, service: str) -> None:
+    async def break_down(self, service: str, **more: Any) -> None:
         """Let two attempts fail, and the breaker be judged by them."""
         views = [await self.submit() for _ in range(2)]
-        tasks = await self.claim(service, 2)
+        tasks = await self.claim(service, 2, **more)
         assert len(tasks) == len(views)
         await self.fail(*tasks)
         await self.look()

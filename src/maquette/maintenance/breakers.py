@@ -27,6 +27,8 @@ INTERVAL_SECONDS = 0.5
 MOVED_MAX = 1000
 #: Longer than any window: counts older than that are forgotten.
 KEPT_SECONDS = 7200
+#: Fallbacks that lost their workers are looked for every so many rounds.
+LEFT_EVERY = 10
 _NONE = Tally()
 _FIRST = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
@@ -38,6 +40,7 @@ class BreakerLoop:
         self._database = database
         self._transactor = transactor
         self._reached = _FIRST
+        self._rounds = 0
 
     async def run(self) -> None:
         """Look after services until canceled; the database being away is waited out."""
@@ -58,7 +61,9 @@ class BreakerLoop:
         async with self._database.connection() as connection:
             known = await services.known(connection)
         self._transactor.board.learn(known)
-        return await self._clear(known) + await self._resume()
+        self._rounds += 1
+        left = await self._leave() if self._rounds % LEFT_EVERY == 1 else 0
+        return await self._clear(known) + left + await self._resume()
 
     async def _judge(self, connection: Connection) -> None:
         found = await services.lock_all(connection)
@@ -84,6 +89,14 @@ class BreakerLoop:
             return 0
         async with self._database.connection() as connection:
             found = await services.standing_in_line(connection, names, MOVED_MAX)
+        return await self._send(found)
+
+    async def _leave(self) -> int:
+        """Send those another way, or back, whose fallback has no worker for their step any more: nobody would come."""
+        async with self._database.connection() as connection:
+            able = await services.able(connection)
+            pairs = sorted((await services.waiting(connection, 1)).keys() - able)
+            found = await services.detoured(connection, pairs, MOVED_MAX) if pairs else []
         return await self._send(found)
 
     async def _resume(self) -> int:

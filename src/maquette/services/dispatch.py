@@ -7,7 +7,7 @@ from uuid import UUID
 from maquette.domain.commands import Fail, Start
 from maquette.domain.fair import Clocks, Head, Share, may_keep
 from maquette.domain.idempotency import inputs_digest
-from maquette.domain.job import Job, Lease
+from maquette.domain.job import Job, Lease, Place
 from maquette.domain.pipeline import choose_inputs
 from maquette.domain.ruling import BLOCKED
 from maquette.services import facts, reuse, spending
@@ -75,7 +75,7 @@ async def _from_line(
 ) -> None:
     """Give wishes that ask for the same what is first in line, past projects that are at their cap."""
     # Until this batch is written, the line still shows what it has taken out of it.
-    out = batch.no_longer_ready
+    out = batch.no_longer_ready | _out_of_line(batch, given)
     for _ in range(CAPPED_PROJECTS_MAX):
         claimed = await tasks.claim(connection, line[0], wanted + len(out), line[1])
         # Jobs that others wrote since this batch read the clock: time must not go back in their streams.
@@ -92,6 +92,16 @@ async def _from_line(
         if not hungry or not await caps.put_aside(connection, queue.values()):
             return
         out |= {job.id for job in claimed.jobs} - queue.keys()
+
+
+def _out_of_line(batch: Batch, given: Mapping[Slot, list[Job]]) -> set[UUID]:
+    """Return the jobs that wishes for other work took out of the line."""
+    return {
+        job.id
+        for found in given.values()
+        for job in found
+        if (old := batch.before[job.id]) is not None and old.place is Place.READY
+    }
 
 
 def _next(batch: Batch, job: Job, clocks: Clocks) -> Share:
@@ -190,7 +200,11 @@ async def _start(
     A job whose inputs lack its step (another version made them), or were taken away since, fails here, with a dead
     letter: left in the queue, it would fail every claim for good.
     """
+    asked = {job.id: job.service for found in given.values() for job in found}
     await reuse.resolve(connection, batch, given)
+    for found in given.values():
+        # Gone on to another service's step: what that one has room for was not asked, so the line decides.
+        found[:] = [job for job in found if job.service == asked[job.id]]
     await spending.hold_back(connection, batch, given)
     told = len(batch.decisions)
     served = [(slot, slot.wish, job) for slot, found in given.items() for job in found if slot.wish]

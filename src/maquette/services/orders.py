@@ -147,13 +147,14 @@ class Batch:
 
     @property
     def no_longer_ready(self) -> set[UUID]:
-        """Jobs whose task was ready and is not any more: until this batch is written, the queue still shows them."""
+        """Jobs whose task stood in line and does not stand there now: until this batch is written, the queue still shows them."""
         return {
             key
             for key, job in self.after.items()
-            if job.place is not Place.READY
-            and (old := self.before[key]) is not None
+            if job is not (old := self.before[key])
+            and old is not None
             and old.place is Place.READY
+            and (job.place, job.position, job.service) != (Place.READY, old.position, old.service)
         }
 
 

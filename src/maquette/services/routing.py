@@ -52,7 +52,9 @@ async def find(
     for job in jobs:
         costs = _costs(job, rates, briefs[job.id].effective) if rates else {}
         fits = {name: why for name in job.route[1:] if (why := _unfit(job, name, able, costs))}
-        full = frozenset(name for name, places in room.items() if places <= 0)
+        full = frozenset(
+            name for name, places in room.items() if places <= 0 or _unmanned(name, job.spec.name, able)
+        )
         choice = choose(job.route, known, fits, full)
         if choice.service in room:
             room[choice.service] -= 1
@@ -93,6 +95,11 @@ def _unfit(job: Job, name: str, able: set[tuple[str, str]], costs: Mapping[str, 
     if name in costs and job.bill is not None and job.bill.would_exceed(costs[name]):
         return Reason.COST
     return None
+
+
+def _unmanned(name: str, step: str, able: set[tuple[str, str]]) -> bool:
+    """Whether the live workers of a service do other steps alone: a task that nobody takes would keep its probe's place."""
+    return (name, step) not in able and any(name == service for service, _ in able)
 
 
 def _command(job: Job, choice: Choice, costs: Mapping[str, Amount]) -> Command | None:

@@ -204,6 +204,12 @@ async def standing_in_line(connection: Connection, names: Sequence[str], limit: 
     return [row["job_id"] for row in await connection.fetch(_SQL["standing_in_line"], names, limit)]
 
 
+async def detoured(connection: Connection, pairs: Sequence[tuple[str, str]], limit: int) -> list[UUID]:
+    """Return jobs whose task waits for a fallback, among the first ``limit`` in line of each (service, step)."""
+    wanted = [service for service, _ in pairs], [step for _, step in pairs]
+    return [row["job_id"] for row in await connection.fetch(_SQL["detoured"], *wanted, limit)]
+
+
 async def unrouted(
     connection: Connection, after: tuple[datetime, UUID], limit: int
 ) -> list[tuple[datetime, UUID]]:

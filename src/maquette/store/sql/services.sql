@@ -110,6 +110,17 @@ cross join lateral (
     select r.job_id from ready r where r.service = s.name order by r.priority desc, r.tag, r.job_id limit $2
 ) found
 
+-- name: detoured
+-- Tasks in line for another service than was asked for; of a long line its head alone is looked at.
+select head.job_id from unnest($1::text[], $2::text[]) as wanted(service, step)
+cross join lateral (
+    select r.job_id from ready r where r.service = wanted.service and r.step = wanted.step
+    order by r.priority desc, r.tag, r.job_id
+    limit $3
+) head
+join jobs j on j.id = head.job_id
+where j.detour is not null
+
 -- name: unrouted
 select u.since, u.job_id from unrouted u where (u.since, u.job_id) > ($1, $2) order by u.since, u.job_id limit $3
 
