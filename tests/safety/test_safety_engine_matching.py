@@ -183,3 +183,12 @@ def test_an_ordinary_prompt_costs_little() -> None:
         * 20
     )
     assert calls(prompt[:2000]) < 8 * 330
+
+
+@pytest.mark.parametrize("name", ["ab1488b2cadd42fa8810f2b40db85c06", "ab1488b2-cadd-42fa-8810-f2b40db85c06"])
+def test_nobody_reads_words_in_identifiers(name: str) -> None:
+    """A digest or UUID in a path is no text; the same digits by themselves are, and so is what stands beside it."""
+    rules = ALONE
+    assert judge(rules, [Text("a courier"), Text(f"props/{name}/v2")]) == []
+    assert judge(rules, [Text(f"1488 {name}")])[0].category == "hate"
+    assert judge(rules, [Text(f"props/{name}1488")]) != []

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
 
-from maquette.domain.safety.fold import decoded, fold, origins
+from maquette.domain.safety.fold import decoded, fold, origins, without_ids
 from maquette.domain.safety.policy import (
     DEFAULT,
     NEVER_EXCUSED,
@@ -175,7 +175,7 @@ class _Page:
 
     def __init__(self, parts: Sequence[tuple[int, str]]) -> None:
         self._parts = parts
-        folded = [fold(decoded(text)) for _, text in parts]
+        folded = [fold(without_ids(decoded(text))) for _, text in parts]
         self.folded = "\n".join(folded)
         self._begins = [0]
         for item in folded:
