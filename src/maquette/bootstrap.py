@@ -50,7 +50,8 @@ from maquette.services.principals import Authenticator
 from maquette.services.tariff import Tariff
 from maquette.services.transactor import Transactor
 from maquette.settings import Settings
-from maquette.settings_checks import parse_listen, parse_services
+from maquette.settings_checks import parse_listen
+from maquette.settings_queue import parse_lines
 from maquette.sinks import missing_extra, open_sinks
 from maquette.store.database import Database
 from maquette.stores import local_objects, open_cdn, open_objects
@@ -315,7 +316,7 @@ def maintain(settings: Settings) -> None:
                     audit_days=settings.retention_audit_days,
                 ).run()
             )
-            if queued := parse_services(settings.sqs_services):
+            if queued := parse_lines(settings.sqs_services):
                 tasks = await closing.enter_async_context(_task_queue(settings))
                 announcer = Announcer(deps.database, deps.transactor, tasks, queued, settings.sqs_ahead)
                 sweepers.append(announcer.run())

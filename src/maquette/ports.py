@@ -129,6 +129,16 @@ class ObjectStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """What one queue is for: steps that every worker who listens to it does."""
+
+    queue: str
+    """Its name, without what names of queues begin with."""
+    service: str
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Hint:
     """Word of a ready task. It promises nothing: whoever is told claims it, and the row decides."""
 
@@ -149,20 +159,20 @@ class DeadHint:
 
 
 class TaskQueue(Protocol):
-    """A queue outside that tells workers of tasks, at least once and in any order; one queue a service.
+    """Queues outside that tell workers of tasks, at least once and in any order.
 
     Errors: ``Unavailable``.
     """
 
-    async def announce(self, service: str, hints: Sequence[Hint]) -> Sequence[bool]:
+    async def announce(self, queue: str, hints: Sequence[Hint]) -> Sequence[bool]:
         """Send hints; one entry each, True once it is durable at the queue."""
         ...
 
-    async def dead(self, service: str) -> Sequence[DeadHint]:
+    async def dead(self, queue: str) -> Sequence[DeadHint]:
         """Receive some of the hints that nobody ever took; they stay hidden for a while."""
         ...
 
-    async def bury(self, service: str, receipts: Sequence[str]) -> None:
+    async def bury(self, queue: str, receipts: Sequence[str]) -> None:
         """Remove dead hints."""
         ...
 

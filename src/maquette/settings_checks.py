@@ -1,7 +1,6 @@
 """What a setting's value is held to: each check says what it should have been, or None when it is fine."""
 
 import math
-import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,14 +36,6 @@ def path_prefix(value: str) -> str | None:
         if value.startswith("/") and not value.endswith("/")
         else "a path such as /prod, without a slash at the end"
     )
-
-
-def parse_services(value: str) -> tuple[str, ...]:
-    """Return the services in a list; ``ValueError`` for what cannot be one's name."""
-    names = tuple(name for part in value.split(",") if (name := part.strip()))
-    if any(not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name) for name in names):
-        raise ValueError(value)
-    return names
 
 
 def secret_text(value: str) -> str | None:

@@ -10,7 +10,9 @@ from house import WORKER, House
 
 from maquette import wire
 from maquette.adapters.queue_sqs import SqsQueue
+from maquette.domain.pipeline import STEP_NAMES
 from maquette.maintenance.announcer import Announcer
+from maquette.ports import Line
 from maquette.services import execution
 from maquette.settings import Settings
 
@@ -30,7 +32,9 @@ class Told:
 
     def announcer(self, ahead: int = 100) -> Announcer:
         deps = self.house.deps
-        return Announcer(deps.database, deps.transactor, self.queue, ["studio"], ahead)
+        return Announcer(
+            deps.database, deps.transactor, self.queue, [Line("studio", "studio", STEP_NAMES)], ahead
+        )
 
     async def address(self, name: str = "studio") -> str:
         return str((await self.client.get_queue_url(QueueName=self.prefix + name))["QueueUrl"])

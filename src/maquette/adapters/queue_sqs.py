@@ -1,4 +1,4 @@
-"""Tasks told of through Amazon SQS: a standard queue a service, and one for what nobody could take.
+"""Tasks told of through Amazon SQS: standard queues, each with one for what nobody could take.
 
 FIFO queues are not needed: the row decides who gets a task and in which order tasks come next, so a hint that arrives twice,
 late or out of turn changes nothing; and they would let one project's line stand still behind its first message.
@@ -22,16 +22,16 @@ DEAD_RETENTION_SECONDS = 14 * 86_400
 
 
 class SqsQueue:
-    """Implements ``TaskQueue``. Queues are named by a prefix and the service, the dead ones with ``-dead`` behind."""
+    """Implements ``TaskQueue``. Names of queues begin with a prefix, those of dead ones end with ``-dead``."""
 
     def __init__(self, client: Any, prefix: str) -> None:
         self._client = client
         self._prefix = prefix
         self._urls: dict[str, str] = {}
 
-    async def announce(self, service: str, hints: Sequence[Hint]) -> Sequence[bool]:
+    async def announce(self, queue: str, hints: Sequence[Hint]) -> Sequence[bool]:
         """Send hints ten at a time; those that SQS does not take are told of later."""
-        url = await self._url(service)
+        url = await self._url(queue)
         sent: list[bool] = []
         for start in range(0, len(hints), BATCH_MAX):
             part = hints[start : start + BATCH_MAX]
@@ -41,22 +41,22 @@ class SqsQueue:
             sent += [str(place) in good for place in range(len(part))]
         return sent
 
-    async def dead(self, service: str) -> Sequence[DeadHint]:
+    async def dead(self, queue: str) -> Sequence[DeadHint]:
         """Receive up to ten dead hints."""
         answer = await self._call(
             "receive_message",
-            QueueUrl=await self._url(f"{service}-dead"),
+            QueueUrl=await self._url(f"{queue}-dead"),
             MaxNumberOfMessages=BATCH_MAX,
             VisibilityTimeout=60,
         )
         return [DeadHint(read(item["Body"]), item["ReceiptHandle"]) for item in answer.get("Messages", ())]
 
-    async def bury(self, service: str, receipts: Sequence[str]) -> None:
+    async def bury(self, queue: str, receipts: Sequence[str]) -> None:
         """Delete dead hints; one that SQS does not delete comes again and is buried then."""
         if receipts:
             await self._call(
                 "delete_message_batch",
-                QueueUrl=await self._url(f"{service}-dead"),
+                QueueUrl=await self._url(f"{queue}-dead"),
                 Entries=[{"Id": str(place), "ReceiptHandle": item} for place, item in enumerate(receipts)],
             )
 
@@ -68,15 +68,15 @@ class SqsQueue:
             self._urls[name] = str(answer["QueueUrl"])
         return self._urls[name]
 
-    async def _make(self, service: str) -> None:
-        """Make both queues of a service where they are not there: an account may forbid it once they are."""
+    async def _make(self, queue: str) -> None:
+        """Make a queue and its dead one where they are not there: an account may forbid it once they are."""
         try:
-            await self._client.get_queue_url(QueueName=self._prefix + service)
+            await self._client.get_queue_url(QueueName=self._prefix + queue)
         except self._client.exceptions.QueueDoesNotExist:
             kept = {"MessageRetentionPeriod": str(RETENTION_SECONDS)}
             longest = {"MessageRetentionPeriod": str(DEAD_RETENTION_SECONDS)}
             dead = await self._call(
-                "create_queue", QueueName=f"{self._prefix}{service}-dead", Attributes=longest
+                "create_queue", QueueName=f"{self._prefix}{queue}-dead", Attributes=longest
             )
             told = await self._call(
                 "get_queue_attributes", QueueUrl=dead["QueueUrl"], AttributeNames=["QueueArn"]
@@ -87,7 +87,7 @@ class SqsQueue:
             }
             await self._call(
                 "create_queue",
-                QueueName=self._prefix + service,
+                QueueName=self._prefix + queue,
                 Attributes={
                     **kept,
                     "VisibilityTimeout": str(VISIBILITY_SECONDS),

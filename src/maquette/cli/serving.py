@@ -13,12 +13,13 @@ from maquette.cli import settings_page
 from maquette.cli.arguments import Json
 from maquette.cli.output import CommandError, err, out, print_fields, print_json
 from maquette.settings import Settings
-from maquette.settings_checks import parse_services
+from maquette.settings_queue import parse_lines
 from maquette.telemetry.logs import configure
 from maquette.telemetry.redaction import secrets_of
 
 if TYPE_CHECKING:
     from maquette.supervisor.installation import Credentials
+    from maquette.worker.source import Source
 
 
 def register(app: typer.Typer) -> None:
@@ -116,14 +117,8 @@ def worker(
     }[role]
 
     source = None
-    if roles.SERVICE in parse_services(settings.sqs_services):
-        from maquette.worker.source_sqs import SqsSource
-
-        source = SqsSource(
-            settings.sqs_prefix + roles.SERVICE,
-            endpoint=settings.sqs_endpoint_url,
-            region=settings.sqs_region,
-        )
+    if any(line.service == roles.SERVICE for line in parse_lines(settings.sqs_services)):
+        source = _source(settings, roles.SERVICE, set(handlers))
 
     async def run(tracer: Tracer) -> None:
         await Worker(
@@ -147,6 +142,20 @@ def worker(
         raise CommandError(
             f"The API refused this worker: {refused}", "Check MAQUETTE_WORKER_TOKEN."
         ) from None
+
+
+def _source(settings: Settings, service: str, steps: set[str]) -> "Source":
+    """Return the queue that a worker of these steps hears of its tasks from."""
+    from maquette.worker.source_sqs import SqsSource
+
+    for line in parse_lines(settings.sqs_services):
+        if line.service == service and set(line.steps) <= steps:
+            name = settings.sqs_prefix + line.queue
+            return SqsSource(name, endpoint=settings.sqs_endpoint_url, region=settings.sqs_region)
+    raise CommandError(
+        f"MAQUETTE_SQS_SERVICES has no queue of {service} for a worker that does {', '.join(sorted(steps))}.",
+        f"Name one with these steps or some of them: {service}/{'+'.join(sorted(steps))}",
+    )
 
 
 def migrate(json: Json = False) -> None:

@@ -1,7 +1,7 @@
 """The announcer: tells a queue outside of tasks that are in line, and clears up what nobody could take.
 
 The row in ``ready`` is the outbox: a hint is recorded in the transaction in which it is sent, so a crash in between repeats it
-and none is lost. Only so many hints of a service are under way: the line's order holds but for those.
+and none is lost. Only so many hints of a queue are under way: the line's order holds but for those.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from maquette.domain import typeid
 from maquette.domain.commands import Fail
 from maquette.domain.errors import MaquetteError
 from maquette.domain.pipeline import STEP_NAMES
-from maquette.ports import DeadHint, Hint, TaskQueue
+from maquette.ports import DeadHint, Hint, Line, TaskQueue
 from maquette.services.orders import Order, Wish
 from maquette.services.transactor import Transactor
 from maquette.store import announced
@@ -29,20 +29,20 @@ REPEAT_SECONDS = 3600.0
 
 
 class Announcer:
-    """``run()`` over ``run_once()``, for the services that have a queue."""
+    """``run()`` over ``run_once()``, for the lines that have a queue."""
 
     def __init__(
         self,
         database: Database,
         transactor: Transactor,
         queue: TaskQueue,
-        services: Sequence[str],
+        lines: Sequence[Line],
         ahead: int,
     ) -> None:
         self._database = database
         self._transactor = transactor
         self._queue = queue
-        self._services = tuple(services)
+        self._lines = tuple(lines)
         self._ahead = ahead
         self._epoch = uuid.uuid4()
 
@@ -66,33 +66,36 @@ class Announcer:
 
     async def run_once(self) -> int:
         """Send the hints that there is room for; return how many."""
-        return sum([await self._tell(service) for service in self._services])
+        return sum([await self._tell(line) for line in self._lines])
 
-    async def _tell(self, service: str) -> int:
+    async def _tell(self, line: Line) -> int:
+        service, steps = line.service, line.steps
         async with self._database.transaction() as connection:
-            if not await announced.take_turn(connection, service):
+            if not await announced.take_turn(connection, line.queue):
                 return 0
-            await announced.forget_past(connection, service, REPEAT_SECONDS)
-            room = self._ahead - await announced.count(connection, service)
+            await announced.forget_past(connection, service, steps, REPEAT_SECONDS)
+            room = self._ahead - await announced.count(connection, service, steps)
             if room <= 0:
                 return 0
-            line = await announced.upcoming(connection, service, room)
-            if not line:
+            coming = await announced.upcoming(connection, service, steps, room)
+            if not coming:
                 return 0
-            hints = [Hint(typeid.encode("task", item.job_id), service, item.step, item.tag) for item in line]
-            sent = await self._queue.announce(service, hints)
-            told = [item for item, good in zip(line, sent, strict=True) if good]
+            hints = [
+                Hint(typeid.encode("task", item.job_id), service, item.step, item.tag) for item in coming
+            ]
+            sent = await self._queue.announce(line.queue, hints)
+            told = [item for item, good in zip(coming, sent, strict=True) if good]
             await announced.record(connection, service, told)
         return len(told)
 
     async def sweep_once(self) -> int:
         """Turn hints that were never taken into dead letters, where their task still waits; return how many."""
-        return sum([await self._sweep(service) for service in self._services])
+        return sum([await self._sweep(line) for line in self._lines])
 
-    async def _sweep(self, service: str) -> int:
-        dead = await self._queue.dead(service)
-        failed = [item for item in dead if item.hint is not None and await self._fail(service, item)]
-        await self._queue.bury(service, [item.receipt for item in dead])
+    async def _sweep(self, line: Line) -> int:
+        dead = await self._queue.dead(line.queue)
+        failed = [item for item in dead if item.hint is not None and await self._fail(line.service, item)]
+        await self._queue.bury(line.queue, [item.receipt for item in dead])
         return len(failed)
 
     async def _fail(self, service: str, dead: DeadHint) -> bool:

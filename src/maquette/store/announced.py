@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from maquette.domain.pipeline import STEP_NAMES
 from maquette.store.database import Connection, statements
 
 _SQL = statements("announced")
@@ -20,25 +19,25 @@ class InLine:
     tag: int
 
 
-async def take_turn(connection: Connection, service: str) -> bool:
-    """Whether this transaction alone may tell of a service's tasks; else another one is at it."""
-    return bool(await connection.fetchval(_SQL["take_turn"], service))
+async def take_turn(connection: Connection, queue: str) -> bool:
+    """Whether this transaction alone may tell a queue of tasks; else another one is at it."""
+    return bool(await connection.fetchval(_SQL["take_turn"], queue))
 
 
-async def forget_past(connection: Connection, service: str, seconds: float) -> None:
+async def forget_past(connection: Connection, service: str, steps: Sequence[str], seconds: float) -> None:
     """Forget hints whose task has left the line, and those older than ``seconds``: they are given anew."""
-    await connection.execute(_SQL["forget_taken"], service)
-    await connection.execute(_SQL["forget_old"], service, seconds)
+    await connection.execute(_SQL["forget_taken"], service, steps)
+    await connection.execute(_SQL["forget_old"], service, steps, seconds)
 
 
-async def count(connection: Connection, service: str) -> int:
+async def count(connection: Connection, service: str, steps: Sequence[str]) -> int:
     """Return how many hints are under way."""
-    return int(await connection.fetchval(_SQL["count"], service))
+    return int(await connection.fetchval(_SQL["count"], service, steps))
 
 
-async def upcoming(connection: Connection, service: str, limit: int) -> list[InLine]:
+async def upcoming(connection: Connection, service: str, steps: Sequence[str], limit: int) -> list[InLine]:
     """Return the tasks that come next and that nobody was told of."""
-    rows = await connection.fetch(_SQL["next"], service, STEP_NAMES, limit)
+    rows = await connection.fetch(_SQL["next"], service, steps, limit)
     return [InLine(row["job_id"], row["project_id"], row["step"], row["tag"]) for row in rows]
 
 

@@ -1,11 +1,11 @@
 -- name: take_turn
--- One at a time tells a service's queue; it is let go with the transaction.
+-- One at a time tells a queue; it is let go with the transaction.
 select pg_try_advisory_xact_lock(hashtextextended('maquette announces ' || $1, 0))
 
 -- name: forget_taken
 -- Hints whose task is no longer in line, or is there anew.
 delete from announced a
-where a.service = $1
+where a.service = $1 and a.step = any($2::text[])
   and not exists (
       select from ready r
       where r.job_id = a.job_id and r.service = a.service and r.step = a.step and r.tag = a.tag
@@ -13,10 +13,11 @@ where a.service = $1
 
 -- name: forget_old
 -- A queue may lose what it holds for too long.
-delete from announced where service = $1 and at < clock_timestamp() - make_interval(secs => $2)
+delete from announced
+where service = $1 and step = any($2::text[]) and at < clock_timestamp() - make_interval(secs => $3)
 
 -- name: count
-select count(*) from announced where service = $1
+select count(*) from announced where service = $1 and step = any($2::text[])
 
 -- name: next
 -- The line in its order, without those that were told of.
