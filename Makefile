@@ -50,7 +50,8 @@ docs: setup ## Write the pages that are made from code
 	$(BIN)/python -c 'import json, maquette; from maquette.domain.asyncapi import document; print(json.dumps(document(maquette.__version__), indent=1))' > docs/asyncapi.json
 	$(BIN)/python -c 'from maquette.cli.reference import render; print(render(), end="")' > docs/cli.md
 
-test-real: setup ## On a server of your own (MAQUETTE_TEST_DATABASE_URL), the whole matrix of kills, and long fuzzing
+test-real: setup ## On Apache Kafka and a PostgreSQL of your own (MAQUETTE_TEST_DATABASE_URL), all kills, long fuzzing
+	$(BIN)/python tests/scale/real_kafka.py $(BIN)/python -m pytest tests/scale
 	@if [ -n "$$MAQUETTE_TEST_DATABASE_URL" ]; then $(BIN)/python -m pytest tests/store tests/flow tests/api; \
 	else echo "skipped: tests on a PostgreSQL of your own; set MAQUETTE_TEST_DATABASE_URL to a role that may create databases"; fi
 	MAQUETTE_FAULTS=all $(BIN)/python -m pytest tests/fuzz
