@@ -49,15 +49,15 @@ from maquette.services.moderation import Moderation
 from maquette.services.principals import Authenticator
 from maquette.services.tariff import Tariff
 from maquette.services.transactor import Transactor
-from maquette.settings import Settings
+from maquette.settings import Settings, SettingsError
 from maquette.settings_checks import parse_listen
 from maquette.settings_queue import parse_lines
-from maquette.sinks import missing_extra, open_sinks
+from maquette.sinks import open_sinks
 from maquette.store.database import Database
 from maquette.stores import local_objects, open_cdn, open_objects
 from maquette.telemetry.otlp import tracing
 from maquette.telemetry.tracer import OFF, Tracer
-from maquette.worker.source_sqs import sqs_client
+from maquette.worker.source_sqs import Unusable, sqs_client
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_PROJECT = "default"
@@ -84,6 +84,7 @@ async def open_deps(
         connections_max=max(settings.database_connections_max - 2, 1),
         wait_seconds=settings.database_wait_seconds,
         statement_seconds_max=statement_seconds_max or settings.database_timeout_seconds,
+        pooler=settings.database_pooler,
     )
     transactor = Transactor(database, statement_seconds_max=settings.database_timeout_seconds)
     hub = Hub(database)
@@ -179,9 +180,17 @@ def _tracing(settings: Settings, process: str) -> contextlib.AbstractContextMana
     return tracing(settings.otlp_endpoint, settings.otlp_headers, settings.trace_ratio, process)
 
 
-def _shown(settings: Settings, registry: CollectorRegistry) -> contextlib.AbstractContextManager[None]:
-    listen = settings.metrics_listen
-    return shown(parse_listen(listen), registry) if listen else contextlib.nullcontext()
+@contextlib.contextmanager
+def _shown(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
+    with contextlib.ExitStack() as closing:
+        if listen := settings.metrics_listen:
+            try:
+                closing.enter_context(shown(parse_listen(listen), registry))
+            except OSError as error:
+                raise SettingsError(
+                    f"MAQUETTE_METRICS_LISTEN: nothing can listen at {listen}: {error}."
+                ) from None
+        yield
 
 
 def _sending(
@@ -215,6 +224,13 @@ class _Server(uvicorn.Server):
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
+
+    async def startup(self, sockets: Any = None) -> None:
+        try:
+            await super().startup(sockets)
+        except SystemExit:  # the base class has logged the reason
+            place = f"{self.config.host} port {self.config.port}"
+            raise SettingsError(f"MAQUETTE_HOST, MAQUETTE_PORT: nothing can listen on {place}.") from None
 
     async def shutdown(self, sockets: Any = None) -> None:
         await self._let_go()
@@ -270,8 +286,8 @@ async def _task_queue(settings: Settings) -> AsyncIterator[TaskQueue]:
     connecting = sqs_client(endpoint=settings.sqs_endpoint_url, region=settings.sqs_region)
     try:
         client = await connecting.__aenter__()
-    except ImportError:
-        raise missing_extra("MAQUETTE_SQS_SERVICES", "aws") from None
+    except Unusable as error:
+        raise SettingsError(f"MAQUETTE_SQS_SERVICES is set, but {error}") from None
     try:
         yield SqsQueue(client, settings.sqs_prefix)
     finally:
@@ -293,6 +309,12 @@ def maintain(settings: Settings) -> None:
         ):
             webhooks = WebhookLoop(deps.database, outbound, deps.webhook_key, tracer)
             sinks = await closing.enter_async_context(open_sinks(settings, deps, webhooks.nudge))
+            queued = parse_lines(settings.sqs_services)
+            tasks = await closing.enter_async_context(_task_queue(settings)) if queued else None
+            registry = process_registry(deps)
+            registry.register(LoopCollector())
+            closing.enter_context(_shown(settings, registry))
+            await closing.enter_async_context(_sending(settings, "maintenance", registry))
             sweepers = [
                 Sweeper(deps.database, deps.transactor, settings.lease_seconds).run(),
                 GateKeeper(deps.database, deps.transactor).run(),
@@ -316,14 +338,9 @@ def maintain(settings: Settings) -> None:
                     audit_days=settings.retention_audit_days,
                 ).run()
             )
-            if queued := parse_lines(settings.sqs_services):
-                tasks = await closing.enter_async_context(_task_queue(settings))
+            if tasks is not None:
                 announcer = Announcer(deps.database, deps.transactor, tasks, queued, settings.sqs_ahead)
                 sweepers.append(announcer.run())
-            registry = process_registry(deps)
-            registry.register(LoopCollector())
-            closing.enter_context(_shown(settings, registry))
-            await closing.enter_async_context(_sending(settings, "maintenance", registry))
             loops = [asyncio.create_task(sweeper) for sweeper in sweepers]
             waiting = asyncio.create_task(stop.wait())
             done, _ = await asyncio.wait([*loops, waiting], return_when=asyncio.FIRST_COMPLETED)

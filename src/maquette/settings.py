@@ -24,13 +24,13 @@ from maquette.settings_checks import (
     path_prefix,
     secret_text,
 )
-from maquette.settings_field import setting
+from maquette.settings_field import PREFIX, setting
 from maquette.settings_files import FileSettings
 from maquette.settings_queue import QueueSettings
 from maquette.settings_sinks import SinkSettings
+from maquette.settings_together import contradiction
 from maquette.telemetry.otlp import parse_headers
 
-PREFIX = "MAQUETTE_"
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 CONFIG_FILE = "maquette.toml"
 
@@ -60,9 +60,14 @@ class Settings(SinkSettings, QueueSettings, FileSettings):
     )
     database_direct_url: str = setting(
         "",
-        "The same database without a pooler, for LISTEN and migrations; empty: `MAQUETTE_DATABASE_URL`.",
+        "The same database without a pooler, for migrations, backups and `provision`; empty: `MAQUETTE_DATABASE_URL`.",
         check=_POSTGRES,
         secret=True,
+    )
+    database_pooler: Literal["none", "transaction", "prepared"] = setting(
+        "none",
+        "Whether `MAQUETTE_DATABASE_URL` leads to a pooler that lends connections for a transaction at a time: `prepared` for "
+        "one that keeps prepared statements (PgBouncer from 1.21, `max_prepared_statements`), `transaction` for any.",
     )
     database_connections_max: int = setting(
         16, "Connections that one process opens to the database.", check=between(2, 1000)
@@ -310,11 +315,8 @@ def load(variables: Mapping[str, str] | None = None, directory: Path | None = No
         if origin != "default" and check and (expected := check(value)):
             raise _wrong(origin, raw, expected, secret=entry.metadata["secret"])
     settings = Settings(**values)
-    if settings.lease_seconds < 2 * settings.heartbeat_seconds:
-        raise SettingsError(
-            f"{PREFIX}LEASE_SECONDS ({settings.lease_seconds:g}) must be at least twice {PREFIX}HEARTBEAT_SECONDS "
-            f"({settings.heartbeat_seconds:g}), or one late heartbeat loses a worker's tasks."
-        )
+    if told := contradiction(settings):
+        raise SettingsError(told)
     return settings
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from maquette.settings_checks import Check
 
+PREFIX = "MAQUETTE_"
+
 
 def setting(default: Any, text: str, *, check: Check | None = None, secret: bool = False) -> Any:
     """Return a field. Secrets do not show in ``repr``, nor in errors about their values."""

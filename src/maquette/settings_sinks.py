@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from maquette.settings_checks import address, between
+from maquette.settings_checks import address, between, parse_listen, parsed
 from maquette.settings_field import setting
+
+
+def parse_brokers(value: str) -> list[tuple[str, int]]:
+    """Return host and port of each broker; ``ValueError`` for what is none."""
+    return [parse_listen(part.strip()) for part in value.split(",")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +20,7 @@ class SinkSettings:
         "",
         "Kafka brokers that events are published to, `HOST:PORT`, separated by commas; empty: none. Needs the extra "
         "`maquette[kafka]`.",
+        check=parsed(parse_brokers, "such as kafka-1.example.com:9092,kafka-2.example.com:9092"),
     )
     kafka_topic: str = setting("maquette.events", "Topic of the events; it must exist, or brokers make it.")
     kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = setting(

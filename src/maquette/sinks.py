@@ -42,13 +42,6 @@ async def open_sinks(
 def kafka_configuration(settings: Settings) -> Mapping[str, Any]:
     """Return what librdkafka calls the settings (its CONFIGURATION.md)."""
     signs_in = settings.kafka_security.startswith("sasl_")
-    if signs_in and not (settings.kafka_username and settings.kafka_password):
-        raise SettingsError(
-            f"MAQUETTE_KAFKA_SECURITY is {settings.kafka_security}, so MAQUETTE_KAFKA_USERNAME and MAQUETTE_KAFKA_PASSWORD "
-            "must be set."
-        )
-    if bool(settings.kafka_certificate_file) != bool(settings.kafka_key_file):
-        raise SettingsError("MAQUETTE_KAFKA_CERTIFICATE_FILE and MAQUETTE_KAFKA_KEY_FILE go together.")
     values = {
         "bootstrap.servers": settings.kafka_servers,
         "security.protocol": settings.kafka_security,

@@ -39,11 +39,6 @@ def open_cdn(settings: Settings, objects: ObjectStore) -> Cdn:
         return _cloudfront(settings)
     if not settings.cdn_base_url:
         return objects
-    if settings.objects:
-        raise SettingsError(
-            "MAQUETTE_CDN_BASE_URL leads to the bucket, so MAQUETTE_CLOUDFRONT_KEYS must be set: without signatures "
-            "everybody could read every file."
-        )
     return OwnCdn(settings.cdn_base_url, _signing_keys(settings))
 
 
@@ -120,10 +115,6 @@ def _s3(settings: Settings) -> ObjectStore:
 
 
 def _cloudfront(settings: Settings) -> Cdn:
-    if not (settings.objects and settings.cdn_base_url):
-        raise SettingsError(
-            "MAQUETTE_CLOUDFRONT_KEYS goes with MAQUETTE_OBJECTS in S3 and the distribution's address in MAQUETTE_CDN_BASE_URL."
-        )
     try:
         from maquette.adapters.cdn_cloudfront import CloudFrontCdn, CloudFrontKey
     except ImportError:

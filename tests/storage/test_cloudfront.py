@@ -234,7 +234,7 @@ def test_settings_make_store_and_cdn(aws: Path, tmp_path: Path) -> None:
     ("variables", "says"),
     [
         ({"objects": "s3://bucket", "cdn_base_url": BASE}, "MAQUETTE_CLOUDFRONT_KEYS must be set"),
-        ({"cdn_base_url": BASE, "cloudfront_keys": "KNEW={}/key.pem"}, "goes with MAQUETTE_OBJECTS"),
+        ({"cdn_base_url": BASE, "cloudfront_keys": "KNEW={}/key.pem"}, "MAQUETTE_OBJECTS is not"),
         (
             {"objects": "s3://bucket", "cdn_base_url": BASE, "cloudfront_keys": "KNEW={}/gone.pem"},
             "No such file",

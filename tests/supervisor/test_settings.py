@@ -82,7 +82,10 @@ def test_secrets_show_nowhere(tmp_path: Path) -> None:
     secrets |= {name: "postgresql://u:hunter2@h/d" for name in secrets if "DATABASE" in name}
     secrets |= {"MAQUETTE_OTLP_HEADERS": "x-api-key=hunter2"}
     assert len(secrets) >= 9
-    assert "hunter2" not in repr(load(secrets, tmp_path))
+    belonging = {"MAQUETTE_MODERATOR_URL": "https://m", "MAQUETTE_OTLP_ENDPOINT": "https://o"}
+    belonging |= {"MAQUETTE_KAFKA_SERVERS": "k:9092", "MAQUETTE_KAFKA_SECURITY": "sasl_ssl"}
+    belonging |= {"MAQUETTE_KAFKA_USERNAME": "ada"}
+    assert "hunter2" not in repr(load(secrets | belonging, tmp_path))
     with pytest.raises(SettingsError) as caught:
         load({"MAQUETTE_DATABASE_URL": "mysql://u:hunter2@h/d"}, tmp_path)
     assert "hunter2" not in str(caught.value)

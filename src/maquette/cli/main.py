@@ -30,6 +30,7 @@ from maquette.cli import (
 from maquette.cli.output import CommandError, report
 from maquette.settings import SettingsError
 from maquette.supervisor.errors import SupervisorError
+from maquette.telemetry.otlp import MissingExtra
 
 app = typer.Typer(
     name="maquette",
@@ -78,7 +79,7 @@ def root(
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 1 not done (the reason is on standard error), 2 wrong usage, 130 interrupted."""
+    """Run a command and exit: 0 done, 1 not done (the reason is on standard error), 2 wrong usage or settings, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
     try:
@@ -91,7 +92,10 @@ def run(arguments: list[str] | None = None) -> None:
         sys.exit(1)
     except CommandError as error:
         report(error, as_json=as_json)
-    except (SettingsError, SupervisorError) as error:
+    except (SettingsError, MissingExtra) as error:
+        report(CommandError(str(error)), as_json=as_json)
+        sys.exit(2)
+    except SupervisorError as error:
         report(CommandError(str(error)), as_json=as_json)
     except Exception as error:
         told = getattr(error, "format_message", None)  # what Typer raises for wrong usage; it exports no name

@@ -12,7 +12,7 @@ from maquette import settings as configuration
 from maquette.cli import settings_page
 from maquette.cli.arguments import Json
 from maquette.cli.output import CommandError, err, out, print_fields, print_json
-from maquette.settings import Settings
+from maquette.settings import Settings, SettingsError
 from maquette.settings_queue import parse_lines
 from maquette.telemetry.logs import configure
 from maquette.telemetry.redaction import secrets_of
@@ -108,6 +108,7 @@ def worker(
     from maquette.telemetry.otlp import tracing
     from maquette.telemetry.tracer import Tracer
     from maquette.worker import Refused, Worker
+    from maquette.worker.source_sqs import Unusable
 
     settings = _settings_of_process(f"worker {role}")
     state = None if settings.url else read_state(settings.data_dir)
@@ -138,6 +139,8 @@ def worker(
             settings.otlp_endpoint, settings.otlp_headers, settings.trace_ratio, f"worker {role}"
         ) as tracer:
             asyncio.run(run(tracer))
+    except Unusable as unusable:
+        raise SettingsError(f"MAQUETTE_SQS_SERVICES is set, but {unusable}") from None
     except Refused as refused:
         raise CommandError(
             f"The API refused this worker: {refused}", "Check MAQUETTE_WORKER_TOKEN."

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from maquette.settings import CONFIG_FILE, CONFIG_VARIABLE, PREFIX, Settings
+from maquette.settings import CONFIG_FILE, CONFIG_VARIABLE, Settings
+from maquette.settings_field import PREFIX
 
 
 @dataclass(frozen=True, slots=True)

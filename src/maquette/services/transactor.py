@@ -78,7 +78,10 @@ class Transactor:
     ) -> None:
         self._database = database
         self._answer_seconds_max = statement_seconds_max + ANSWER_SECONDS_MORE
-        sessions = [Session(database.url, statement_seconds_max=statement_seconds_max) for _ in range(lanes)]
+        sessions = [
+            Session(database.url, statement_seconds_max=statement_seconds_max, pooler=database.pooler)
+            for _ in range(lanes)
+        ]
         self._lanes = [_Lane(session) for session in sessions]
         self._queue: deque[_Work] = deque()
         self._parked: dict[_Work, None] = {}

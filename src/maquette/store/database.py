@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -32,6 +32,16 @@ _SPLIT_FROM = 4
 _CLOSE_SECONDS = 5.0
 LOST_COMMIT = "The database went silent while this was being written: nobody can say yet whether it was."
 _SETTINGS = {"jit": "off", "application_name": "maquette"}
+_TRACKED = {"application_name": "maquette"}
+#: Behind a pooler in transaction mode is another connection after each transaction. What was prepared is not there any more,
+#: unless the pooler sees to that ("prepared"), so each statement is parsed anew in the message that runs it; and PgBouncer
+#: refuses settings that it does not track.
+_HOW: Mapping[str, Mapping[str, Any]] = {
+    "none": {"server_settings": _SETTINGS},
+    "transaction": {"server_settings": _TRACKED, "statement_cache_size": 0},
+    "prepared": {"server_settings": _TRACKED},
+}
+Pooler = Literal["none", "transaction", "prepared"]
 _TENANT_ROLE = "select quote_ident(left(current_user, 56) || '_tenant')"
 _AS_TENANT = "begin isolation level repeatable read read only; set local role {role}; set local maquette.projects = '{projects}'"
 
@@ -49,12 +59,12 @@ def statements(noun: str) -> Mapping[str, str]:
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
 
 
-async def connect(url: str, *, statement_seconds_max: float) -> Connection:
+async def connect(url: str, *, statement_seconds_max: float, pooler: Pooler = "none") -> Connection:
     """Open one connection for a long-lived owner (a transactor's lane)."""
     try:
         connection: Connection = await asyncpg.connect(
             url,
-            server_settings=_SETTINGS,
+            **_HOW[pooler],
             timeout=min(WAIT_SECONDS, statement_seconds_max),
             command_timeout=statement_seconds_max,
         )
@@ -121,8 +131,11 @@ class _Pool:
 class Database:
     """Two pools: one for tenants' reads, one for all else, so that no amount of reading holds up a worker."""
 
-    def __init__(self, url: str, pool: _Pool, reading: _Pool, *, wait_seconds: float) -> None:
+    def __init__(
+        self, url: str, pool: _Pool, reading: _Pool, *, wait_seconds: float, pooler: Pooler = "none"
+    ) -> None:
         self.url = url
+        self.pooler: Pooler = pooler
         self._pool = pool
         self._reading = reading
         self._wait_seconds = wait_seconds
@@ -138,11 +151,12 @@ class Database:
         connections_max: int = 10,
         wait_seconds: float = WAIT_SECONDS,
         statement_seconds_max: float | None = None,
+        pooler: Pooler = "none",
     ) -> "Database":
         """Open the pools; ``Unavailable`` when the server cannot be reached.
 
         Whoever finds no free connection within ``wait_seconds``, or no answer within ``statement_seconds_max`` (None: as
-        long as it takes), is told ``Unavailable``.
+        long as it takes), is told ``Unavailable``. ``pooler`` is what ``url`` leads to.
         """
         reading_max = connections_max // 2 if connections_max >= _SPLIT_FROM else 0
 
@@ -152,7 +166,7 @@ class Database:
                     url,
                     min_size=size_min,
                     max_size=size_max,
-                    server_settings=_SETTINGS,
+                    **_HOW[pooler],
                     reset=_leave_as_it_is,
                     timeout=wait_seconds,
                     command_timeout=statement_seconds_max,
@@ -164,7 +178,7 @@ class Database:
             reading = await opened(0, reading_max) if reading_max else pool
         except CONNECTION_ERRORS as error:
             raise Unavailable("The database is away.", retry_after_seconds=1) from error
-        return cls(url, pool, reading, wait_seconds=wait_seconds)
+        return cls(url, pool, reading, wait_seconds=wait_seconds, pooler=pooler)
 
     @property
     def connections(self) -> tuple[int, int]:

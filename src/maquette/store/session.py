@@ -10,7 +10,7 @@ import asyncpg
 
 from maquette.domain.errors import Unavailable
 from maquette.store.away import CONNECTION_ERRORS, unavailable
-from maquette.store.database import Connection, connect
+from maquette.store.database import Connection, Pooler, connect
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,8 +43,11 @@ _BAD_DATA = ("22", "23", "54")
 class Session:
     """One connection; opened on first use and again after it was lost."""
 
-    def __init__(self, url: str, *, statement_seconds_max: float = STATEMENT_SECONDS_MAX) -> None:
+    def __init__(
+        self, url: str, *, statement_seconds_max: float = STATEMENT_SECONDS_MAX, pooler: Pooler = "none"
+    ) -> None:
         self._url = url
+        self._pooler = pooler
         self._statement_seconds_max = statement_seconds_max
         self._connection: Connection | None = None
 
@@ -112,7 +115,9 @@ class Session:
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await connect(self._url, statement_seconds_max=self._statement_seconds_max)
+            self._connection = await connect(
+                self._url, statement_seconds_max=self._statement_seconds_max, pooler=self._pooler
+            )
         return self._connection
 
     async def _committed(self, xid: str) -> bool:

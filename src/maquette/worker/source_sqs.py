@@ -23,6 +23,10 @@ WAIT_SECONDS_MAX = 20
 VISIBILITY_SECONDS = 60
 
 
+class Unusable(Exception):
+    """SQS cannot be used as it is set up; the message says why."""
+
+
 class SqsSource:
     """Implements ``Source``: the queue of one service. ``endpoint`` and ``region`` are the surroundings' where empty."""
 
@@ -150,10 +154,14 @@ def _task_in(body: str) -> str | None:
 async def sqs_client(*, endpoint: str, region: str) -> AsyncIterator[Any]:
     """Connect to SQS with the credentials of the surroundings: environment, profile or role.
 
-    Raises ``ImportError`` where the extra is not installed.
+    Raises ``Unusable`` where the extra is not installed, and for what Amazon's library cannot use.
     """
-    from aiobotocore.config import AioConfig
-    from aiobotocore.session import get_session
+    try:
+        from aiobotocore.config import AioConfig
+        from aiobotocore.session import get_session
+        from botocore.exceptions import BotoCoreError
+    except ImportError:
+        raise Unusable("what SQS needs is not installed: pip install 'maquette[aws]'.") from None
 
     config = AioConfig(
         connect_timeout=5,
@@ -161,7 +169,12 @@ async def sqs_client(*, endpoint: str, region: str) -> AsyncIterator[Any]:
         max_pool_connections=16,
         retries={"mode": "standard", "max_attempts": 3},
     )
-    async with get_session().create_client(
+    connecting = get_session().create_client(
         "sqs", endpoint_url=endpoint or None, region_name=region or None, config=config
-    ) as client:
+    )
+    async with contextlib.AsyncExitStack() as closing:
+        try:
+            client = await closing.enter_async_context(connecting)
+        except (BotoCoreError, ValueError) as error:
+            raise Unusable(f"SQS cannot be used: {error}") from None
         yield client
