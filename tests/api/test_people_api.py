@@ -97,7 +97,7 @@ BAD = [
     ({"redo_from": "export"}, "redo_from"),
     ({"max_cost": -1}, "max_cost"),
     ({"fallback": "deny"}, "fallback"),
-    ({"reuse": "never"}, "reuse"),
+    ({"reuse": "sometimes"}, "reuse"),
     ({"dry_run": 1}, "dry_run"),
     ({"webhook_url": "http://169.254.169.254/"}, "webhook_url"),
 ]

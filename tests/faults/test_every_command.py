@@ -214,7 +214,7 @@ async def test_a_job_that_ends_late_in_a_batch_is_filed_without_waiting(site: Si
     for told in range(2):
         stage = Stage(house)
         await house.gates("export")
-        await stage.submit()
+        await stage.submit(seed=told)
         await stage.work()
         await stage.work()
         view = await house.view(stage.job_id)

@@ -49,7 +49,7 @@ WORDS: dict[str, list[Any]] = {
     "changes": [{}, {"prompt": "a blue fox"}, {"seed": 7}],
     "max_cost": [None],
     "fallback": ["allow"],
-    "reuse": ["allow"],
+    "reuse": ["allow", "never"],
     "dry_run": [False],
     "gates": [["text_to_image"], ["before_export"], []],
 }

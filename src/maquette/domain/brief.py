@@ -33,6 +33,8 @@ class Brief:
     priority: str = "normal"
     fallback: str = "allow"
     """``allow`` or ``forbid``: whether others of a route may do a step while the first is away."""
+    reuse: str = "allow"
+    """``allow`` or ``never``: whether it takes over what other jobs made with equal inputs."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     provide: Mapping[str, tuple[UUID, ...]] = field(default_factory=dict)
     """Uploads that are a step's work."""

@@ -181,6 +181,8 @@ class Job:
     """What the project says of trying again, by position; pinned when the job was created."""
     lost: tuple[str, ...] = ()
     """Workers that were gone while they had the current step, since it began or a person had it tried again."""
+    reuse: str = ""
+    """``allow``: it takes over what others made, ``never``: it does not. Empty: its seed was drawn, so nothing can be equal yet."""
     bill: Bill | None = None
     """Estimates and what was spent; None as long as it costs nothing."""
 

@@ -52,7 +52,7 @@ def admit(
 
     ``source`` is the asset version to begin from: without words of its own, the brief has that one's.
     """
-    pipeline = pipeline_for(wish["asset_type"])
+    pipeline, priority = pipeline_for(wish["asset_type"]), wish.get("priority", "normal")
     words, path = wish.get("prompt"), wish.get("library_path") or ""
     if source is not None:
         words, path = words or source.asset.lineage["prompt"], path or source.asset.library_path
@@ -64,7 +64,6 @@ def admit(
     if source is None and wish.get("redo_from") is not None:
         raise Invalid.field(("redo_from",), "goes with from_asset: there is nothing to redo without it")
     provided = choose(pipeline, wish, skipped, uploads, source)
-    priority = wish.get("priority", "normal")
     if priority not in PRIORITIES:
         raise Invalid.field(("priority",), f"must be one of {', '.join(PRIORITIES)}")
     brief = Brief(
@@ -80,6 +79,7 @@ def admit(
         params=wish.get("params") or {},
         priority=priority,
         fallback=wish.get("fallback", "allow"),
+        reuse=wish.get("reuse", "allow"),
         metadata=wish.get("metadata") or {},
         provide={name: tuple(item.id for item in items) for name, items in provided.uploads.items()},
         from_asset=provided.from_asset,

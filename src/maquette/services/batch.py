@@ -18,7 +18,7 @@ from maquette.domain.holds import NONE
 from maquette.domain.job import Hold, Job
 from maquette.domain.ledger import NOTHING, Amount
 from maquette.domain.typeid import encode as typeid
-from maquette.services import caps, creation, facts, routing
+from maquette.services import caps, creation, facts, reuse, routing
 from maquette.services.board import Board
 from maquette.services.creation import may_reserve
 from maquette.services.dispatch import serve
@@ -55,6 +55,7 @@ async def run(
     await _file_assets(connection, batch, batch.decisions[told:], late=True)
     told = len(batch.decisions)
     await routing.settle(connection, batch, board)
+    await reuse.settle(connection, batch)
     await serve(connection, batch, wishes, parked, fences, clocks, board)
     await _file_assets(connection, batch, batch.decisions[told:], late=True)
     await _write_state(connection, batch, clocks, board)

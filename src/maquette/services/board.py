@@ -4,6 +4,7 @@ Counts are kept here and told every half second: a process that dies takes half 
 batch has a statement more for them.
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -12,11 +13,13 @@ from maquette.domain.breaker import FAILURES, Policy, Tally, slot
 from maquette.domain.decision import Decision
 from maquette.domain.service import Service
 from maquette.services.pace import PaceBook
-from maquette.store import caps, services
-from maquette.store.database import Database
+from maquette.store import caps, reuse, services
+from maquette.store.database import Connection, Database
 from maquette.store.services import CountsKey
 
 _DEFAULTS = Policy()
+#: How long a model that was told of is taken for known.
+MODELS_SECONDS = 60.0
 
 
 class Board:
@@ -34,6 +37,9 @@ class Board:
         self._pace = PaceBook(self._replica)
         self._counts: dict[CountsKey, Tally] = {}
         self._untold: set[CountsKey] = set()
+        self._models: dict[tuple[str, str], str] = {}
+        self._models_told: dict[tuple[str, str], str] = {}
+        self._models_due = 0.0
 
     def note(self, decisions: Iterable[Decision]) -> None:
         """Count the attempts that ended: to be called once they are committed."""
@@ -45,6 +51,8 @@ class Board:
                 self._count(lost.service, lost.started_at, lost.finished_at, lost.error.get("class"))
             for record in item.records:
                 if record.started_at is not None:  # neither provided nor reused
+                    if record.idempotency_key:
+                        self._models[record.service, record.step] = record.model_version
                     error = record.error.get("class") if record.error else None
                     self._count(record.service, record.started_at, record.finished_at, error)
 
@@ -72,12 +80,23 @@ class Board:
         async with database.connection() as connection:
             self.learn(await services.exchange(connection, self._replica, telling))
             self.capped = await caps.capped(connection)
+            await self._tell_models(connection)
             await self._pace.tell(connection)
         self._untold = {key for key in self._untold if self._counts[key] is not telling.get(key)}
         latest = max((number for _, number, _ in self._counts), default=0)
         self._counts = {
             key: tally for key, tally in self._counts.items() if key[1] >= latest - 1 or key in self._untold
         }
+
+    async def _tell_models(self, connection: Connection) -> None:
+        """Tell what services work with, when it is new here; now and then all of it, for other processes tell as well."""
+        if (now := time.monotonic()) >= self._models_due:
+            self._models_told, self._models_due = {}, now + MODELS_SECONDS
+        seen = {key: said for key, said in self._models.items() if self._models_told.get(key) != said}
+        if seen:
+            await reuse.tell_models(connection, seen)
+            self._models_told |= seen
+            self._models = {key: said for key, said in self._models.items() if seen.get(key) != said}
 
     def learn(self, known: Mapping[str, Service]) -> None:
         """Take in how services stand."""

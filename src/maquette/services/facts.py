@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from maquette.domain.decision import Decision
 from maquette.domain.ruling import Override
-from maquette.store import audit, dead_letters, jobs, quotas, safety, steps
+from maquette.store import audit, dead_letters, jobs, quotas, reuse, safety, steps
 from maquette.store.database import Connection
 
 
@@ -13,6 +13,15 @@ async def write(connection: Connection, decisions: Sequence[Decision]) -> None:
     records = [(item.job.project_id, record) for item in decisions for record in item.records]
     if records:
         await steps.insert_records(connection, records)
+    named = [
+        (item.job.project_id, record)
+        for item in decisions
+        if item.job.reuse
+        for record in item.records
+        if record.idempotency_key
+    ]
+    if named:
+        await reuse.file(connection, named)
     changes = [item.step_change for item in decisions if item.step_change]
     if changes:
         await steps.change(connection, changes)

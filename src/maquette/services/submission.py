@@ -83,7 +83,11 @@ async def record(
     records, files = rows(job, admitted.provided, principal.subject)
     references = [uploads[key] for key in admitted.references]
     create = Create(job, records, (*_references(job, references), *files), ruling)
-    brief = replace(_brief_row(admitted, principal, batch, "" if held else judged.policy.name), trace=trace)
+    brief = replace(
+        _brief_row(admitted, principal, batch, "" if held else judged.policy.name),
+        trace=trace,
+        drawn_seed=None if job.reuse else admitted.brief.seed,
+    )
     new = NewJob(brief, request, webhook_url=webhook_url)
     try:
         made = await deps.transactor.create(job, create, new)
@@ -142,7 +146,7 @@ async def prepare(
         wish, project, uploads, source, seed=secrets.randbelow(SEED_MAX) if seed is None else seed
     )
     brought = [(loc, uploads[key]) for (loc, _), key in zip(places, ids, strict=True) if key in uploads]
-    job = _new_job(admitted, correlation_id)
+    job = replace(_new_job(admitted, correlation_id), reuse="" if seed is None else admitted.brief.reuse)
     services = [job.service_at(position) for position in range(len(job.revisions))]
     left_out = job.skipped | job.provided
     estimated = await deps.tariff.estimate(job.pipeline, services, admitted.effective, left_out)
@@ -229,6 +233,7 @@ def brief_fields(brief: Brief) -> dict[str, Any]:
         "from_asset": brief.from_asset,
         "priority": brief.priority,
         "fallback": brief.fallback,
+        "reuse": brief.reuse,
         "metadata": brief.metadata,
     }
 

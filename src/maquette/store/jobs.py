@@ -52,6 +52,8 @@ class BriefRow:
     """Versions of the policies that allowed the prompt, ``floor.platform.project``."""
     trace: TraceContext | None = None
     """The request's span, or its caller's; None where nobody traces."""
+    drawn_seed: int | None = None
+    """The seed, where the brief named none: the job is found by it."""
 
 
 def mask(positions: Iterable[int]) -> int:
@@ -97,6 +99,7 @@ def job_from(row: Mapping[str, Any], lease: Lease | None = None) -> Job:
         detour=None if row["detour"] is None else Detour(*decode(row["detour"])),
         retries=NO_RETRIES if row["retries"] is None else _retries(row["retries"]),
         lost=() if row["lost"] is None else tuple(decode(row["lost"])),
+        reuse=row["reuse"] or "",
         bill=None if row["bill"] is None else bill_from(row["bill"]),
         holds=_holds(row["status"], row["holds"]),
         hold_at=row["hold_at"],
@@ -214,6 +217,7 @@ async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) ->
         [_policies_kept(job) for job in jobs],
         [encode(sorted(job.routes.items())) if job.routes else None for job in jobs],
         [_retries_kept(job) for job in jobs],
+        [job.reuse or None for job in jobs],
     )
     briefs = [brief for _, brief in new]
     await connection.execute(
@@ -234,6 +238,7 @@ async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) ->
         [brief.pins.routes for brief in briefs],
         [None if brief.trace is None else kept(brief.trace) for brief in briefs],
         [brief.pins.retries for brief in briefs],
+        [brief.drawn_seed for brief in briefs],
     )
 
 

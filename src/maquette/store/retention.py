@@ -121,6 +121,7 @@ async def delete_jobs(connection: Connection, job_ids: Sequence[UUID], artifact_
         _SQL["delete_decisions"],
         _SQL["delete_dead_letters"],
         _SQL["delete_attempts"],
+        _SQL["delete_reuse_keys"],
         _SQL["delete_steps"],
         _SQL["delete_briefs"],
     ):

@@ -266,20 +266,15 @@ async def earlier_records(connection: Connection, jobs: Sequence[Job]) -> dict[U
     return found
 
 
-async def revision_artifacts(
-    connection: Connection, records: Sequence[StepRecord]
-) -> dict[UUID, list[Artifact]]:
-    """Return the files of step revisions, by job; what was replaced is left out."""
+async def revision_artifacts(connection: Connection, records: Sequence[StepRecord]) -> list[Artifact]:
+    """Return the files of step revisions, those of one in their order; what was replaced is left out."""
     rows = await connection.fetch(
         _SQL["revision_artifacts"],
         [item.job_id for item in records],
         [item.position for item in records],
         [item.revision for item in records],
     )
-    found: dict[UUID, list[Artifact]] = {item.job_id: [] for item in records}
-    for row in rows:
-        found[row["job_id"]].append(artifact_from(row))
-    return found
+    return [artifact_from(row) for row in rows]
 
 
 async def briefs(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, BriefFacts]:

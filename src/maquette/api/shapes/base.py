@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from maquette.api.json_guard import check_integers
@@ -40,18 +40,6 @@ def _check_keys(value: Any, depth: int) -> None:
         raise PydanticCustomError("value_error", f"needs keys of 1 to {METADATA_KEY_MAX} characters")
     for item in value.values() if isinstance(value, dict) else value:
         _check_keys(item, depth - 1)
-
-
-def later(neutral: Any) -> BeforeValidator:
-    """Accept a field of the contract that this release does not act on, only where it would change nothing."""
-
-    def check(value: Any) -> Any:
-        # 0 and False are equal in Python, and no dry run is not the number zero.
-        if type(value) is not type(neutral) or value != neutral:
-            raise PydanticCustomError("not_available", "is not available in this release; leave it out")
-        return value
-
-    return BeforeValidator(check)
 
 
 Metadata = Annotated[

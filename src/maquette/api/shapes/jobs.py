@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 
-from maquette.api.shapes.base import Metadata, Shape, Timestamp, later
+from maquette.api.shapes.base import Metadata, Shape, Timestamp
 from maquette.api.shapes.examples import REVIEW, SUBMISSION
 from maquette.domain import parameters_schema
 from maquette.domain.brief import SEED_MAX
@@ -79,7 +79,10 @@ class JobSubmission(Shape):
         default="allow",
         description="Whether another service of a step's route may do it while the first is away.",
     )
-    reuse: Annotated[str, later("allow")] = Field(default="allow", description="Not in this release.")
+    reuse: Literal["allow", "never"] = Field(
+        default="allow",
+        description="Whether a step is taken over that another job did with equal inputs; it takes a `seed`.",
+    )
     dry_run: bool = Field(
         default=False, description="Only tell what it would come to and cost, and what would be refused."
     )
@@ -88,15 +91,14 @@ class JobSubmission(Shape):
     )
 
     def wish(self) -> dict[str, Any]:
-        """Return the brief as the service takes it: without what only has a neutral value yet."""
-        wish = self.model_dump(exclude=_LATER)
+        """Return the brief as the service takes it."""
+        wish = self.model_dump()
         neutral = {name for name, value in _NEW.items() if wish[name] is value or wish[name] == value}
         return {name: value for name, value in wish.items() if name not in neutral}
 
 
-_LATER = {"reuse"}
 #: Left out where they ask for nothing: bodies of before keep their digest under an `Idempotency-Key`.
-_NEW = {"max_cost": None, "dry_run": False, "fallback": "allow"}
+_NEW = {"max_cost": None, "dry_run": False, "fallback": "allow", "reuse": "allow"}
 
 
 class Artifact(Shape):

@@ -122,6 +122,12 @@ delete from dead_letters where job_id = any($1::uuid[])
 -- name: delete_attempts
 delete from attempts where job_id = any($1::uuid[])
 
+-- name: delete_reuse_keys
+-- Before the steps: a key is found by its step. The ids of jobs whose seed was drawn are in no key: a probe a step.
+delete from reuse_keys k using steps s
+where s.job_id = any($1::uuid[]) and k.project_id = s.project_id and k.key = decode(s.idempotency_key, 'hex')
+  and k.job_id = s.job_id
+
 -- name: delete_steps
 -- After the artifacts: steps whose files the library shows stay, new jobs can begin from them.
 delete from steps s

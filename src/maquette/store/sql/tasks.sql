@@ -5,7 +5,7 @@ select clock_timestamp() as now, j.id, j.project_id, j.asset_type, j.pipeline_ve
        j.gates, j.priority, j.service, j.status, j.position, j.step_status, j.gate_open, j.revisions, j.attempt,
        j.retry_at, j.sequence, j.created_at, j.started_at, j.finished_at, j.error, j.asset_id, j.provided,
        j.attempts_before, j.holds, j.hold_at, j.gate_policies, j.routes, j.gate_since, j.gate_due_at, j.bill, j.detour,
-       j.retries, j.lost, head.tag, head.stride
+       j.retries, j.lost, j.reuse, head.tag, head.stride
 from (
     select q.* from unnest($1::text[], $2::text[]) as wanted(service, step)
     cross join lateral (
@@ -130,7 +130,7 @@ select job_id from leases where claim_id = any($1::uuid[])
 select j.id, j.project_id, j.asset_type, j.pipeline_version, j.correlation_id, j.skipped, j.gates, j.priority,
        j.status, j.position, j.step_status, j.gate_open, j.revisions, j.attempt, j.retry_at, j.sequence, j.created_at,
        j.started_at, j.finished_at, j.error, j.asset_id, j.provided, j.attempts_before, j.holds, j.hold_at, j.gate_policies, j.routes,
-       j.gate_since, j.gate_due_at, j.bill, j.detour, j.retries, j.lost, l.*
+       j.gate_since, j.gate_due_at, j.bill, j.detour, j.retries, j.lost, j.reuse, l.*
 from leases l join jobs j on j.id = l.job_id
 where l.job_id = any($1::uuid[])
 
