@@ -2,12 +2,12 @@
 
 import asyncio
 
-from routed import NERVOUS, Routed
+from routed import NERVOUS, OPERATOR, Routed
 
 from maquette.domain.breaker import State
 from maquette.domain.job import Hold
 from maquette.domain.typeid import decode
-from maquette.services import context
+from maquette.services import context, jobs, quotas
 
 
 async def test_a_probe_is_only_what_a_worker_does(routed: Routed) -> None:
@@ -89,3 +89,21 @@ async def test_reused_work_does_not_lead_to_a_service_that_is_away(routed: Route
     await routed.change("second", forced=None)
     await routed.look()
     assert len(await routed.claim("second")) == 1
+
+
+async def test_what_a_fallback_costs_more_is_reserved_once_and_given_back_once(routed: Routed) -> None:
+    """A job that is sent another way as it is made leaves nothing in the ledger when it is given up."""
+    house = routed.house
+    await routed.worker("second")
+    for name, price in (("first", 1.0), ("second", 3.0)):
+        await quotas.put_rates(house.deps, OPERATOR, name, {"text_to_image": {"per_attempt": price}})
+    await routed.change("first", forced="open", reason="an incident")
+    view = await routed.submit()
+
+    async def reserved() -> int:
+        async with house.deps.database.connection() as connection:
+            return int(await connection.fetchval("select sum(micros) from ledger"))
+
+    assert (view.job.service, await reserved()) == ("second", 3_000_000)
+    await jobs.cancel(house.deps, house.user, view.job.id)
+    assert await reserved() == 0

@@ -54,7 +54,8 @@ async def run(
     await facts.write(connection, batch.decisions[told:])
     await _file_assets(connection, batch, batch.decisions[told:], late=True)
     told = len(batch.decisions)
-    await routing.settle(connection, batch, board)
+    if await routing.settle(connection, batch, board):
+        await facts.write(connection, batch.decisions[told:])
     await reuse.settle(connection, batch)
     await serve(connection, batch, wishes, parked, fences, clocks, board)
     await _file_assets(connection, batch, batch.decisions[told:], late=True)

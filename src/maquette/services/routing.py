@@ -19,20 +19,21 @@ _NOBODYS = Slot(0)
 """What routing decides by itself is nobody's order."""
 
 
-async def settle(connection: Connection, batch: Batch, board: Board) -> None:
-    """Send tasks another way that this batch would leave with a service that is in trouble."""
+async def settle(connection: Connection, batch: Batch, board: Board) -> bool:
+    """Send tasks another way that this batch would leave with a service that is in trouble; return whether there were any."""
     if not board.troubled:
-        return
+        return False
     stuck = [
         job
         for _, job in sorted(batch.after.items())
         if job.place is Place.READY and job.service in board.troubled
     ]
     if not stuck:
-        return
+        return False
     listed = [job for job in stuck if (old := batch.before[job.id]) is not None and old.place is Place.READY]
     for key, command in (await find(connection, board.services, stuck, listed)).items():
         batch.fold(_NOBODYS, key, command)
+    return True
 
 
 async def find(
