@@ -15,6 +15,7 @@ from maquette.domain.lifecycle import decide
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WORKERS = (UUID(int=1), UUID(int=2))
+LATER = NOW + timedelta(days=1)
 ATTEMPTS_MAX = 3
 
 
@@ -62,7 +63,8 @@ def new_job() -> Job:
 def ask(world: World, command: c.Command, **more: object) -> World | None:
     """Return the world after a command, or None when it was refused and nothing changed."""
     try:
-        decision = decide(world.key.job, command, NOW)
+        # Whatever is waited for is over by then: a retry comes when the loop says so, not the clock.
+        decision = decide(world.key.job, command, LATER if isinstance(command, c.RetryDue) else NOW)
     except MaquetteError:
         return None
     return replace(world, key=Key(decision.job), recorded=world.recorded + _successes(decision), **more)
@@ -86,9 +88,13 @@ def happenings(world: World) -> Iterable[tuple[str, World]]:
         if after := ask(world, told):
             yield f"the report of fence {fence} arrives", after
     if job.lease is not None:
-        lost = c.Expire(job.lease.fence, "lost_worker", 0.0)
-        if after := ask(world, lost):
-            yield f"the lease of fence {job.lease.fence} ends by itself", after
+        for died in (True, False):
+            lost = c.Expire(job.lease.fence, "lost_worker", 0.0, died)
+            if after := ask(world, lost):
+                how = "its worker being gone" if died else "let go of"
+                yield f"the lease of fence {job.lease.fence} ends by itself, {how}", after
+    if job.place is Place.DELAYED and (after := ask(world, c.RetryDue())):
+        yield "the wait is over", after
     if job.status not in TERMINAL and (after := ask(world, c.Cancel("usr_a"))):
         yield "a person cancels", after
 
