@@ -224,3 +224,19 @@ async def test_a_job_that_ends_late_in_a_batch_is_filed_without_waiting(site: Si
         assert (await stage.job()).asset_id is not None
         assert locks.wrong == []
         assert {"jobs", "projects"} | ({"assets"} if told else set()) == locks.seen
+
+
+async def test_an_equal_job_that_ends_as_it_is_created_waits_for_nobody(site: Site) -> None:
+    """It takes all its work over under its project's lock: its version is filed there, and nobody is waited for."""
+    house = await furnish(site.deps)
+    site.knife.resting = True
+    await house.gates()
+    first = Stage(house)
+    await first.submit()
+    await converge(first)
+    await site.deps.transactor.board.exchange(site.deps.database)
+    site.knife.locks = locks = Locks(site.eye)
+    second = await Stage(house).submit()
+    site.knife.locks = None
+    assert second.asset_id == (await first.job()).asset_id
+    assert (locks.wrong, locks.seen) == ([], {"projects", "assets"})

@@ -18,6 +18,7 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
         database_url=database_url,
         signing_key="a signing key for tests",
         worker_token="a worker token for tests",
+        database_timeout_seconds=60.0,  # 10,000 rows at once, on a machine with other work
     )
 
 
