@@ -107,6 +107,8 @@ class BreakerLoop:
         """
         async with self._database.connection() as connection:
             waiting = await services.unrouted(connection, self._reached, MOVED_MAX)
+            if waiting:
+                await services.forget_unrouted(connection, [job for _, job in waiting])
         self._reached = waiting[-1] if len(waiting) == MOVED_MAX else _FIRST
         return await self._send([job for _, job in waiting])
 

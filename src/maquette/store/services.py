@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from maquette.domain.breaker import Breaker, Policy, State, Tally
-from maquette.domain.job import Job
+from maquette.domain.job import Hold, Job
 from maquette.domain.pipeline import STEP_NAMES
 from maquette.domain.service import Bucket, Service
 from maquette.store.database import Connection, decode, encode, statements
+from maquette.store.jobs import mask
 
 _SQL = statements("services")
 
@@ -234,6 +235,11 @@ async def strand(connection: Connection, jobs: Sequence[Job], now: datetime) -> 
     await connection.execute(
         _SQL["insert_unrouted"], [job.id for job in jobs], [job.project_id for job in jobs], now
     )
+
+
+async def forget_unrouted(connection: Connection, jobs: Sequence[UUID]) -> None:
+    """Forget those of these jobs that do not wait for a service, whoever let them go on."""
+    await connection.execute(_SQL["forget_unrouted"], jobs, mask([list(Hold).index(Hold.SERVICE)]))
 
 
 async def unstrand(connection: Connection, jobs: Sequence[Job]) -> None:

@@ -132,6 +132,14 @@ insert into unrouted (job_id, project_id, since)
 select x.id, x.project_id, $3 from unnest($1::uuid[], $2::uuid[]) as x(id, project_id)
 on conflict do nothing
 
+-- name: forget_unrouted
+-- The version before knows nothing of this table: what it canceled or resumed is still here. Whoever holds a job again
+-- waits for its row first, so nothing new is deleted.
+with going as materialized (
+    select id from jobs where id = any($1::uuid[]) and holds & $2::smallint = 0 for update skip locked
+)
+delete from unrouted u using going where u.job_id = going.id
+
 -- name: delete_unrouted
 delete from unrouted where job_id = any($1::uuid[])
 
