@@ -92,6 +92,35 @@ def postgres_url(request: pytest.FixtureRequest) -> str:
     return server.url
 
 
+@pytest.fixture(scope="session")
+def pooler_port(postgres_url: str) -> Iterator[int | None]:
+    """Port of a pooler before the session's server, where `MAQUETTE_TEST_POOLER` asks for one (`make test-real`)."""
+    from pooler_process import binary, pooler
+
+    wanted = os.environ.get("MAQUETTE_TEST_POOLER", "none")
+    if wanted == "none":
+        yield None
+        return
+    program = binary()
+    assert program, "MAQUETTE_TEST_POOLER is set, and there is no PgBouncer"
+    with pooler(postgres_url, program, prepared=wanted == "prepared") as port:
+        yield port
+
+
+@pytest.fixture
+def pooled(database_url: str, pooler_port: int | None) -> dict[str, Any]:
+    """Settings of a way to the test's database: through the pooler, where there is one."""
+    if pooler_port is None:
+        return {"database_url": database_url}
+    from pooler_process import through
+
+    return {
+        "database_url": through(database_url, pooler_port),
+        "database_direct_url": database_url,
+        "database_pooler": os.environ["MAQUETTE_TEST_POOLER"],
+    }
+
+
 @pytest.fixture
 def empty_database_url(postgres_url: str) -> Iterator[str]:
     """Address of a fresh database without a schema; dropped afterwards."""

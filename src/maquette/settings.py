@@ -60,7 +60,7 @@ class Settings(SinkSettings, QueueSettings, FileSettings):
     )
     database_direct_url: str = setting(
         "",
-        "The same database without a pooler, for migrations, backups and `provision`; empty: `MAQUETTE_DATABASE_URL`.",
+        "The same database without a pooler, for migrations, backups and the first key; empty: `MAQUETTE_DATABASE_URL`.",
         check=_POSTGRES,
         secret=True,
     )

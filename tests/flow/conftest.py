@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from house import House, furnish
@@ -12,10 +13,10 @@ from maquette.settings import Settings
 
 
 @pytest.fixture
-def settings(tmp_path: Path, database_url: str) -> Settings:
+def settings(tmp_path: Path, pooled: dict[str, Any]) -> Settings:
     return Settings(
         data_dir=tmp_path,
-        database_url=database_url,
+        **pooled,
         signing_key="a signing key for tests",
         worker_token="a worker token for tests",
         database_timeout_seconds=60.0,  # 10,000 rows at once, on a machine with other work

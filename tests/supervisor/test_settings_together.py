@@ -52,7 +52,8 @@ UNUSABLE = [
     ("serve", {**_S3, **_CDN, "MAQUETTE_CLOUDFRONT_KEYS": "K2=none.pem"}, "MAQUETTE_CLOUDFRONT_KEYS"),
     ("serve", {**_S3, "AWS_ACCESS_KEY_ID": ""}, "MAQUETTE_OBJECTS"),
     ("maintain", {"MAQUETTE_SQS_SERVICES": "studio"}, "MAQUETTE_SQS_SERVICES"),
-    ("worker --role generation", {"MAQUETTE_SQS_SERVICES": "studio"}, "MAQUETTE_SQS_SERVICES"),
+    ("worker --role generation", {"MAQUETTE_SQS_SERVICES": "studio/rig"}, "MAQUETTE_SQS_SERVICES"),
+    ("worker --role generation", {"MAQUETTE_SQS_SERVICES": "studio/refine"}, "MAQUETTE_SQS_SERVICES"),
     ("maintain", {"MAQUETTE_EVENTBRIDGE_BUS": "bus"}, "MAQUETTE_EVENTBRIDGE_"),
     (
         "maintain",

@@ -155,9 +155,9 @@ def _source(settings: Settings, service: str, steps: set[str]) -> "Source":
         if line.service == service and set(line.steps) <= steps:
             name = settings.sqs_prefix + line.queue
             return SqsSource(name, endpoint=settings.sqs_endpoint_url, region=settings.sqs_region)
-    raise CommandError(
-        f"MAQUETTE_SQS_SERVICES has no queue of {service} for a worker that does {', '.join(sorted(steps))}.",
-        f"Name one with these steps or some of them: {service}/{'+'.join(sorted(steps))}",
+    raise SettingsError(
+        f"MAQUETTE_SQS_SERVICES has no queue of {service} for a worker that does {', '.join(sorted(steps))}. Name one with "
+        f"these steps or some of them: {service}/{'+'.join(sorted(steps))}."
     )
 
 
