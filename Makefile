@@ -6,6 +6,8 @@ TEST_PROCESSES ?= 2
 BRIEF ?= a rusty robot courier
 TYPE ?= 3D
 FAULTS_RESULTS ?= faults.jsonl
+# How tests go through PgBouncer: transaction (any version) or prepared (from 1.21).
+POOLER ?= transaction
 BIN := .venv/bin
 
 .PHONY: help setup demo up test lint types contracts test-real faults bench docs lock clean
@@ -50,10 +52,14 @@ docs: setup ## Write the pages that are made from code
 	$(BIN)/python -c 'import json, maquette; from maquette.domain.asyncapi import document; print(json.dumps(document(maquette.__version__), indent=1))' > docs/asyncapi.json
 	$(BIN)/python -c 'from maquette.cli.reference import render; print(render(), end="")' > docs/cli.md
 
-test-real: setup ## On Apache Kafka and a PostgreSQL of your own (MAQUETTE_TEST_DATABASE_URL), all kills, long fuzzing
+test-real: setup ## On Apache Kafka, PgBouncer and a PostgreSQL of your own (MAQUETTE_TEST_DATABASE_URL), all kills, long fuzzing
 	$(BIN)/python tests/scale/real_kafka.py $(BIN)/python -m pytest tests/scale
 	@if [ -n "$$MAQUETTE_TEST_DATABASE_URL" ]; then $(BIN)/python -m pytest tests/store tests/flow tests/api; \
 	else echo "skipped: tests on a PostgreSQL of your own; set MAQUETTE_TEST_DATABASE_URL to a role that may create databases"; fi
+	@if PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null; then \
+	MAQUETTE_TEST_POOLER=$(POOLER) $(BIN)/python -m pytest tests/flow tests/degradation/test_rolling_restart.py; \
+	else echo "skipped: tests through PgBouncer; install it (Debian: pgbouncer)"; fi
+	MAQUETTE_FAULTS=all $(BIN)/python -m pytest -rs tests/degradation/test_rolling_restart.py tests/degradation/test_rolling_upgrade.py
 	MAQUETTE_FAULTS=all $(BIN)/python -m pytest tests/fuzz
 	$(MAKE) faults
 

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +73,8 @@ class Site:
     balancer: Proxy
     credentials: Credentials
     log: Path
+    start: Callable[[Part], None]
+    """Lets one more process run."""
 
     async def tend(self) -> None:
         """Start again what has ended, as a supervisor does."""
@@ -101,13 +103,15 @@ class Site:
         return took
 
     async def retire(self, name: str, url: str = "") -> None:
-        """SIGTERM, and nobody in its place; ``url`` is where it answered."""
+        """SIGTERM, and nobody in its place; ``url`` is where it answered. Earlier versions die of the signal in the end."""
         process = self.processes.pop(name)
         if url:
             self.urls.remove(url)
-        await self._leave(name, process)
+        await self._leave(name, process, {0, -signal.SIGTERM})
 
-    async def _leave(self, name: str, process: Process) -> tuple[int, float]:
+    async def _leave(
+        self, name: str, process: Process, statuses: Collection[int] = (0,)
+    ) -> tuple[int, float]:
         old = process._process
         assert old is not None
         began, took = time.monotonic(), 0.0
@@ -116,21 +120,21 @@ class Site:
             took = time.monotonic() - began
             assert took < STOP_SECONDS, f"{name} does not leave: {self.log.read_text()[-2000:]}"
             await asyncio.sleep(0.02)
-        assert old.returncode == 0, f"{name} left with {old.returncode}"
+        assert old.returncode in statuses, f"{name} left with {old.returncode}"
         return old.pid, took
 
 
 @asynccontextmanager
 async def installed(
-    home: Path, database_url: str, ports: Sequence[int], wanted: Sequence[Part]
+    home: Path, database: Mapping[str, Any], ports: Sequence[int], wanted: Sequence[Part]
 ) -> AsyncIterator[Site]:
-    """Run these processes, the APIs among them at ``ports``, until the block ends."""
+    """Run these processes, the APIs among them at ``ports``, until the block ends. ``database``: settings of the way to it."""
     balancer = Proxy(*ports)
     await balancer.start()
     url = f"http://127.0.0.1:{balancer.port}"
     settings = Settings(
         data_dir=home,
-        database_url=database_url,
+        **database,
         url=url,
         public_url=url,
         worker_token="a worker token for tests",
@@ -140,13 +144,19 @@ async def installed(
     )
     credentials = await provision(settings)
     base = environment(settings, os.environ)
-    processes, log = {}, home / "log"
+    processes: dict[str, Process] = {}
+    log = home / "log"
     with log.open("ab") as output:
-        for part in wanted:
+
+        def start(part: Part) -> None:
             program = Program(part.name.partition(" ")[0], part.argv, STOP_SECONDS)
             processes[part.name] = process = Process(program, base | part.variables, output)
             process.start()
-        site = Site(processes, [f"http://127.0.0.1:{port}" for port in ports], balancer, credentials, log)
+
+        for part in wanted:
+            start(part)
+        urls = [f"http://127.0.0.1:{port}" for port in ports]
+        site = Site(processes, urls, balancer, credentials, log, start)
         tending = asyncio.create_task(site.tend())
         try:
             await site.answer()

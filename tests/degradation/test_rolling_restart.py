@@ -65,14 +65,16 @@ _LARGE = _Scale(
 
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("scale", [pytest.param(_LARGE if EVERYTHING else _SMALL, id="fleet")])
-async def test_each_process_is_restarted_under_work(scale: _Scale, database_url: str, tmp_path: Path) -> None:
+async def test_each_process_is_restarted_under_work(
+    scale: _Scale, pooled: dict[str, Any], database_url: str, tmp_path: Path
+) -> None:
     """Every request of all people succeeds, and every job; no attempt is lost by silence; every process leaves with 0."""
     loop = asyncio.get_running_loop()
     ports = free_ports(scale.apis)
     wanted = parts(apis=ports, maintenance=2, workers=scale.workers)
     ended: list[dict[str, Any]] = []
     left: list[float] = []
-    async with installed(tmp_path, database_url, ports, wanted) as site:
+    async with installed(tmp_path, pooled, ports, wanted) as site:
         deadline = time.monotonic() + scale.seconds_max
         key, project = site.credentials.api_key, site.credentials.project_id
         with (
