@@ -54,9 +54,10 @@ async def run(
     await facts.write(connection, batch.decisions[told:])
     await _file_assets(connection, batch, batch.decisions[told:], late=True)
     told = len(batch.decisions)
+    await reuse.settle(connection, batch)  # needs no service; what comes after it may
+    routed = len(batch.decisions)
     if await routing.settle(connection, batch, board):
-        await facts.write(connection, batch.decisions[told:])
-    await reuse.settle(connection, batch)
+        await facts.write(connection, batch.decisions[routed:])
     await serve(connection, batch, wishes, parked, fences, clocks, board)
     await _file_assets(connection, batch, batch.decisions[told:], late=True)
     await _write_state(connection, batch, clocks, board)
