@@ -30,20 +30,12 @@ def test_kafka_is_told_what_is_set_alone() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("values", "named"),
-    [
-        ({"kafka_security": "sasl_ssl", "kafka_password": "hunter2"}, "MAQUETTE_KAFKA_USERNAME"),
-        ({"kafka_certificate_file": "a.pem"}, "MAQUETTE_KAFKA_KEY_FILE"),
-        ({"kafka_security": "ssl", "kafka_ca_file": "/nowhere.pem"}, "MAQUETTE_KAFKA_CA_FILE"),
-    ],
-)
-async def test_what_kafka_cannot_use_is_named(values: dict[str, Any], named: str) -> None:
-    """Before anything is published, with the variable or file, and without the password."""
-    with pytest.raises(SettingsError, match=named) as caught:
-        async with open_sinks(Settings(kafka_servers="k:9093", **values), _DEPS, lambda: None):
+async def test_a_file_that_kafka_cannot_use_is_named() -> None:
+    """Before anything is published, with the setting; what contradicts itself is found when settings are read."""
+    settings = Settings(kafka_servers="k:9093", kafka_security="ssl", kafka_ca_file="/nowhere.pem")
+    with pytest.raises(SettingsError, match="MAQUETTE_KAFKA_CA_FILE"):
+        async with open_sinks(settings, _DEPS, lambda: None):
             pass
-    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
