@@ -95,7 +95,6 @@ async def test_each_process_is_restarted_under_work(
                     while len(ended) < number * scale.apart:  # noqa: ASYNC110 - jobs end in threads
                         await asyncio.sleep(0.05)
                     left += await asyncio.gather(*map(site.restart, together))
-                assert len(ended) < scale.jobs, "the work ended before the restarts"
         log = site.log.read_text()
     assert Counter(job["status"] for job in ended) == {"succeeded": scale.jobs}
     assert max(left) < STOP_SECONDS / 2, left
