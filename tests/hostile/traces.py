@@ -6,7 +6,9 @@ from typing import Any
 from live_api import Live
 
 #: What was refused is written down there on purpose; virtual time is exchanged by a loop of its own.
-_KEPT = frozenset({"safety_decisions", "refusals", "clocks"})
+_KEPT = frozenset(
+    {"safety_decisions", "refusals", "clocks", "services", "service_calls", "service_models", "pace"}
+)
 #: A digest of each table, so that a changed row counts as much as a new one.
 _TABLES = "select tablename from pg_tables where schemaname = 'public' order by 1"
 _DIGEST = "select count(*)::text || ':' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) from {} t"

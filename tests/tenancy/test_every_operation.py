@@ -7,7 +7,9 @@ from maquette.domain.permissions import RULES
 from maquette.services.audit import ADMINISTRATIVE
 
 #: What processes write about themselves, whoever asks for what.
-_OWN_TIME = {"api_keys", "clocks", "request_counts", "refusals"}
+_OWN_TIME = {
+    "api_keys", "clocks", "pace", "refusals", "request_counts", "service_calls", "service_models", "services",
+}  # fmt: skip
 
 
 async def _digest(world: World) -> dict[str, str]:

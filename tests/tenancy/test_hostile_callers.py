@@ -4,7 +4,7 @@ import base64
 import json
 from typing import Any
 
-from everybody import World, key_of
+from everybody import WORDS, World, key_of
 from live_api import client_of
 
 from maquette.domain.permissions import RULES
@@ -76,7 +76,7 @@ async def test_tricks_in_every_text_are_texts(world: World) -> None:
             }
             if "requestBody" in operation and isinstance(body := world.body(operation), dict):
                 more["json"] = _spoiled(body, text)
-            known = dict.fromkeys(("version", "name", "subject"), text) | world.ids | key_of(world, path)
+            known = dict.fromkeys(WORDS, text) | world.ids | key_of(world, path)
             address = path.format(**known).replace("\x00", "%00").replace("\x1b", "%1B")
             for caller in (who, stranger):
                 response = await caller.client.request(method, address, **more)
