@@ -19,7 +19,7 @@ from pathlib import Path
 VERSION = "3.9.1"
 #: Where the jars stay between runs: 46 MB.
 JARS = Path(".cache") / f"kafka-{VERSION}"
-_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+_POM = """<project>
   <modelVersion>4.0.0</modelVersion>
   <groupId>maquette</groupId><artifactId>broker</artifactId><version>1</version>
   <dependencies>
