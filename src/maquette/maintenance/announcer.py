@@ -4,9 +4,6 @@ The row in ``ready`` is the outbox: a hint is recorded in the transaction in whi
 and none is lost. Only so many hints of a queue are under way: the line's order holds but for those.
 """
 
-import asyncio
-import logging
-import random
 import uuid
 from collections.abc import Sequence
 
@@ -14,13 +11,13 @@ from maquette.domain import typeid
 from maquette.domain.commands import Fail
 from maquette.domain.errors import MaquetteError
 from maquette.domain.pipeline import STEP_NAMES
+from maquette.maintenance.loop import apart, forever
 from maquette.ports import DeadHint, Hint, Line, TaskQueue
 from maquette.services.orders import Order, Wish
 from maquette.services.transactor import Transactor
 from maquette.store import announced
 from maquette.store.database import Database
 
-_LOG = logging.getLogger(__name__)
 INTERVAL_SECONDS = 0.2
 #: Dead hints are looked for every so many rounds.
 DEAD_EVERY = 25
@@ -45,24 +42,18 @@ class Announcer:
         self._lines = tuple(lines)
         self._ahead = ahead
         self._epoch = uuid.uuid4()
+        self._rounds = 0
 
     async def run(self) -> None:
         """Tell of tasks until canceled; the database or the queue being away is waited out."""
-        rounds = 0
-        while True:
-            told = 0
-            try:
-                told = await self.run_once()
-                rounds += 1
-                if rounds % DEAD_EVERY == 1:
-                    await self.sweep_once()
-            except MaquetteError as error:
-                _LOG.warning("Telling of tasks failed: %s", error)
-            except Exception:  # noqa: BLE001 - the loop must outlive one bad round
-                _LOG.exception("Telling of tasks failed.")
-            if not told:
-                # Replicas that started together drift apart.
-                await asyncio.sleep(INTERVAL_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - no secret
+        await forever(self._round, "Telling of tasks", lambda told: 0.0 if told else apart(INTERVAL_SECONDS))
+
+    async def _round(self) -> int:
+        told = await self.run_once()
+        self._rounds += 1
+        if self._rounds % DEAD_EVERY == 1:
+            await self.sweep_once()
+        return told
 
     async def run_once(self) -> int:
         """Send the hints that there is room for; return how many."""

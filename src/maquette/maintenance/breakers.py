@@ -4,17 +4,15 @@ Any number of replicas may run it: a breaker is judged under its row's lock, and
 that the transactor decides about under theirs.
 """
 
-import asyncio
 import logging
-import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
 from maquette.domain.breaker import SLOT_SECONDS, State, Tally, judge, slot
-from maquette.domain.errors import MaquetteError
 from maquette.domain.job import Job, Place
 from maquette.domain.service import Service
+from maquette.maintenance.loop import apart, forever
 from maquette.services import routing
 from maquette.services.orders import Order
 from maquette.services.transactor import Transactor
@@ -44,15 +42,7 @@ class BreakerLoop:
 
     async def run(self) -> None:
         """Look after services until canceled; the database being away is waited out."""
-        while True:
-            try:
-                await self.run_once()
-            except MaquetteError as error:
-                _LOG.warning("Looking after services failed: %s", error)
-            except Exception:  # noqa: BLE001 - the loop must outlive one bad round
-                _LOG.exception("Looking after services failed.")
-            # Replicas that started together drift apart.
-            await asyncio.sleep(INTERVAL_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - no secret
+        await forever(self.run_once, "Looking after services", lambda _moved: apart(INTERVAL_SECONDS))
 
     async def run_once(self) -> int:
         """Judge every breaker, then look after the jobs that it concerns; return how many moved."""
