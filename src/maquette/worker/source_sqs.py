@@ -44,8 +44,8 @@ class SqsSource:
         self._visibility_seconds = visibility_seconds
         self._client: Any = None
         self._url = ""
-        self._held: dict[str, str] = {}
-        """The newest receipt by task."""
+        self._held: dict[str, list[str]] = {}
+        """Receipts by task: of its next step one may be heard of before the last one's is dropped."""
         self._over: dict[str, int] = {}
         """Receipts to delete, with how often that failed."""
         self._changed = asyncio.Event()
@@ -84,16 +84,16 @@ class SqsSource:
             if task is None:
                 logger.error("the queue %s holds a message that is none of ours; deleting it", self._queue)
                 self._over[message["ReceiptHandle"]] = 0
+                self._changed.set()
                 continue
-            self._held[task] = message["ReceiptHandle"]
+            self._held.setdefault(task, []).append(message["ReceiptHandle"])
             heard.append(task)
         return heard
 
     def drop(self, task_ids: Sequence[str]) -> None:
         """Delete the messages of these tasks, soon."""
         for task in task_ids:
-            if (receipt := self._held.pop(task, None)) is not None:
-                self._over[receipt] = 0
+            self._over.update(dict.fromkeys(self._held.pop(task, ()), 0))
         self._changed.set()
 
     async def _address(self) -> str:
@@ -121,7 +121,7 @@ class SqsSource:
                     self._over[receipt] = tries
 
     async def _hide(self) -> None:
-        for part in _parts(list(self._held.values())):
+        for part in _parts([receipt for held in self._held.values() for receipt in held]):
             await self._batch(
                 "change_message_visibility_batch", part, VisibilityTimeout=self._visibility_seconds
             )
