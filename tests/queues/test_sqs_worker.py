@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +12,9 @@ import uvicorn
 from told_by_sqs import Told
 
 from maquette.api.app import build_app
+from maquette.domain import typeid
 from maquette.domain.job import JobStatus
+from maquette.ports import Hint
 from maquette.worker import Context, Output, Result, Succeeded, Worker
 from maquette.worker.source_sqs import SqsSource
 
@@ -121,14 +124,13 @@ async def test_nonsense_in_the_queue_is_deleted(told: Told, address: str) -> Non
 
 async def test_a_task_heard_of_twice_leaves_no_message(told: Told) -> None:
     """The next step's message may come before the last one's is dropped: both are deleted then."""
+    task = typeid.encode("task", uuid.uuid4())
     source = SqsSource(told.prefix + "studio", endpoint=told.url, region="eu-central-1")
     async with source.running():
         for _ in range(2):
-            await told.client.send_message(
-                QueueUrl=await told.address(), MessageBody=json.dumps({"task_id": "task_one"})
-            )
+            await told.queue.announce("studio", [Hint(task, "studio", "refine", 0)])
             async with asyncio.timeout(10):
-                while await source.receive(1, 1.0) != ["task_one"]:
+                while await source.receive(1, 1.0) != [task]:
                     pass
-        source.drop(["task_one"])
+        source.drop([task])
     assert await left(told) == 0
