@@ -8,9 +8,10 @@ from unittest import mock
 
 from benchmarks.sampling import sampled
 from benchmarks.work import file_of
-from maquette import bootstrap, settings, stores
+from maquette import bootstrap, settings
 from maquette.adapters.objects_local import LocalObjects
 from maquette.ports import StoredObject
+from maquette.wiring import stores
 
 _FILE = file_of("export")
 

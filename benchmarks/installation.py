@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Self
 
 from benchmarks import sampling
-from maquette.provision import provision
 from maquette.settings import Settings, environment
 from maquette.store.migrate import migrate
 from maquette.supervisor.postgres import EmbeddedPostgres
 from maquette.supervisor.processes import Process, Program
+from maquette.wiring.provision import provision
 
 _READY_SECONDS_MAX = 30.0
 _STOP_SECONDS = 10.0

@@ -50,13 +50,13 @@ from maquette.services.principals import Authenticator
 from maquette.services.tariff import Tariff
 from maquette.services.transactor import Transactor
 from maquette.settings import Settings, SettingsError
-from maquette.settings_checks import parse_listen
-from maquette.settings_queue import parse_lines
-from maquette.sinks import open_sinks
+from maquette.settings.checks import parse_listen
+from maquette.settings.queue import parse_lines
 from maquette.store.database import Database
-from maquette.stores import local_objects, open_cdn, open_objects
 from maquette.telemetry.otlp import tracing
 from maquette.telemetry.tracer import OFF, Tracer
+from maquette.wiring.sinks import open_sinks
+from maquette.wiring.stores import local_objects, open_cdn, open_objects
 from maquette.worker.source_sqs import Unusable, sqs_client
 
 _LOG = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from maquette.domain.events import Event, cloud_event
 from maquette.ports import EventBus, Unpublishable
 from maquette.services.ids import new_id
 from maquette.settings import Settings
-from maquette.sinks import open_eventbridge
 from maquette.telemetry.trace import TraceContext
+from maquette.wiring.sinks import open_eventbridge
 
 
 @pytest.fixture(autouse=True)

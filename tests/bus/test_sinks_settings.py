@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from maquette.settings import Settings, SettingsError
-from maquette.sinks import kafka_configuration, open_sinks
+from maquette.wiring.sinks import kafka_configuration, open_sinks
 
 _DEPS: Any = SimpleNamespace(database=None, tracer=None)
 

@@ -17,11 +17,11 @@ import httpx
 from chaos_plan import LEASE_SECONDS
 from proxy import Proxy
 
-from maquette.provision import provision
 from maquette.settings import Settings, environment
 from maquette.store.migrate import migrate
 from maquette.supervisor.postgres import EmbeddedPostgres
 from maquette.supervisor.processes import Process, Program
+from maquette.wiring.provision import provision
 
 HERE = Path(__file__).parent
 MAQUETTE = (sys.executable, "-m", "maquette")

@@ -17,13 +17,13 @@ from maquette.bootstrap import open_deps
 from maquette.domain.permissions import Role
 from maquette.domain.principal import Principal
 from maquette.domain.typeid import decode
-from maquette.provision import provision
 from maquette.services import projects, webhooks
 from maquette.services.ids import new_id
 from maquette.settings import load
 from maquette.store import deliveries
 from maquette.store.deliveries import NewDelivery
 from maquette.supervisor.data_dir import with_secrets
+from maquette.wiring.provision import provision
 
 Command = Callable[..., Any]
 

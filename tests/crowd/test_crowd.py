@@ -24,9 +24,9 @@ from ledger import assert_lawful
 from up_process import until
 
 from maquette.domain import typeid
-from maquette.provision import provision
 from maquette.settings import Settings, environment
 from maquette.supervisor.processes import Process, Program
+from maquette.wiring.provision import provision
 
 SEED = os.environ.get("MAQUETTE_FAULTS_SEED", "1")
 JOBS = 200

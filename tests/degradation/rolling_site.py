@@ -16,9 +16,9 @@ import httpx
 from proxy import Proxy
 
 from maquette.cli.client import Client
-from maquette.provision import Credentials, provision
 from maquette.settings import Settings, environment
 from maquette.supervisor.processes import Process, Program
+from maquette.wiring.provision import Credentials, provision
 
 #: Like a pod's: from SIGTERM to SIGKILL.
 STOP_SECONDS = 20.0

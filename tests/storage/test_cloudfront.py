@@ -22,7 +22,7 @@ from maquette.adapters.objects_local import LocalObjects
 from maquette.adapters.signing import SigningKey
 from maquette.domain.errors import Forbidden, Invalid
 from maquette.settings import SettingsError, load
-from maquette.stores import open_cdn, open_objects
+from maquette.wiring.stores import open_cdn, open_objects
 
 BASE = "https://d111111abcdef8.cloudfront.net"
 FOLDER = "projects/p/jobs/j/2-export/r0/a1"

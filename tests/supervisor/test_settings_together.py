@@ -9,7 +9,7 @@ import pytest
 
 from maquette.cli.main import run
 from maquette.settings import SettingsError, load
-from maquette.settings_together import _NEEDS
+from maquette.settings.together import _NEEDS
 
 _S3 = {"MAQUETTE_OBJECTS": "s3://bucket"}
 _KAFKA = {"MAQUETTE_KAFKA_SERVERS": "127.0.0.1:9"}

@@ -19,8 +19,8 @@ from maquette.maintenance.sweeper import Sweeper
 from maquette.maintenance.webhooks import WebhookLoop
 from maquette.outbound import Outbound, Policy
 from maquette.settings import Settings
-from maquette.sinks import open_sinks
 from maquette.store import events
+from maquette.wiring.sinks import open_sinks
 from maquette.worker import Context, Failed, Output, Result, Succeeded, Worker
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

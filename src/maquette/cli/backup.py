@@ -52,10 +52,10 @@ def backup(
     from maquette.services import backup as backups
     from maquette.services.backup_folder import Folder
     from maquette.store.database import Database
-    from maquette.stores import open_objects
     from maquette.supervisor import dump
     from maquette.supervisor.access import with_database
     from maquette.supervisor.data_dir import SECRET_FILES, with_secrets
+    from maquette.wiring.stores import open_objects
 
     with with_database(load()) as found, database_errors(found), _packed(target) as root, _progress() as show:
         settings = with_secrets(found)
@@ -146,9 +146,9 @@ def _restore(
 
     from maquette.services import backup as backups
     from maquette.store.database import Database
-    from maquette.stores import open_objects
     from maquette.supervisor import dump
     from maquette.supervisor.postgres import EmbeddedPostgres
+    from maquette.wiring.stores import open_objects
 
     async def with_open(url: str, step: Callable[[Database], Coroutine[Any, Any, T]]) -> T:
         database = await Database.open(url, connections_max=2)

@@ -35,9 +35,9 @@ def integrity(
 
     from maquette.services.integrity import Report, check
     from maquette.store.database import Database
-    from maquette.stores import open_objects
     from maquette.supervisor.access import with_database
     from maquette.supervisor.data_dir import with_secrets
+    from maquette.wiring.stores import open_objects
 
     def told(report: Report) -> None:
         if report.objects % 500 == 0 and err().is_terminal:

@@ -13,7 +13,7 @@ from maquette.cli import settings_page
 from maquette.cli.arguments import Json
 from maquette.cli.output import CommandError, err, out, print_fields, print_json
 from maquette.settings import Settings, SettingsError
-from maquette.settings_queue import parse_lines
+from maquette.settings.queue import parse_lines
 from maquette.telemetry.logs import configure
 from maquette.telemetry.redaction import secrets_of
 
@@ -35,8 +35,8 @@ def prepare(settings: Settings) -> "Credentials":
     """Bring the database up to date and make the first project, key and worker token; idempotent."""
     import asyncio
 
-    from maquette.provision import provision
     from maquette.store.migrate import migrate as apply
+    from maquette.wiring.provision import provision
 
     async def run() -> "Credentials":
         await apply(settings.direct_url)

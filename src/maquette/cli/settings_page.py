@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from maquette.settings import CONFIG_FILE, CONFIG_VARIABLE, Settings
-from maquette.settings_field import PREFIX
+from maquette.settings.field import PREFIX
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from maquette.cli.doctor.scene import Scene
 from maquette.cli.doctor.sockets import Port
 from maquette.cli.settings_page import documented
 from maquette.settings import CONFIG_FILE, CONFIG_VARIABLE
-from maquette.settings_field import PREFIX
+from maquette.settings.field import PREFIX
 from maquette.supervisor.binaries import shipped_programs
 from maquette.supervisor.errors import SupervisorError
 

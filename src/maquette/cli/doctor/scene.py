@@ -15,7 +15,7 @@ import asyncpg
 import httpx
 
 from maquette.settings import Settings, SettingsError, load
-from maquette.settings_field import PREFIX
+from maquette.settings.field import PREFIX
 from maquette.store.diagnosis import Diagnosis, diagnose
 from maquette.supervisor import cluster
 from maquette.supervisor.data_dir import State, read_credentials, read_state

@@ -12,7 +12,7 @@ def objects(scene: Scene) -> Finding:
     """Can a file be written, read and deleted there, and who vouches for what is uploaded."""
     if not scene.settings.objects:
         return skipped("files are kept in the data directory")
-    from maquette.stores import try_store
+    from maquette.wiring.stores import try_store
 
     try:
         return ok(f"{scene.settings.objects}: {asyncio.run(try_store(scene.settings))}")

@@ -11,8 +11,8 @@ from maquette.adapters.signing import SigningKey
 from maquette.domain.errors import Unavailable
 from maquette.ports import Cdn, ObjectStore
 from maquette.settings import Settings, SettingsError
-from maquette.settings_files import parse_key_files
-from maquette.sinks import missing_extra
+from maquette.settings.files import parse_key_files
+from maquette.wiring.sinks import missing_extra
 
 
 def open_objects(settings: Settings) -> ObjectStore:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from maquette.settings_checks import address, between, parse_listen, parsed
-from maquette.settings_field import setting
+from maquette.settings.checks import address, between, parse_listen, parsed
+from maquette.settings.field import setting
 
 
 def parse_brokers(value: str) -> list[tuple[str, int]]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from maquette.domain.pipeline import STEP_NAMES
 from maquette.ports import Line
-from maquette.settings_checks import address, between, parsed
-from maquette.settings_field import setting
+from maquette.settings.checks import address, between, parsed
+from maquette.settings.field import setting
 
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 

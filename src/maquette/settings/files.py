@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from maquette.settings_checks import address, parsed
-from maquette.settings_field import setting
+from maquette.settings.checks import address, parsed
+from maquette.settings.field import setting
 
 _KEY = re.compile(r"([A-Z0-9]{4,40})=(.+)", re.ASCII)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from maquette.settings_field import PREFIX
+from maquette.settings.field import PREFIX
 
 #: Who sets the first wants something that does not happen without the second.
 _NEEDS = (

@@ -3,7 +3,7 @@
 from dataclasses import field
 from typing import Any
 
-from maquette.settings_checks import Check
+from maquette.settings.checks import Check
 
 PREFIX = "MAQUETTE_"
 
