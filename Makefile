@@ -68,8 +68,8 @@ faults: setup ## 200 storms of 50 jobs, then kills and cuts everywhere; prints t
 	storms=$$?; $(BIN)/python tests/chaos/chaos_results.py $(FAULTS_RESULTS); exit $$storms
 	MAQUETTE_FAULTS=all $(BIN)/python -m pytest tests/faults
 
-bench: setup ## Durable steps/s beside the same statements bare, and the other speeds that are promised
-	$(BIN)/python -m benchmarks
+bench: setup ## Every speed that is promised, beside others in the same run: make bench SECTIONS="steps relay"
+	$(BIN)/python -m benchmarks $(SECTIONS)
 
 lock: ## Renew requirements/all.txt (needs uv)
 	uv export --quiet --format requirements-txt --all-extras --all-groups --no-emit-project --no-annotate --no-header --output-file requirements/all.txt

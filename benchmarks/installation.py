@@ -1,4 +1,4 @@
-"""What is measured: a durable embedded PostgreSQL, one API process and worker processes, all of our own starting."""
+"""What is measured: a durable embedded PostgreSQL, API processes, maintenance and workers, all of our own starting."""
 
 import asyncio
 import dataclasses
@@ -33,30 +33,43 @@ class Usage:
     api: float
     workers: float
     postgres: float
+    maintenance: float
 
     def since(self, before: Self) -> "Usage":
-        return Usage(self.api - before.api, self.workers - before.workers, self.postgres - before.postgres)
+        return Usage(
+            self.api - before.api,
+            self.workers - before.workers,
+            self.postgres - before.postgres,
+            self.maintenance - before.maintenance,
+        )
 
 
 class Installation:
-    """Everything that runs for one benchmark, below one folder. Use it as a context manager."""
+    """Everything that runs for one benchmark, below one folder. Use it as a context manager.
 
-    def __init__(self, folder: Path, *, profile: Path | None = None) -> None:
+    ``maintenance=False`` leaves the loops out (relay, sweepers, retention): for what drives them itself.
+    ``settings`` and ``urls`` have the address of the first API process, ``urls`` those of ``apis`` of them.
+    """
+
+    def __init__(
+        self, folder: Path, *, profile: Path | None = None, maintenance: bool = True, apis: int = 1
+    ) -> None:
         self.log = folder / "processes.log"
         self._postgres = EmbeddedPostgres(folder / "postgres")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        self._ports = [_free_port() for _ in range(apis)]
+        self.urls = [f"http://127.0.0.1:{port}" for port in self._ports]
         self.settings = Settings(
             data_dir=folder,
-            port=port,
-            url=f"http://127.0.0.1:{port}",
+            port=self._ports[0],
+            url=self.urls[0],
             worker_token=secrets.token_urlsafe(24),
             signing_key=secrets.token_urlsafe(24),
         )
         self.operator_key = ""
+        self._with_maintenance = maintenance
         self._profile = {sampling.FOLDER_VARIABLE: str(profile.absolute())} if profile else {}
-        self._running: list[Process] = []
+        self._apis: list[Process] = []
+        self._maintenance: list[Process] = []
         self._workers: list[Process] = []
 
     def __enter__(self) -> Self:
@@ -65,15 +78,20 @@ class Installation:
             self.settings = dataclasses.replace(self.settings, database_url=self._postgres.url)
             asyncio.run(migrate(self.settings.direct_url))
             self.operator_key = asyncio.run(provision(self.settings)).api_key
-            self._start("benchmarks.api")
-            self._await_api()
+            for port, url in zip(self._ports, self.urls, strict=True):
+                here = dataclasses.replace(self.settings, port=port, url=url)
+                self._apis.append(self._start("benchmarks.api", settings=here))
+            if self._with_maintenance:
+                self._maintenance.append(self._start("benchmarks.maintenance"))
+            for url in self.urls:
+                self._await_api(url)
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
-        self._stop(self._running[::-1])
+        _stop([*self._workers, *self._maintenance, *self._apis])
         self._postgres.stop()
         if kind is not None and self.log.exists():  # its folder is about to go
             sys.stderr.write(self.log.read_text(encoding="utf-8")[-4000:])
@@ -87,50 +105,56 @@ class Installation:
         try:
             yield
         finally:
-            self._stop(self._workers)
+            _stop(self._workers)
             self._workers = []
 
     def usage(self) -> Usage:
         """Read the CPU time used so far; all zero where there is no /proc."""
         return Usage(
-            api=_cpu_seconds([self._running[0].pid]),
-            workers=_cpu_seconds([worker.pid for worker in self._workers]),
+            api=_cpu_seconds([process.pid for process in self._apis]),
+            workers=_cpu_seconds([process.pid for process in self._workers]),
             postgres=_cpu_seconds([self._postgres.pid, *_children(self._postgres.pid)]),
+            maintenance=_cpu_seconds([process.pid for process in self._maintenance]),
         )
 
     def api_megabytes(self) -> float:
-        """Read the API process's resident memory."""
+        """Read the first API process's resident memory."""
         try:
-            pages = Path(f"/proc/{self._running[0].pid}/statm").read_text(encoding="ascii").split()[1]
+            pages = Path(f"/proc/{self._apis[0].pid}/statm").read_text(encoding="ascii").split()[1]
         except FileNotFoundError:
             return 0.0
         return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
-    def _start(self, module: str, *arguments: str) -> Process:
+    def _start(self, module: str, *arguments: str, settings: Settings | None = None) -> Process:
         argv = (sys.executable, "-m", module, *arguments)
-        variables = {**environment(self.settings, os.environ), **self._profile}
+        variables = {**environment(settings or self.settings, os.environ), **self._profile}
         with self.log.open("ab") as output:
             process = Process(Program(module, argv, _STOP_SECONDS), variables, output)
             process.start()
-        self._running.append(process)
         return process
 
-    def _stop(self, processes: list[Process]) -> None:
-        for process in processes:
-            process.request_stop()
-        while not all([process.stopped() for process in processes]):  # noqa: C419 - each is to be looked at
-            time.sleep(0.02)
-        self._running = [process for process in self._running if process not in processes]
-
-    def _await_api(self) -> None:
+    def _await_api(self, url: str) -> None:
         deadline = time.monotonic() + _READY_SECONDS_MAX
-        while time.monotonic() < deadline and self._running[0].pid is not None:
+        while time.monotonic() < deadline and all(process.pid is not None for process in self._apis):
             try:
-                with urllib.request.urlopen(f"{self.settings.url}/readyz", timeout=2.0):
+                with urllib.request.urlopen(f"{url}/readyz", timeout=2.0):
                     return
             except (OSError, urllib.error.URLError):
                 time.sleep(0.05)
         raise RuntimeError(f"The API did not become ready:\n{self.log.read_text(encoding='utf-8')[-2000:]}")
+
+
+def _stop(processes: list[Process]) -> None:
+    for process in processes:
+        process.request_stop()
+    while not all([process.stopped() for process in processes]):  # noqa: C419 - each is to be looked at
+        time.sleep(0.02)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _children(parent: int | None) -> list[int]:

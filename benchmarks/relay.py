@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.installation import Installation
+from benchmarks.people import prepare_projects, submit
+from benchmarks.report import Row, plain, reaching
+from benchmarks.run import Run
 from maquette.adapters.bus_kafka import KafkaBus
 from maquette.maintenance.relay import Relay
 from maquette.store.database import Database
 
+TITLE = "Relay: events from the outbox to Kafka"
 TOPIC = "events"
 _LEASE_SECONDS = 120.0
 _PATIENCE_SECONDS = 20.0
@@ -31,6 +35,20 @@ class Relayed:
     """Events a second from ``undelivered`` to Kafka, acknowledged and removed."""
     cpu_seconds: float
     """Of the relay's process, librdkafka included, while publishing."""
+
+
+def measured(run: Run) -> list[Row]:
+    """Relay the events of submitted jobs; the installation's own maintenance is left out."""
+    with Installation(run.folder, profile=run.profile, maintenance=False) as house:
+        projects = asyncio.run(prepare_projects(house))
+        asyncio.run(submit(house, projects, run.sized(2000, 20)))
+        relayed = asyncio.run(measure(house))
+    micros = relayed.cpu_seconds / relayed.events * 1e6
+    return [
+        plain("outbox → events", "events/s", relayed.moved),
+        reaching("undelivered → Kafka, acknowledged", "events/s", relayed.published, at_least=10_000),
+        plain("CPU of its process while publishing", "µs/event", micros),
+    ]
 
 
 async def measure(house: Installation) -> Relayed:
