@@ -8,11 +8,12 @@ connections take turns at nothing: each has jobs of its own, so they never wait 
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+from msgspec.structs import replace
 
 from benchmarks.work import MODEL, MODEL_VERSION, STEPS, file_of, outputs_of
 from maquette.domain.asset import AssetDraft, draft

@@ -3,12 +3,12 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from aws_server import CREDENTIALS, REGION, aws_server, make_bus, received
 from made import event, streams
+from msgspec.structs import replace
 from played_eventbridge import PlayedEventBridge
 
 from maquette.adapters.bus_eventbridge import EventBridgeBus, NotPublished

@@ -1,10 +1,10 @@
 """Holds: a job stands still as long as there is one, and then goes on from where it stood."""
 
-from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
 import pytest
+from msgspec.structs import replace
 from walks import START, new_job
 
 from maquette.domain import commands as c

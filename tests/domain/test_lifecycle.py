@@ -1,10 +1,10 @@
 """The transition table: total, honest about where it leads, and rebuilt by anyone who reads the events."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 from walks import START, WALKS, Reader, Walk, begin, new_job
 
 from maquette.domain import commands as c

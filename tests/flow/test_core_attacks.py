@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import hashlib
 import uuid
 from collections.abc import AsyncIterator
 
 import asyncpg
+import msgspec
 import pytest
 from house import WORKER, House
 from own_work import png
@@ -59,7 +59,7 @@ async def _waiting_for_a_lock(house: House, count: int = 1) -> list[int]:
 
 def _another(view: JobView, correlation_id: str = "fine", **more: object) -> Order:
     """Return an order for one more job like that of ``view``."""
-    fields = {field.name: getattr(view.job, field.name) for field in dataclasses.fields(Job)}
+    fields = msgspec.structs.asdict(view.job)
     job = Job(**fields | {"id": new_id(), "correlation_id": correlation_id, "sequence": 0} | more)
     return Order(job.id, Create(job), NewJob(BriefRow("usr_test", "x", "x", Pins(), b"{}", b"{}")))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
+import msgspec
 from explorer import Model, explore
 from test_lease_model import NOW, Key, new_job
 
@@ -32,7 +33,7 @@ class World:
 
 
 def gated() -> Job:
-    return replace(new_job(), gates=frozenset({0}), gate_policies={0: POLICY})
+    return msgspec.structs.replace(new_job(), gates=frozenset({0}), gate_policies={0: POLICY})
 
 
 def ask(job: Job, command: c.Command) -> tuple[Job, tuple[int, ...]] | None:

@@ -1,12 +1,12 @@
 """The ledger's laws, whatever happens to a job: pure, over random walks through its life."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from walks import ACTIONS, START, WALKS, Walk, lease, new_job, record
 
 from maquette.domain import commands as c

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from house import House
+from msgspec.structs import replace
 from own_work import told
 
 from maquette import wire

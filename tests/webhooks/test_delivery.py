@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -10,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 from post import Post, verified
 
 from maquette.domain import webhook

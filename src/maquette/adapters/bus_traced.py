@@ -7,8 +7,9 @@ ended, and the database knows the rest. Nothing is written for it, and no event 
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from maquette.domain import typeid
 from maquette.domain.errors import MaquetteError

@@ -5,9 +5,10 @@ and none can release twice.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from maquette.domain import commands as c
 from maquette.domain.decision import Decision, current_facts, make_event

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
+
 from maquette.domain.job import Artifact, Hold, Job, Lease, StepRecord
 from maquette.domain.ledger import Amount
 from maquette.domain.review import Verdict
@@ -24,15 +26,13 @@ class Create:
     """Why it is held before it begins; None when nothing was found."""
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """A worker claimed the task: the attempt is counted now, so that a worker-killer runs out of attempts."""
 
     lease: Lease
 
 
-@dataclass(frozen=True, slots=True)
-class Complete:
+class Complete(Struct, frozen=True):
     """The attempt under ``fence`` did the work; files and outputs have been checked."""
 
     fence: int
@@ -49,8 +49,7 @@ class Complete:
     """A moderator outside has yet to see its files."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(Struct, frozen=True):
     """The attempt under ``fence`` failed; ``jitter`` is a uniform draw from [0, 1)."""
 
     fence: int

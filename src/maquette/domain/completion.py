@@ -1,7 +1,8 @@
 """The edge that finished work takes: recorded, and seen at once, later, or never."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from maquette.domain import commands as c
 from maquette.domain.decision import Decision, advance, artifact_facts, current_facts, give_up, make_event

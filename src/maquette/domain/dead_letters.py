@@ -1,7 +1,8 @@
 """The edges of a job that failed: tried again, or given up for good."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from maquette.domain import commands as c
 from maquette.domain import typeid

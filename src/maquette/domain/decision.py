@@ -1,10 +1,13 @@
 """What a transition decides, and the pieces that every edge builds its decision from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from maquette.domain import typeid
 from maquette.domain.commands import Replacement
@@ -33,8 +36,7 @@ class StepChange:
     """Versions of the policies that allowed it, when that became known later."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetter(Struct, frozen=True):
     """A task that nobody will try again by itself."""
 
     id: UUID
@@ -56,8 +58,7 @@ class LetterClosed:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What is true after a command, and the rows that say so. Written in one transaction or not at all."""
 
     job: Job

@@ -1,11 +1,12 @@
 """Facts, in the order they became true. A job is a stream, so is a webhook; sequences start at 1 without gaps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
 
 from maquette.domain import typeid
 from maquette.telemetry.trace import TraceContext
@@ -65,8 +66,7 @@ _STREAMS: Mapping[EventType, StreamKind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One fact of a stream. ``stream_id`` is what it happened to: a job, a webhook."""
 
     stream_id: UUID

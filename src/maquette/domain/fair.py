@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from msgspec import Struct
+
 #: Virtual time that one task of a project with weight 1 takes.
 STRIDE = 1_000_000
 WEIGHT_MAX = 100
@@ -18,8 +20,7 @@ Clocks = Mapping[tuple[str, int], int]
 """V by (service, priority)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """A task's place in virtual time, and how far the next one of its project is behind it."""
 
     tag: int

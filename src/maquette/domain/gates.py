@@ -1,9 +1,10 @@
 """The edges that people take: review at a gate, hold, go on."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from maquette.domain import commands as c
 from maquette.domain import typeid

@@ -1,6 +1,6 @@
 """Holds: the one place where a job stops and goes on for a reason that is not its own work."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from maquette.domain.job import Hold, Job, JobStatus, StepStatus
 

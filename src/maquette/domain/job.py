@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from maquette.domain import typeid
 from maquette.domain.fair import FIRST, Share
@@ -100,8 +102,7 @@ class Place(StrEnum):
     LEASED = "leased"
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """A worker's time-limited claim on one attempt. Only the holder of ``fence`` may end it."""
 
     fence: int
@@ -128,8 +129,7 @@ class Detour:
     """Why the first of the route did not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One run of a pipeline for one brief, at its current step."""
 
     id: UUID
@@ -259,8 +259,7 @@ class Job:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(Struct, frozen=True):
     """A file that a step made, as the database knows it."""
 
     id: UUID
@@ -286,8 +285,7 @@ class Artifact:
     """Why nobody can read its file; None when it may be seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class StepRecord:
+class StepRecord(Struct, frozen=True):
     """A step revision whose work has ended; one row, written once (a review only changes its status)."""
 
     job_id: UUID

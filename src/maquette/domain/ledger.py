@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
+from msgspec import Struct
+
 CURRENCY = "USD"
 MICROS = 1_000_000
 """Micro-dollars in a dollar."""
@@ -68,8 +70,7 @@ class Charge:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(Struct, frozen=True):
     """What a job's steps are estimated at and what was spent. Jobs that cost nothing have none.
 
     What is reserved is not kept: it follows from where the job is (``billing.due``).

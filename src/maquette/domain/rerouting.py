@@ -1,7 +1,8 @@
 """The edges that services coming and going take: to another one, to a stand, and on again."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from maquette.domain import commands as c
 from maquette.domain.decision import Decision, current_facts, make_event

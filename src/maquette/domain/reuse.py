@@ -1,8 +1,9 @@
 """Reuse: which steps may take over what was made with equal inputs, and what of it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from maquette.domain.job import Artifact, Job, Place, StepRecord
 

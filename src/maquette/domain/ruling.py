@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
+from msgspec import Struct
+
 from maquette.domain.audit import Entry
 
 
@@ -31,8 +33,7 @@ BLOCKED = "content_policy"
 """Error code of a step and job that a ruling ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(Struct, frozen=True):
     """One judgement, kept for good. What people say of it later are ``Override`` and ``Appeal``."""
 
     id: UUID

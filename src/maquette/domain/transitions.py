@@ -1,9 +1,10 @@
 """The edges that work takes: one small pure function each, ``(job, command, now) -> Decision``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from maquette.domain import commands as c
 from maquette.domain import typeid

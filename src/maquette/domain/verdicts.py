@@ -1,10 +1,11 @@
 """The edge that a ruling takes: what a job is held for may be, or may not."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from maquette.domain import commands as c
 from maquette.domain import typeid

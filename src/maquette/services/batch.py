@@ -5,9 +5,10 @@ have to wait for.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from maquette.domain.asset import AssetDraft, draft, indexed_data
 from maquette.domain.billing import reserved

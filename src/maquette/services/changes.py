@@ -2,8 +2,9 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from maquette.domain import style as styles
 from maquette.domain.brief import SEED_MAX, Brief

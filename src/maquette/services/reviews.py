@@ -1,10 +1,11 @@
 """Reviews: a person's decision at a gate."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from maquette.domain import commands, typeid
 from maquette.domain.constraints import Constraints

@@ -1,11 +1,14 @@
 """Submission: from a request's body to a job that is durably recorded."""
 
+import dataclasses
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from maquette.domain import typeid
 from maquette.domain.brief import PRIORITIES, SEED_MAX, Brief
@@ -83,7 +86,7 @@ async def record(
     records, files = rows(job, admitted.provided, principal.subject)
     references = [uploads[key] for key in admitted.references]
     create = Create(job, records, (*_references(job, references), *files), ruling)
-    brief = replace(
+    brief = dataclasses.replace(
         _brief_row(admitted, principal, batch, "" if held else judged.policy.name),
         trace=trace,
         drawn_seed=None if job.reuse else admitted.brief.seed,
