@@ -56,7 +56,7 @@ class Installation:
     ) -> None:
         self.log = folder / "processes.log"
         self._postgres = EmbeddedPostgres(folder / "postgres")
-        self._ports = [_free_port() for _ in range(apis)]
+        self._ports = [free_port() for _ in range(apis)]
         self.urls = [f"http://127.0.0.1:{port}" for port in self._ports]
         self.settings = Settings(
             data_dir=folder,
@@ -111,10 +111,10 @@ class Installation:
     def usage(self) -> Usage:
         """Read the CPU time used so far; all zero where there is no /proc."""
         return Usage(
-            api=_cpu_seconds([process.pid for process in self._apis]),
-            workers=_cpu_seconds([process.pid for process in self._workers]),
-            postgres=_cpu_seconds([self._postgres.pid, *_children(self._postgres.pid)]),
-            maintenance=_cpu_seconds([process.pid for process in self._maintenance]),
+            api=cpu_seconds([process.pid for process in self._apis]),
+            workers=cpu_seconds([process.pid for process in self._workers]),
+            postgres=cpu_seconds([self._postgres.pid, *_children(self._postgres.pid)]),
+            maintenance=cpu_seconds([process.pid for process in self._maintenance]),
         )
 
     def api_megabytes(self) -> float:
@@ -151,7 +151,7 @@ def _stop(processes: list[Process]) -> None:
         time.sleep(0.02)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -166,7 +166,7 @@ def _children(parent: int | None) -> list[int]:
     return found
 
 
-def _cpu_seconds(pids: list[int | None]) -> float:
+def cpu_seconds(pids: list[int | None]) -> float:
     """Add up user and system time, that of children which have ended included."""
     ticks = 0
     for pid in pids:
