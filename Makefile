@@ -69,11 +69,18 @@ faults: setup ## 200 storms of 50 jobs, then kills and cuts everywhere; prints t
 	MAQUETTE_FAULTS=all $(BIN)/python -m pytest tests/faults
 
 bench: setup ## Every speed that is promised, beside others in the same run: make bench SECTIONS="steps relay"
+	@$(MAKE) --no-print-directory .venv-peers/.setup || echo "the others could not be installed: they are left out" >&2
 	$(BIN)/python -m benchmarks $(SECTIONS)
 
-lock: ## Renew requirements/all.txt (needs uv)
+.venv-peers/.setup: requirements/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --require-hashes --requirement requirements/peers.txt
+	@touch $@
+
+lock: ## Renew requirements/all.txt and peers.txt (needs uv)
 	uv export --quiet --format requirements-txt --all-extras --all-groups --no-emit-project --no-annotate --no-header --output-file requirements/all.txt
 	rm -f uv.lock
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --output-file requirements/peers.txt requirements/peers.in
 
 clean: ## Remove what setup and runs created
-	rm -rf .venv .maquette demo-output
+	rm -rf .venv .venv-peers .maquette demo-output

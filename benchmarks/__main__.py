@@ -10,6 +10,7 @@ from benchmarks import environment, report, sections
 from benchmarks.run import Run
 
 _RESULTS = Path(__file__).with_name("results") / "latest.json"
+_PEERS = Path(__file__).parents[1] / ".venv-peers" / "bin" / "python"
 _WIDTH = 170
 
 
@@ -19,7 +20,7 @@ def main() -> None:
     if arguments.profile:
         arguments.profile.mkdir(parents=True, exist_ok=True)
     where = environment.described()
-    run = Run(Path(), scale=arguments.scale, profile=arguments.profile)
+    run = Run(Path(), scale=arguments.scale, profile=arguments.profile, peers=_peers(arguments))
     rows, failed = sections.run_all(arguments.sections or sections.NAMES, run, where)
     report.write(rows, arguments.output)
     console = Console(width=_WIDTH)
@@ -29,6 +30,12 @@ def main() -> None:
     for row in missed:
         console.print(f"not held: {row.section}: {row.name}", highlight=False)
     sys.exit(1 if failed else 0)
+
+
+def _peers(arguments: argparse.Namespace) -> Path | None:
+    """Return the others' Python when they take part and are there."""
+    wanted = arguments.scale == "full" if arguments.peers is None else arguments.peers
+    return _PEERS if wanted and _PEERS.exists() else None
 
 
 def _arguments() -> argparse.Namespace:
@@ -41,6 +48,11 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--output", type=Path, default=_RESULTS, help="where to write the results as JSON")
     parser.add_argument("--profile", type=Path, help="folder for a page on each process's CPU time")
+    parser.add_argument(
+        "--peers",
+        action=argparse.BooleanOptionalAction,
+        help="take what else there is along (full: yes, small: no)",
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.sections) - set(sections.NAMES):
         parser.error(f"no such section: {', '.join(sorted(unknown))}")

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import asyncpg
 from msgspec.structs import replace
 
+from benchmarks.server import fresh_database
 from benchmarks.work import MODEL, MODEL_VERSION, STEPS, file_of, outputs_of
 from maquette.domain.asset import AssetDraft, draft
 from maquette.domain.commands import Complete, Create, Start
@@ -70,11 +70,7 @@ class Bare:
 
 async def measure(url: str, *, jobs_count: int, batch: int) -> Bare:
     """Run bare steps in a fresh database ``floor`` of the server, in batches of ``batch`` completions."""
-    admin = await asyncpg.connect(url)
-    await admin.execute("drop database if exists floor")
-    await admin.execute("create database floor")
-    await admin.close()
-    floor_url = f"{url.rpartition('/')[0]}/floor"
+    floor_url = await fresh_database(url, "floor")
     await migrate(floor_url)
     cohorts = max(1, jobs_count // (batch * CONNECTIONS))
     lanes = [_lane(f"lane-{number}", cohorts, batch) for number in range(CONNECTIONS)]

@@ -109,7 +109,7 @@ def cells(row: Row) -> tuple[str, ...]:
         row.name,
         row.unit,
         f"skipped: {row.skipped}" if row.maquette is None else _with_spread(row, "maquette", row.maquette),
-        ", ".join(f"{peer} {_with_spread(row, peer, value)}" for peer, value in row.others.items()),
+        "\n".join(f"{peer} {_with_spread(row, peer, value)}" for peer, value in row.others.items()),
         "" if row.ratio is None else f"{row.ratio:.2f}",
         row.target or "",
         {True: "yes", False: "no", None: ""}[row.holds],
