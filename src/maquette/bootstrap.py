@@ -339,8 +339,10 @@ def maintain(settings: Settings) -> None:
                 ).run()
             )
             if tasks is not None:
-                announcer = Announcer(deps.database, deps.transactor, tasks, queued, settings.sqs_ahead)
-                sweepers.append(announcer.run())
+                sweepers += [
+                    Announcer(deps.database, deps.transactor, tasks, line, settings.sqs_ahead).run()
+                    for line in queued
+                ]
             loops = [asyncio.create_task(sweeper) for sweeper in sweepers]
             waiting = asyncio.create_task(stop.wait())
             done, _ = await asyncio.wait([*loops, waiting], return_when=asyncio.FIRST_COMPLETED)

@@ -172,3 +172,52 @@ async def test_queues_are_made_with_their_redrive_policy(told: Told) -> None:
         10,
         f"{told.prefix}studio-dead",
     )
+
+
+async def test_what_was_sent_before_a_request_failed_is_not_sent_again(told: Told) -> None:
+    """A queue that takes ten and then nothing is told of each task once, not of the first ten for as long as that lasts."""
+    for _ in range(12):
+        await told.house.submit("2D")
+
+    class Tired:
+        def __init__(self, client: Any) -> None:
+            self._client, self.requests = client, 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._client, name)
+
+        async def send_message_batch(self, **arguments: Any) -> Any:
+            self.requests += 1
+            if self.requests > 1:
+                raise OSError("no more")
+            return await self._client.send_message_batch(**arguments)
+
+    announcer = told.announcer()
+    announcer._queue = SqsQueue(Tired(told.client), told.prefix)
+    assert await announcer.run_once() == 10
+    with pytest.raises(Unavailable):
+        await announcer.run_once()
+    assert await told.announcer().run_once() == 2
+
+
+async def test_word_in_a_queue_that_is_no_more_does_not_count(told: Told) -> None:
+    """A job that was told of in a service's queue and goes on at another one is told of there, whoever forgets the first."""
+    view = await told.house.submit("2D")
+    await told.announcer().run_once()
+    async with told.house.deps.database.transaction() as connection:
+        await connection.execute("update announced set service = 'away', step = 'refine', tag = tag - 1")
+    assert await told.announcer().run_once() == 1
+    assert await told.announcer().run_once() == 0, view
+
+
+async def test_a_queue_that_somebody_removed_is_made_anew(told: Told) -> None:
+    """One round fails, the next one finds that there is no such queue and makes it."""
+    await told.house.submit("2D")
+    announcer = told.announcer()
+    await announcer.run_once()
+    await told.client.delete_queue(QueueUrl=await told.address())
+    await told.house.submit("2D")
+    with pytest.raises(Unavailable):
+        await announcer.run_once()
+    assert await announcer.run_once() == 1
+    assert len(await told.receive()) == 1

@@ -114,7 +114,8 @@ async def test_nonsense_in_the_queue_is_deleted(told: Told, address: str) -> Non
     """A message that is none of ours does not come back again and again."""
     view = await told.house.submit("2D")
     await told.announcer().run_once()
-    for body in ("nonsense", json.dumps({"task_id": 5}), json.dumps({"task_id": "task_nobody"})):
+    bodies = [json.dumps({"task_id": task}) for task in (5, "task_nobody", "task_" + "\ud800" * 26)]
+    for body in ("nonsense", *bodies):
         await told.client.send_message(QueueUrl=await told.address(), MessageBody=body)
     async with working(told, address), asyncio.timeout(30):
         await until(told, [view], JobStatus.SUCCEEDED)
@@ -134,3 +135,26 @@ async def test_a_task_heard_of_twice_leaves_no_message(told: Told) -> None:
                     pass
         source.drop([task])
     assert await left(told) == 0
+
+
+async def test_a_busy_worker_keeps_its_messages_hidden(told: Told) -> None:
+    """Messages that are deleted all the time keep nobody from renewing the others."""
+    task = typeid.encode("task", uuid.uuid4())
+    source = SqsSource(told.prefix + "studio", endpoint=told.url, region="eu-central-1", visibility_seconds=2)
+    await told.queue.announce("studio", [Hint(task, "studio", "refine", 0)])
+    async with source.running():
+        assert await source.receive(1, 1.0) == [task]
+        for _ in range(15):
+            source.drop(["another one"])
+            await asyncio.sleep(0.2)
+        assert await told.receive() == []
+
+
+async def test_what_a_stopped_worker_heard_of_is_for_others_at_once(told: Told) -> None:
+    """Its word of tasks that it did not come to is given back, not kept hidden for a minute."""
+    task = typeid.encode("task", uuid.uuid4())
+    source = SqsSource(told.prefix + "studio", endpoint=told.url, region="eu-central-1")
+    await told.queue.announce("studio", [Hint(task, "studio", "refine", 0)])
+    async with source.running():
+        assert await source.receive(1, 1.0) == [task]
+    assert len(await told.receive()) == 1

@@ -33,7 +33,7 @@ class Told:
     def announcer(self, ahead: int = 100) -> Announcer:
         deps = self.house.deps
         return Announcer(
-            deps.database, deps.transactor, self.queue, [Line("studio", "studio", STEP_NAMES)], ahead
+            deps.database, deps.transactor, self.queue, Line("studio", "studio", STEP_NAMES), ahead
         )
 
     async def address(self, name: str = "studio") -> str:

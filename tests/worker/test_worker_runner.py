@@ -1,7 +1,9 @@
 """The worker against the protocol: claims, exchanges, verdicts, deadlines, drain."""
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -286,3 +288,39 @@ async def test_a_failure_keeps_its_code_class_and_delay(server: ProtocolServer, 
         "Try later.",
         30,
     )
+
+
+async def test_word_of_the_next_step_outlives_the_last_ones_outcome(
+    server: ProtocolServer, working: Working
+) -> None:
+    """Steps of a job have one task id: the verdict on one does not drop the word of the next, while that is being claimed."""
+    gate = Gate()
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    dropped: list[tuple[int, str]] = []
+
+    class Told:
+        """Says what the test says; notes how many claims had been answered when something was dropped."""
+
+        def running(self) -> contextlib.AbstractAsyncContextManager[None]:
+            return contextlib.nullcontext()
+
+        async def receive(self, count: int, wait_seconds: float) -> Sequence[str]:
+            return [await heard.get()]
+
+        def drop(self, task_ids: Sequence[str]) -> None:
+            dropped.extend((len(server.claims), task) for task in task_ids)
+
+    await server.add(make_task(1))
+    async with working({"refine": gate}, capacity=2, source=Told()):
+        heard.put_nowait("task_1")
+        await gate.enter()
+        server.faults["/worker/claims"].append((503, {"Retry-After": "1"}))
+        heard.put_nowait("task_1")
+        async with asyncio.timeout(15):
+            while server.faults["/worker/claims"]:  # noqa: ASYNC110 - a refused request wakes nobody
+                await asyncio.sleep(0.01)
+            gate.open.set()
+            await server.until(lambda: len(server.claims) == 2)
+            while not dropped:  # noqa: ASYNC110 - it changes in the worker
+                await asyncio.sleep(0.01)
+    assert dropped == [(2, "task_1")]

@@ -30,16 +30,24 @@ class SqsQueue:
         self._urls: dict[str, str] = {}
 
     async def announce(self, queue: str, hints: Sequence[Hint]) -> Sequence[bool]:
-        """Send hints ten at a time; those that SQS does not take are told of later."""
+        """Send hints ten at a time; those that SQS does not take are told of later.
+
+        ``Unavailable`` when it took none: what was sent before a request that failed must not be sent again and again.
+        """
         url = await self._url(queue)
         sent: list[bool] = []
         for start in range(0, len(hints), BATCH_MAX):
             part = hints[start : start + BATCH_MAX]
             entries = [{"Id": str(place), "MessageBody": written(hint)} for place, hint in enumerate(part)]
-            answer = await self._call("send_message_batch", QueueUrl=url, Entries=entries)
+            try:
+                answer = await self._call("send_message_batch", QueueUrl=url, Entries=entries)
+            except Unavailable:
+                if not any(sent):
+                    raise
+                break
             good = {item["Id"] for item in answer.get("Successful", ())}
             sent += [str(place) in good for place in range(len(part))]
-        return sent
+        return sent + [False] * (len(hints) - len(sent))
 
     async def dead(self, queue: str) -> Sequence[DeadHint]:
         """Receive up to ten dead hints."""
@@ -102,6 +110,7 @@ class SqsQueue:
         try:
             answer: Mapping[str, Any] = await getattr(self._client, operation)(**arguments)
         except Exception as error:
+            self._urls.clear()  # of a queue that somebody removed: looked for, it is made anew
             raise _away(operation, error) from error
         return answer
 

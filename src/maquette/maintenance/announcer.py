@@ -5,7 +5,6 @@ and none is lost. Only so many hints of a queue are under way: the line's order 
 """
 
 import uuid
-from collections.abc import Sequence
 
 from maquette.domain import typeid
 from maquette.domain.commands import Fail
@@ -21,32 +20,35 @@ from maquette.store.database import Database
 INTERVAL_SECONDS = 0.2
 #: Dead hints are looked for every so many rounds.
 DEAD_EVERY = 25
+#: Hints that one transaction sends: so many sent twice are the price of a crash before it ends.
+AT_ONCE_MAX = 200
 #: After this long a hint is given anew: queues keep messages for days, but not for ever.
 REPEAT_SECONDS = 3600.0
 
 
 class Announcer:
-    """``run()`` over ``run_once()``, for the lines that have a queue."""
+    """``run()`` over ``run_once()``, for one line: whatever trouble a queue has keeps no other one waiting."""
 
     def __init__(
         self,
         database: Database,
         transactor: Transactor,
         queue: TaskQueue,
-        lines: Sequence[Line],
+        line: Line,
         ahead: int,
     ) -> None:
         self._database = database
         self._transactor = transactor
         self._queue = queue
-        self._lines = tuple(lines)
+        self._line = line
         self._ahead = ahead
         self._epoch = uuid.uuid4()
         self._rounds = 0
 
     async def run(self) -> None:
         """Tell of tasks until canceled; the database or the queue being away is waited out."""
-        await forever(self._round, "Telling of tasks", lambda told: 0.0 if told else apart(INTERVAL_SECONDS))
+        what = f"Telling of tasks for {self._line.queue}"
+        await forever(self._round, what, lambda told: 0.0 if told else apart(INTERVAL_SECONDS))
 
     async def _round(self) -> int:
         told = await self.run_once()
@@ -57,15 +59,12 @@ class Announcer:
 
     async def run_once(self) -> int:
         """Send the hints that there is room for; return how many."""
-        return sum([await self._tell(line) for line in self._lines])
-
-    async def _tell(self, line: Line) -> int:
-        service, steps = line.service, line.steps
+        queue, service, steps = self._line.queue, self._line.service, self._line.steps
         async with self._database.transaction() as connection:
-            if not await announced.take_turn(connection, line.queue):
+            if not await announced.take_turn(connection, queue):
                 return 0
             await announced.forget_past(connection, service, steps, REPEAT_SECONDS)
-            room = self._ahead - await announced.count(connection, service, steps)
+            room = min(self._ahead - await announced.count(connection, service, steps), AT_ONCE_MAX)
             if room <= 0:
                 return 0
             coming = await announced.upcoming(connection, service, steps, room)
@@ -74,22 +73,19 @@ class Announcer:
             hints = [
                 Hint(typeid.encode("task", item.job_id), service, item.step, item.tag) for item in coming
             ]
-            sent = await self._queue.announce(line.queue, hints)
+            sent = await self._queue.announce(queue, hints)
             told = [item for item, good in zip(coming, sent, strict=True) if good]
             await announced.record(connection, service, told)
         return len(told)
 
     async def sweep_once(self) -> int:
         """Turn hints that were never taken into dead letters, where their task still waits; return how many."""
-        return sum([await self._sweep(line) for line in self._lines])
-
-    async def _sweep(self, line: Line) -> int:
-        dead = await self._queue.dead(line.queue)
-        failed = [item for item in dead if item.hint is not None and await self._fail(line.service, item)]
-        await self._queue.bury(line.queue, [item.receipt for item in dead])
+        dead = await self._queue.dead(self._line.queue)
+        failed = [item for item in dead if item.hint is not None and await self._fail(item)]
+        await self._queue.bury(self._line.queue, [item.receipt for item in dead])
         return len(failed)
 
-    async def _fail(self, service: str, dead: DeadHint) -> bool:
+    async def _fail(self, dead: DeadHint) -> bool:
         """Take a task that no worker could and fail it for good; what is not in line as it was is somebody's by now."""
         assert dead.hint is not None
         try:
@@ -100,7 +96,7 @@ class Announcer:
             claim_id=uuid.uuid4(),
             worker_epoch=self._epoch,
             worker="queue sweeper",
-            pairs=tuple((service, step) for step in STEP_NAMES),
+            pairs=tuple((self._line.service, step) for step in STEP_NAMES),
             capacity=1,
             deadline_seconds_max=60.0,
             only=(job_id,),

@@ -102,6 +102,8 @@ class Worker:
         )
         self._ledger = Ledger(capacity)
         self._source = source
+        self._asked: frozenset[str] = frozenset()
+        """Tasks that were heard of and are being claimed: the answer, not an older outcome, says what their word is worth."""
         self._heart = Heart(
             self._client,
             self._ledger,
@@ -250,18 +252,26 @@ class Worker:
         heard = await self._source.receive(claim.capacity, claim.wait_seconds)
         if not heard:
             return ClaimAnswer(claim_id=claim.claim_id, tasks=[], heartbeat_seconds=self._heart.seconds)
-        answer = await self._client.claim(
-            msgspec.structs.replace(claim, task_ids=list(heard), wait_seconds=0.0)
-        )
+        self._asked = frozenset(heard)
+        try:
+            answer = await self._client.claim(
+                msgspec.structs.replace(claim, task_ids=list(heard), wait_seconds=0.0)
+            )
+        finally:
+            self._asked = frozenset()
         given = {task.task_id for task in answer.tasks}
         held = {progress.task_id for progress in self._ledger.held()}
         self._drop(task for task in heard if task not in given | held)
         return answer
 
     def _drop(self, task_ids: Iterable[str]) -> None:
-        """Have nobody told of tasks any more that are over."""
+        """Have nobody told of tasks any more that are over.
+
+        A job's next step is a task of the same id: word of it may have come, and be all there is of it until a claim is
+        answered, so what is being asked for stays.
+        """
         if self._source is not None:
-            self._source.drop([*task_ids])
+            self._source.drop([task for task in task_ids if task not in self._asked])
 
     def _accept(self, group: asyncio.TaskGroup, claim: Claim | None, answer: ClaimAnswer | None) -> None:
         if claim is not None:

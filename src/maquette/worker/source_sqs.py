@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ BATCH_MAX = 10
 #: The longest that SQS waits for a first message.
 WAIT_SECONDS_MAX = 20
 VISIBILITY_SECONDS = 60
+_TASK = re.compile(r"task_[0-9a-z]{26}")
 
 
 class Unusable(Exception):
@@ -52,7 +54,7 @@ class SqsSource:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Stay connected; what is to be deleted is, before it ends."""
+        """Stay connected; before it ends, what is over is deleted, and the rest is for others to hear of at once."""
         async with sqs_client(endpoint=self._endpoint, region=self._region) as client:
             self._client = client
             keeper = asyncio.create_task(self._keep())
@@ -63,6 +65,7 @@ class SqsSource:
                 with contextlib.suppress(asyncio.CancelledError):
                     await keeper
                 await self._delete()
+                await self._hide(0)
 
     async def receive(self, count: int, wait_seconds: float) -> Sequence[str]:
         """Wait for messages, 20 seconds at most. Nothing is heard while SQS is away."""
@@ -102,15 +105,18 @@ class SqsSource:
         return self._url
 
     async def _keep(self) -> None:
-        """Delete what is over, and keep the rest hidden."""
+        """Delete what is over as soon as it is, and keep the rest hidden, however much is going on."""
+        clock = asyncio.get_running_loop().time
+        due = clock() + self._visibility_seconds / 3
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._visibility_seconds / 3):
+                async with asyncio.timeout_at(due):
                     await self._changed.wait()
-                    self._changed.clear()
-                    await self._delete()
-                    continue
-            await self._hide()
+            self._changed.clear()
+            await self._delete()
+            if clock() >= due:
+                due = clock() + self._visibility_seconds / 3
+                await self._hide(self._visibility_seconds)
 
     async def _delete(self) -> None:
         for part in _parts(list(self._over)):
@@ -120,11 +126,9 @@ class SqsSource:
                 if receipt in failed and tries < 3:
                     self._over[receipt] = tries
 
-    async def _hide(self) -> None:
+    async def _hide(self, seconds: int) -> None:
         for part in _parts([receipt for held in self._held.values() for receipt in held]):
-            await self._batch(
-                "change_message_visibility_batch", part, VisibilityTimeout=self._visibility_seconds
-            )
+            await self._batch("change_message_visibility_batch", part, VisibilityTimeout=seconds)
 
     async def _batch(self, operation: str, receipts: list[str], **more: Any) -> set[str]:
         """Do something with messages; return the receipts with which it was not done. They come again by themselves."""
@@ -144,10 +148,12 @@ def _parts(items: list[str]) -> list[list[str]]:
 
 
 def _task_in(body: str) -> str | None:
+    """Return the task that a message is of; None where it is none of ours, and could not even be asked for."""
     try:
-        return str(json.loads(body)["task_id"])
+        task = str(json.loads(body)["task_id"])
     except (ValueError, KeyError, TypeError):
         return None
+    return task if _TASK.fullmatch(task) else None
 
 
 @contextlib.asynccontextmanager

@@ -20,12 +20,16 @@ where service = $1 and step = any($2::text[]) and at < clock_timestamp() - make_
 select count(*) from announced where service = $1 and step = any($2::text[])
 
 -- name: next
--- The line in its order, without those that were told of.
+-- The line in its order, without those that were told of. What was told of elsewhere counts for nothing here: where that
+-- service has no queue any more, nobody would ever forget it.
 select head.job_id, head.project_id, head.step, head.tag
 from unnest($2::text[]) as s(step)
 cross join lateral (
     select r.job_id, r.project_id, r.step, r.priority, r.tag from ready r
-    where r.service = $1 and r.step = s.step and not exists (select from announced a where a.job_id = r.job_id)
+    where r.service = $1 and r.step = s.step and not exists (
+        select from announced a
+        where a.job_id = r.job_id and a.service = r.service and a.step = r.step and a.tag = r.tag
+    )
     order by r.priority desc, r.tag, r.job_id
     limit $3
 ) head
