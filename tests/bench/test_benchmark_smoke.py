@@ -21,7 +21,7 @@ def test_the_steps_benchmark_runs_and_leaves_results(tmp_path: Path) -> None:
         assert list(row)[:7] == ["name", "unit", "maquette", "others", "ratio", "target", "holds"]
         assert row["section"] == "steps"
         assert "PostgreSQL" in row["environment"]
-    steps = rows[0]
+    steps = next(row for row in rows if row["others"])
     assert steps["unit"] == "steps/s"
     assert steps["maquette"] > 0
     assert steps["ratio"] == steps["maquette"] / steps["others"]["bare statements"]
