@@ -6,7 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import environment, report, sections
+from benchmarks import chart, environment, page, report, sections
+from benchmarks.report import Row
 from benchmarks.run import Run
 
 _RESULTS = Path(__file__).with_name("results") / "latest.json"
@@ -17,12 +18,17 @@ _WIDTH = 170
 def main() -> None:
     """Run what was asked for; exit status 1 when a section failed."""
     arguments = _arguments()
+    if arguments.page:
+        rows = report.read(arguments.output)
+        page.write(rows, sections.titles(), _plot(rows))
+        return
     if arguments.profile:
         arguments.profile.mkdir(parents=True, exist_ok=True)
     where = environment.described()
     run = Run(Path(), scale=arguments.scale, profile=arguments.profile, peers=_peers(arguments))
     rows, failed = sections.run_all(arguments.sections or sections.NAMES, run, where)
     report.write(rows, arguments.output)
+    arguments.output.with_suffix(".svg").write_text(_plot(report.read(arguments.output)), encoding="utf-8")
     console = Console(width=_WIDTH)
     report.show(rows, sections.titles(), console)
     console.print(where, highlight=False)
@@ -30,6 +36,11 @@ def main() -> None:
     for row in missed:
         console.print(f"not held: {row.section}: {row.name}", highlight=False)
     sys.exit(1 if failed else 0)
+
+
+def _plot(rows: list[Row]) -> str:
+    environments = dict.fromkeys(row.environment for row in rows)
+    return chart.drawn(rows, sections.titles(), " · ".join(environments))
 
 
 def _peers(arguments: argparse.Namespace) -> Path | None:
@@ -47,6 +58,9 @@ def _arguments() -> argparse.Namespace:
         "--scale", choices=("small", "full"), default="full", help="small only shows that it runs"
     )
     parser.add_argument("--output", type=Path, default=_RESULTS, help="where to write the results as JSON")
+    parser.add_argument(
+        "--page", action="store_true", help="measure nothing: write the last results into the pages"
+    )
     parser.add_argument("--profile", type=Path, help="folder for a page on each process's CPU time")
     parser.add_argument(
         "--peers",
