@@ -10,7 +10,7 @@ FAULTS_RESULTS ?= faults.jsonl
 POOLER ?= transaction
 BIN := .venv/bin
 
-.PHONY: help setup demo up test lint types contracts test-real faults bench docs lock clean
+.PHONY: help setup demo up test lint types contracts test-real faults bench docs budget lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ bench: setup ## Every speed that is promised, beside others in the same run: mak
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --require-hashes --requirement requirements/peers.txt
 	@touch $@
+
+budget: setup ## Write tests/cost/budget.toml anew: what a job costs now, counted
+	MAQUETTE_TEST_BUDGET=write $(BIN)/python -m pytest tests/cost
 
 lock: ## Renew requirements/all.txt and peers.txt (needs uv)
 	uv export --quiet --format requirements-txt --all-extras --all-groups --no-emit-project --no-annotate --no-header --output-file requirements/all.txt

@@ -144,17 +144,17 @@ def _lane(service: str, cohorts: int, size: int) -> _Lane:
     """Decide everything beforehand: each cohort's last completions share a batch with the next one's first claims."""
     lane = _Lane(service, [], [_Batch()])
     for _ in range(cohorts):
-        cohort = [_new_job(service) for _ in range(size)]
+        cohort = [new_job(service) for _ in range(size)]
         lane.created += cohort
         done: dict[UUID, list[Decision]] = {job.id: [] for job in cohort}
         lane.batches[-1].claims = size
         for step in STEPS:
             batch = lane.batches[-1]
-            cohort = [_enter(batch, job, Start(_lease(service))).job for job in cohort]
+            cohort = [_enter(batch, job, Start(lease_at(service))).job for job in cohort]
             batch.started += [job.id for job in cohort]
             lane.batches.append(batch := _Batch())
             batch.completed = [job.id for job in cohort]
-            ended = [_enter(batch, job, _complete(job, step)) for job in cohort]
+            ended = [_enter(batch, job, completion(job, step)) for job in cohort]
             for decision in ended:
                 done[decision.job.id].append(decision)
             cohort = [decision.job for decision in ended]
@@ -170,7 +170,7 @@ def _enter(batch: _Batch, job: Job, command: Start | Complete) -> Decision:
     return decision
 
 
-def _new_job(service: str) -> Job:
+def new_job(service: str) -> Job:
     job = Job(
         id=new_id(),
         project_id=UUID(int=1),
@@ -192,7 +192,7 @@ _fences = iter(range(1, 10**9))
 _EPOCH = new_id()
 
 
-def _lease(service: str) -> Lease:
+def lease_at(service: str) -> Lease:
     now = datetime.now(UTC)
     return Lease(
         fence=next(_fences),
@@ -206,7 +206,7 @@ def _lease(service: str) -> Lease:
     )
 
 
-def _complete(job: Job, step: str) -> Complete:
+def completion(job: Job, step: str) -> Complete:
     assert job.lease is not None
     file = file_of(step)
     artifact = Artifact(

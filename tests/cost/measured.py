@@ -1,0 +1,135 @@
+"""What a plain 3D job of seven steps costs, counted: alone, and in batches of a hundred."""
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from benchmarks.hot import functions
+from counting import Act, install, watched
+from opcodes import counted
+from played import Theatre, theatre
+
+SIZES = {"alone": 1, "at_100": 100}
+#: Jobs whose WAL is averaged: in batches of one, and of a hundred. Each is done twice and the lesser one counts, since what
+#: others write (autovacuum, the log of running transactions) can only add to it.
+_WAL_ROUNDS = {"alone": 20, "at_100": 1}
+#: Jobs of a batch whose instructions are counted: each is two calls of Python.
+_TRACED = 20
+Cost = dict[str, Any]
+"""As `budget.toml` has it: tables of tables of numbers."""
+
+
+def python() -> str:
+    """Name the version that decides how many instructions the same code is."""
+    return f"python {sys.version_info.major}.{sys.version_info.minor}"
+
+
+def measure(folder: Path, database_url: str) -> Cost:
+    """Play jobs and count."""
+    cost, instructions = asyncio.run(_played(folder, database_url))
+    return {**cost, "instructions": {python(): {**instructions, **hot()}}}
+
+
+async def _played(folder: Path, database_url: str) -> tuple[Cost, dict[str, int]]:
+    wal = {}
+    probe = await asyncpg.connect(database_url)
+    try:
+        async with theatre(folder, database_url) as stage:
+            for size, jobs in SIZES.items():
+                await stage.play(jobs)  # plans are prepared, connections know their types
+                wal[size] = min([await _wal(probe, stage, size) for _ in range(2)])
+            acts = {size: await acts_of(stage, jobs) for size, jobs in SIZES.items()}
+            instructions = await _traced(stage)
+    finally:
+        await probe.close()
+    cost = {
+        "statements": statements_of(*acts.values()),
+        "rows": rows_of(*acts.values()),
+        "wal_bytes": {"each_job": list(wal.values())},
+    }
+    return cost, instructions
+
+
+async def acts_of(stage: Theatre, jobs: int) -> dict[str, Act]:
+    """Play so many jobs at once; return each act's statements, and all rows of the acts of its name.
+
+    A step's statements must be those of every other step.
+    """
+    found: dict[str, list[Act]] = {}
+
+    @contextmanager
+    def watch(name: str) -> Iterator[None]:
+        with watched() as act:
+            yield
+        found.setdefault(name, []).append(act)
+
+    with pytest.MonkeyPatch.context() as patch:
+        install(patch)
+        await stage.play(jobs, watch)
+    for name, acts in found.items():
+        assert all(act.statements == acts[0].statements for act in acts), f"{name} differs from step to step"
+    return {name: replace(sum(acts, Act()), statements=acts[0].statements) for name, acts in found.items()}
+
+
+async def _wal(probe: asyncpg.Connection, stage: Theatre, size: str) -> float:
+    """Return the WAL of a job, in bytes. Pages are not in it: the server of these tests writes no full ones."""
+    now = "select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
+    begun = await probe.fetchval(now)
+    for _ in range(_WAL_ROUNDS[size]):
+        await stage.play(SIZES[size])
+    return float(await probe.fetchval(now) - begun) / (_WAL_ROUNDS[size] * SIZES[size])
+
+
+async def _traced(stage: Theatre) -> dict[str, int]:
+    found: Counter[str] = Counter()
+
+    @contextmanager
+    def watch(name: str) -> Iterator[None]:
+        with counted() as count:
+            yield
+        found[name] += count.instructions
+
+    await stage.play(_TRACED, watch)
+    return {f"{name}, a job of {_TRACED}": round(count / _TRACED) for name, count in found.items()}
+
+
+def hot() -> dict[str, int]:
+    """Return the instructions of the functions that each step goes through."""
+    found = {}
+    with functions() as calls:
+        for name, call in calls.items():
+            call()  # what it keeps for the next time, it has then
+            with counted() as count:
+                call()
+            found[name] = count.instructions
+    return found
+
+
+def statements_of(alone: Mapping[str, Act], together: Mapping[str, Act]) -> Cost:
+    """By act and statement: how often in an act of one job, and of a hundred."""
+    found: Cost = {}
+    for name in alone:
+        one, hundred = alone[name].statements, together[name].statements
+        found[name] = {item: [one[item], hundred[item]] for item in sorted({**one, **hundred})}
+    return found
+
+
+def rows_of(alone: Mapping[str, Act], together: Mapping[str, Act]) -> Cost:
+    """By table: rows inserted, updated and deleted for a job alone, and for each of a hundred."""
+    totals = [sum(acts.values(), Act()) for acts in (alone, together)]
+    tables = sorted({table for total in totals for kind in total.rows for table in kind})
+    return {
+        table: [
+            kind[table] / jobs
+            for total, jobs in zip(totals, SIZES.values(), strict=True)
+            for kind in total.rows
+        ]
+        for table in tables
+    }
