@@ -15,7 +15,7 @@ from maquette.api.app import build_app
 from maquette.domain import typeid
 from maquette.domain.job import JobStatus
 from maquette.ports import Hint
-from maquette.worker import Context, Output, Result, Succeeded, Worker
+from maquette.worker import Context, Output, Result, Succeeded, Worker, backoff
 from maquette.worker.source_sqs import SqsSource
 
 MAKES: dict[str, dict[str, Any]] = {
@@ -135,6 +135,28 @@ async def test_a_task_heard_of_twice_leaves_no_message(told: Told) -> None:
                     pass
         source.drop([task])
     assert await left(told) == 0
+
+
+async def test_a_queue_that_is_away_is_asked_less_and_less(
+    told: Told, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each failure is waited out longer than the one before, and told of once."""
+    caplog.set_level("INFO", "maquette.worker")
+    failures: list[int] = []
+
+    def noted(count: int, _retry_after: float | None = None) -> float:
+        failures.append(count)
+        return 0.0
+
+    monkeypatch.setattr(backoff, "delay_seconds", noted)
+    source = SqsSource(told.prefix + "studio", endpoint=told.url, region="eu-central-1")
+    async with source.running():
+        for _ in range(3):
+            assert await source.receive(1, 1.0) == []
+        await told.queue.announce("studio", [])  # makes it
+        assert await source.receive(1, 0.0) == []
+    assert failures == [1, 2, 3]
+    assert [entry.levelname for entry in caplog.records if "SQS" in entry.message] == ["WARNING", "INFO"]
 
 
 async def test_a_busy_worker_keeps_its_messages_hidden(told: Told) -> None:

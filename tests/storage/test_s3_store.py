@@ -165,6 +165,12 @@ class _Slow(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(429)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
@@ -189,6 +195,13 @@ async def test_a_throttling_store_is_asked_again_and_then_unavailable(slow: str)
     assert _Slow.asked == 4
     with pytest.raises(Unavailable):
         _ = [item async for item in store.list()]
+
+
+async def test_only_a_refused_checksum_proves_that_checksums_are_checked(slow: str) -> None:
+    """A store that refuses whatever comes is not believed about what was uploaded to it."""
+    store = S3Objects(parse_place("s3://bucket", endpoint=slow), lambda: CREDENTIALS)
+    with pytest.raises(Unavailable, match="429"):
+        await store.holds_senders()
 
 
 async def test_a_store_that_is_away_is_unavailable() -> None:

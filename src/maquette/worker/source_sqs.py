@@ -51,6 +51,7 @@ class SqsSource:
         self._over: dict[str, int] = {}
         """Receipts to delete, with how often that failed."""
         self._changed = asyncio.Event()
+        self._trouble, self._failures = "", 0
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -78,9 +79,15 @@ class SqsSource:
                 VisibilityTimeout=self._visibility_seconds,
             )
         except Exception as error:  # noqa: BLE001 - whatever it is, a worker goes on asking
-            logger.warning("SQS gave no tasks: %s", error)
-            await asyncio.sleep(backoff.delay_seconds(2, None))
+            if type(error).__name__ != self._trouble:
+                logger.warning("SQS gave no tasks: %s", error)
+            self._trouble = type(error).__name__
+            self._failures += 1
+            await asyncio.sleep(backoff.delay_seconds(self._failures))
             return []
+        if self._failures:
+            logger.info("SQS answers again after %d failures", self._failures)
+        self._trouble, self._failures = "", 0
         heard = []
         for message in answer.get("Messages", ()):
             task = _task_in(message["Body"])
