@@ -5,10 +5,10 @@ import json
 import subprocess
 import time
 import urllib.request
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ _RATIO_AT_LEAST = 2.0
 _P99_AT_MOST = 4.0
 _READY_SECONDS_MAX = 20.0
 _STOP_SECONDS = 5.0
+#: Each job has a path of its own, as assets have names. Five digits: 1488 is refused, and rightly so.
+_NUMBERS = count(10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,11 @@ def _warm(house: Installation, projects: Sequence[str]) -> None:
     asyncio.run(submit(house, projects, 64))
 
 
-def _ours(house: Installation, projects: Sequence[str], clients: int, count: int) -> Alternative:
+def _ours(house: Installation, projects: Sequence[str], clients: int, jobs: int) -> Alternative:
     def once() -> Taken:
         requests = [
             request("POST", "/jobs", bearer=house.operator_key, body=_brief(projects[at % len(projects)]))
-            for at in range(count)
+            for at in range(jobs)
         ]
         before = house.usage()
         volley = fire(house.settings.url, requests, clients=clients)
@@ -105,7 +107,7 @@ def _brief(project: str) -> bytes:
             "project_id": project,
             "asset_type": "3D",
             "prompt": "a rusty robot courier, game-ready",
-            "library_path": f"props/{uuid.uuid4().hex}",
+            "library_path": f"props/courier-{next(_NUMBERS)}",
         }
     ).encode()
 
@@ -124,9 +126,9 @@ def _peer(
     process = subprocess.Popen([*command, str(port), template], cwd=Path(__file__).parents[1])
     body = _brief(str(typeid.decode("prj", project)))
 
-    def alternative(clients: int, count: int) -> Alternative:
+    def alternative(clients: int, jobs: int) -> Alternative:
         def once() -> Taken:
-            requests = [request("POST", "/jobs", body=body)] * count
+            requests = [request("POST", "/jobs", body=body)] * jobs
             server, postgres = cpu_seconds([process.pid]), house.usage().postgres
             volley = fire(address, requests, clients=clients)
             return Taken(volley, cpu_seconds([process.pid]) - server, house.usage().postgres - postgres)

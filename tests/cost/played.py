@@ -15,13 +15,13 @@ from house import WORKER, House, furnish
 
 from maquette import wire
 from maquette.bootstrap import open_deps
-from maquette.services import execution, moderation, tariff
+from maquette.services import execution, moderation, pace, tariff
 from maquette.services.jobs import JobView
 from maquette.settings import Settings
 from maquette.store import tasks
 from maquette.wiring import stores
 
-#: What is known of policies and tariffs is believed for a second or two: here for as long as it takes.
+#: What is known of policies, tariffs and paces is believed for a second or two: here for as long as it takes.
 _EVER = 1e9
 #: Fences are drawn 500 at a time. Drawn before, no claim does it.
 _FENCES = 20_000
@@ -109,6 +109,7 @@ def _without_clocks_and_files() -> Iterator[None]:
         patch.setattr(stores, "LocalObjects", SameFileEverywhere)
         patch.setattr(moderation, "BELIEVED_SECONDS", _EVER)
         patch.setattr(tariff, "FRESH_SECONDS", _EVER)
+        patch.setattr(pace, "FRESH_SECONDS", _EVER)
         yield
 
 

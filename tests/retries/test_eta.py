@@ -5,13 +5,14 @@ import heapq
 import random
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from house import House
 
 from maquette.domain import typeid
 from maquette.domain.eta import Pace, lines, seconds_left
 from maquette.domain.job import JobStatus
 from maquette.domain.principal import Principal
-from maquette.services import quotas
+from maquette.services import pace, quotas
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -50,8 +51,9 @@ async def test_the_estimate_is_as_good_as_stated(house: House) -> None:
     assert worst < 0.15, "0.116 when it was written"
 
 
-async def test_nothing_is_said_that_was_not_measured(house: House) -> None:
+async def test_nothing_is_said_that_was_not_measured(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Null at first; then from what was done, falling while it runs; null again at the gate."""
+    monkeypatch.setattr(pace, "FRESH_SECONDS", 0.0)
     await house.gates("refine")
     first, second = [(await house.submit("2D")).job.id for _ in range(2)]
     board = house.deps.transactor.board

@@ -1,7 +1,6 @@
 """Domain values as the API shows them: ids as TypeIDs, times as RFC 3339, files with signed links."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -102,7 +101,7 @@ def job(
         "inputs": row.inputs,
         "effective_inputs": row.effective,
         "safety": policies(row.safety),
-        "context": {f"{kind}_version": number for kind, number in asdict(row.pins).items()},
+        "context": {f"{kind}_version": getattr(row.pins, kind) for kind in KINDS},
         "pipeline": {"name": state.pipeline.name, "version": state.pipeline_version},
         "progress": _progress(view, steps),
         "queue_position": view.queue_position,

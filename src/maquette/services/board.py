@@ -34,7 +34,7 @@ class Board:
         self.capped: frozenset[UUID] = frozenset()
         """Projects that only so many tasks may run of at once."""
         self._replica = uuid4()
-        self._pace = PaceBook(self._replica)
+        self.pace = PaceBook(self._replica)
         self._counts: dict[CountsKey, Tally] = {}
         self._untold: set[CountsKey] = set()
         self._models: dict[tuple[str, str], str] = {}
@@ -44,7 +44,7 @@ class Board:
     def note(self, decisions: Iterable[Decision]) -> None:
         """Count the attempts that ended: to be called once they are committed."""
         decisions = list(decisions)
-        self._pace.note(decisions)
+        self.pace.note(decisions)
         for item in decisions:
             if item.lost_attempt is not None:
                 lost = item.lost_attempt
@@ -81,7 +81,7 @@ class Board:
             self.learn(await services.exchange(connection, self._replica, telling))
             self.capped = await caps.capped(connection)
             await self._tell_models(connection)
-            await self._pace.tell(connection)
+            await self.pace.tell(connection)
         self._untold = {key for key in self._untold if self._counts[key] is not telling.get(key)}
         latest = max((number for _, number, _ in self._counts), default=0)
         self._counts = {

@@ -11,7 +11,6 @@ from maquette.domain.brief import SEED_MAX, Brief
 from maquette.domain.composition import COMPOSED, UNBOUND, changed, compose, still_adjusted
 from maquette.domain.constraints import Constraints, parse
 from maquette.domain.errors import Detail, Invalid
-from maquette.domain.idempotency import canonical
 from maquette.domain.ledger import Amount
 from maquette.domain.moderation import words
 from maquette.domain.principal import Principal
@@ -21,7 +20,7 @@ from maquette.services.deps import Deps
 from maquette.services.jobs import JobView
 from maquette.services.moderation import refuse
 from maquette.store import context
-from maquette.store.database import decode
+from maquette.store.database import decode, encode
 
 _CHANGEABLE = ("prompt", "negative_prompt", "seed", "variants", "params")
 
@@ -90,7 +89,7 @@ def effective(
     elif reseeded:
         again = {pipeline.steps[place].name for place in reseeded}
         seeds |= dict.fromkeys(sorted(again), secrets.randbelow(SEED_MAX))
-    return canonical({"params": params, "seeds": seeds} | still_adjusted(before, params))
+    return encode({"params": params, "seeds": seeds} | still_adjusted(before, params))
 
 
 def _checked(changes: Mapping[str, Any], redone: list[str]) -> dict[str, Any]:

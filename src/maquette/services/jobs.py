@@ -16,9 +16,9 @@ from maquette.domain.review import UserDecision
 from maquette.services.deps import Deps
 from maquette.services.follow import follow
 from maquette.services.submission import record
-from maquette.store import pace, reading
-from maquette.store.database import Connection
+from maquette.store import reading
 from maquette.store.events import Running
+from maquette.store.jobs import BriefRow
 from maquette.store.reading import History, JobRow, Progress
 from maquette.telemetry.trace import TraceContext
 
@@ -70,7 +70,9 @@ async def submit(
         correlation_id=correlation_id,
         trace=trace,
     )
-    return Submitted(await get(deps, principal, made.job_id), made.replayed)
+    if made.written is None:
+        return Submitted(await get(deps, principal, made.job_id), made.replayed)
+    return Submitted(await _as_recorded(deps, principal, *made.written), made.replayed)
 
 
 async def get(deps: Deps, principal: Principal, job_id: UUID) -> JobView:
@@ -86,18 +88,33 @@ async def get(deps: Deps, principal: Principal, job_id: UUID) -> JobView:
         found = await reading.attached(connection, [job_id])
         queued = row.job.place is Place.READY and job_id not in found.leases
         position, aside = await reading.queue_position(connection, job_id) if queued else (None, False)
-        # At its project's cap the line's pace says nothing of when its turn comes.
-        left = None if aside else await _seconds_left(connection, row.job, found, position)
+    lease, _ = found.leases.get(job_id, (None, None))
+    # At its project's cap the line's pace says nothing of when its turn comes.
+    left = None if aside else await _seconds_left(deps, row.job, lease, position)
     return _view(row, found, position, left)
 
 
-async def _seconds_left(
-    connection: Connection, job: Job, found: reading.Attached, position: int | None
-) -> float | None:
+async def _as_recorded(deps: Deps, principal: Principal, job: Job, brief: BriefRow) -> JobView:
+    """Return a new job as `get` would, from what was written: all but its place in line is known here.
+
+    Nothing hangs on a job that just waits for its first step or has begun with it. Reading it again took eleven round
+    trips: a fifth of a submission's CPU here, and two thirds of it in PostgreSQL.
+    """
+    position = None
+    if job.place is Place.READY:
+        position = (await deps.database.shared(reading.queue_positions, [job.id])).get(job.id)
+    events = 1 if job.lease is None else 2  # created, and its first step started
+    if job.provided or job.sequence != events or (job.lease is None and position is None):
+        return await get(deps, principal, job.id)
+    leases = {} if job.lease is None else {job.id: (job.lease, reading.NO_PROGRESS)}
+    left = await _seconds_left(deps, job, job.lease, position)
+    return _view(reading.new_row(job, brief), reading.Attached({}, {}, {}, {}, leases), position, left)
+
+
+async def _seconds_left(deps: Deps, job: Job, lease: Lease | None, position: int | None) -> float | None:
     if job.status not in {JobStatus.QUEUED, JobStatus.RUNNING}:
         return None
-    paces, now = await pace.lately(connection, eta.lines(job))
-    lease, _ = found.leases.get(job.id, (None, None))
+    paces, now = await deps.transactor.board.pace.lately(deps.database)
     return eta.seconds_left(job, lease, position, paces, now)
 
 

@@ -125,6 +125,12 @@ class Batch:
         self.verdicts[slot] = decision.job
         return True
 
+    def verdict(self, slot: Slot) -> Verdict | None:
+        """Return what a slot is told: a new job as the whole batch left it, another as its own command did."""
+        said = self.verdicts.get(slot)
+        new = slot.order is not None and slot.order.new is not None
+        return self.after[said.id] if new and isinstance(said, Job) else said
+
     @property
     def changed(self) -> dict[UUID, Job]:
         """Jobs that are not what they were: values are never changed in place, so another value is another object."""

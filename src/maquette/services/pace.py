@@ -1,15 +1,22 @@
 """Pace: how long steps take and how many are done, counted in memory as they end and told every half second.
 
+What all processes counted is read again once it is a second old, and not while nobody asks.
+
 No batch has a statement more for it; a process that dies takes half a second of statistics with it.
 """
 
-from collections.abc import Iterable
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from maquette.domain.decision import Decision
-from maquette.domain.eta import WINDOW_SECONDS, Pace
+from maquette.domain.eta import WINDOW_SECONDS, Line, Pace
 from maquette.store import pace
-from maquette.store.database import Connection
+from maquette.store.database import Connection, Database
+
+FRESH_SECONDS = 1.0
 
 
 class PaceBook:
@@ -19,6 +26,21 @@ class PaceBook:
         self._replica = replica
         self._counts: dict[tuple[str, str, int], Pace] = {}
         self._untold: set[tuple[str, str, int]] = set()
+        self._lately: tuple[Mapping[Line, Pace], datetime] = {}, datetime.now(UTC)
+        self._read_at = float("-inf")
+        self._turn = asyncio.Lock()
+
+    async def lately(self, database: Database) -> tuple[Mapping[Line, Pace], datetime]:
+        """Return how lines went in all processes, as of a second ago at most, and the database's time now."""
+        if time.monotonic() - self._read_at >= FRESH_SECONDS:
+            async with self._turn:
+                if time.monotonic() - self._read_at >= FRESH_SECONDS:
+                    began = time.monotonic()
+                    async with database.connection() as connection:
+                        self._lately = await pace.lately(connection)
+                    self._read_at = began
+        paces, then = self._lately
+        return paces, then + timedelta(seconds=time.monotonic() - self._read_at)
 
     def note(self, decisions: Iterable[Decision]) -> None:
         """Count the steps that were done: to be called once that is committed."""

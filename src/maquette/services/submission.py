@@ -14,7 +14,7 @@ from maquette.domain import typeid
 from maquette.domain.brief import PRIORITIES, SEED_MAX, Brief
 from maquette.domain.commands import Create
 from maquette.domain.errors import BudgetExhausted, Invalid, MaquetteError, NotFound, QuotaExceeded
-from maquette.domain.idempotency import canonical, request_digest
+from maquette.domain.idempotency import request_digest
 from maquette.domain.job import Artifact, Job, JobStatus, StepStatus
 from maquette.domain.ledger import MICROS
 from maquette.domain.moderation import words
@@ -31,7 +31,7 @@ from maquette.services.tariff import bill
 from maquette.services.uploads import require_usable
 from maquette.services.webhooks import check_url
 from maquette.store import jobs, projects, sources
-from maquette.store.database import Connection
+from maquette.store.database import Connection, encode
 from maquette.store.jobs import BatchLine, BriefRow, RequestKey
 from maquette.store.projects import Upload
 from maquette.store.sources import Source
@@ -44,6 +44,8 @@ class Recorded:
 
     job_id: UUID
     replayed: bool
+    written: tuple[Job, BriefRow] | None = None
+    """What was recorded, where it was now."""
 
 
 async def record(
@@ -97,11 +99,9 @@ async def record(
     except (QuotaExceeded, BudgetExhausted) as error:
         deps.limiter.note(project_id, principal.subject, error)
         raise
-    return (
-        Recorded(made.job_id, replayed=True)
-        if isinstance(made, Replayed)
-        else Recorded(made.id, replayed=False)
-    )
+    if isinstance(made, Replayed):
+        return Recorded(made.job_id, replayed=True)
+    return Recorded(made.id, replayed=False, written=(made, brief))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +128,24 @@ async def prepare(
     deps: Deps, project_id: UUID, wish: Mapping[str, Any], correlation_id: str | None
 ) -> Prepared:
     """Admit a brief under the project's context, and estimate what it costs."""
-    async with deps.database.connection() as connection:
-        project = await projects.context(connection, project_id)
-        places: list[tuple[tuple[str, ...], str]] = [
-            (("reference_uploads",), item) for item in wish.get("reference_uploads", ())
-        ]
-        places += [
-            (("provide", step), item) for step, items in (wish.get("provide") or {}).items() for item in items
-        ]
-        if project is not None and not wish.get("reference_uploads"):
-            places += [(("style", "references"), item) for item in project.style.references]
-        ids = [typeid.decode_field("upl", item, loc) for loc, item in places]
-        found = await projects.uploads(connection, ids, [project_id]) if ids else []
-        source = await _source(connection, project_id, wish.get("from_asset"))
+    project = (await deps.database.shared(projects.contexts, [project_id])).get(project_id)
     if project is None:
         raise NotFound("There is no such project.")
+    places: list[tuple[tuple[str, ...], str]] = [
+        (("reference_uploads",), item) for item in wish.get("reference_uploads", ())
+    ]
+    places += [
+        (("provide", step), item) for step, items in (wish.get("provide") or {}).items() for item in items
+    ]
+    if not wish.get("reference_uploads"):
+        places += [(("style", "references"), item) for item in project.style.references]
+    ids = [typeid.decode_field("upl", item, loc) for loc, item in places]
+    found: list[Upload] = []
+    source = None
+    if ids or wish.get("from_asset") is not None:
+        async with deps.database.connection() as connection:
+            found = await projects.uploads(connection, ids, [project_id]) if ids else []
+            source = await _source(connection, project_id, wish.get("from_asset"))
     seed = wish.get("seed")
     uploads = {upload.id: upload for upload in found}
     admitted = admit(
@@ -212,8 +215,8 @@ def _brief_row(admitted: Admitted, principal: Principal, batch: BatchLine | None
         library_path=brief.library_path,
         prompt=brief.prompt,
         pins=admitted.pins,
-        inputs=canonical(brief_fields(brief)),
-        effective=canonical(admitted.effective),
+        inputs=encode(brief_fields(brief)),
+        effective=encode(admitted.effective),
         batch=batch,
         safety=safety,
     )

@@ -302,7 +302,7 @@ class Transactor:
         self.counters.orders += len(slots)
         self.counters.sizes.add(len(slots))
         for slot in slots:
-            slot.verdict = result.verdicts.get(slot)
+            slot.verdict = result.verdict(slot)
             slot.handouts = result.handouts.get(slot, [])
         for job, lease in ((item.job, item.lease) for slot in slots for item in slot.handouts):
             key = job.service, job.priority

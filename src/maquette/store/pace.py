@@ -1,6 +1,6 @@
 """How fast steps went lately: told by each process, added up by whoever asks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -29,12 +29,12 @@ async def forget(connection: Connection) -> None:
     await connection.execute(_SQL["forget"])
 
 
-async def lately(connection: Connection, lines: Sequence[Line]) -> tuple[dict[Line, Pace], datetime]:
-    """Return how these lines went, where anything is known of it, and the database's time."""
-    rows = await connection.fetch(
-        _SQL["lately"], [service for service, _ in lines], [step for _, step in lines], WINDOW_SECONDS
-    )
-    now: datetime = await connection.fetchval(_SQL["now"])
-    return {
-        (row["service"], row["step"]): Pace(row["done"], row["seconds"], row["began_at"]) for row in rows
-    }, now
+async def lately(connection: Connection) -> tuple[dict[Line, Pace], datetime]:
+    """Return how lines went of which anything is known, and the database's time."""
+    rows = await connection.fetch(_SQL["lately"], WINDOW_SECONDS)
+    paces = {
+        (row["service"], row["step"]): Pace(row["done"], row["seconds"], row["began_at"])
+        for row in rows
+        if row["done"] is not None
+    }
+    return paces, rows[0]["now"]

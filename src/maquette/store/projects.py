@@ -82,9 +82,15 @@ async def change(
 
 async def context(connection: Connection, project: UUID) -> Project | None:
     """Return a project, or None."""
-    row = await connection.fetchrow(_SQL["context"], project)
-    if row is None:
-        return None
+    return (await contexts(connection, [project])).get(project)
+
+
+async def contexts(connection: Connection, projects: Sequence[UUID]) -> dict[UUID, Project]:
+    """Return those of the projects that there are, by id."""
+    return {row["id"]: _project(row) for row in await connection.fetch(_SQL["contexts"], projects)}
+
+
+def _project(row: Mapping[str, Any]) -> Project:
     return Project(
         row["id"],
         row["name"],
@@ -123,8 +129,9 @@ async def page(
 ) -> list[Project]:
     """Return up to ``limit`` of the projects (None: of all), newest first."""
     rows = await connection.fetch(_SQL["page"], projects, before, limit)
-    found = [await context(connection, row["id"]) for row in rows]
-    return [project for project in found if project is not None]
+    ids = [row["id"] for row in rows]
+    found = await contexts(connection, ids)
+    return [found[key] for key in ids if key in found]
 
 
 async def lock(connection: Connection, project: UUID) -> None:

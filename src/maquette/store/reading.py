@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from maquette.domain.context import Pins
 from maquette.domain.job import Artifact, Job, Lease, StepRecord
 from maquette.domain.review import UserDecision, Verdict
 from maquette.store.database import Connection, decode, statements
 from maquette.store.dead_letters import Tried, tried_from
-from maquette.store.jobs import BatchLine, job_from, lease_from
+from maquette.store.jobs import BatchLine, BriefRow, job_from, lease_from
 from maquette.store.steps import artifact_from, record_from
 
 _SQL = statements("reading")
@@ -22,6 +24,10 @@ class Progress:
 
     value: float
     message: str
+
+
+#: Of an attempt that nothing was heard of yet.
+NO_PROGRESS = Progress(0.0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,20 @@ def _job_row(row: Mapping[str, Any]) -> JobRow:
     )
 
 
+def new_row(item: Job, brief: BriefRow) -> JobRow:
+    """Return what `job` would, of a job that was inserted with this brief: a lease is no part of its row."""
+    return JobRow(
+        replace(item, lease=None),
+        brief.created_by,
+        brief.library_path,
+        brief.pins,
+        decode(brief.inputs),
+        decode(brief.effective),
+        brief.batch,
+        brief.safety,
+    )
+
+
 async def job(connection: Connection, job_id: UUID, projects: Sequence[UUID] | None) -> JobRow | None:
     """Return one job, or None when it is not in any of the projects (None: all)."""
     row = await connection.fetchrow(_SQL["job"], job_id, projects)
@@ -115,7 +135,7 @@ async def attached(connection: Connection, job_ids: Sequence[UUID]) -> Attached:
     for row in await connection.fetch(_SQL["decisions"], job_ids):
         decisions.setdefault(row["job_id"], []).append(_decision(row))
     leases = {
-        row["job_id"]: (lease_from(row), progress_in(row["progress"], row["fence"]) or Progress(0.0, ""))
+        row["job_id"]: (lease_from(row), progress_in(row["progress"], row["fence"]) or NO_PROGRESS)
         for row in await connection.fetch(_SQL["leases"], job_ids)
     }
     return Attached(records, artifacts, attempts, decisions, leases)
@@ -150,6 +170,15 @@ async def queue_position(connection: Connection, job_id: UUID) -> tuple[int, boo
     """Return the place of a ready task in its queue, from 1 and exact to 1,000; and whether it stands aside at a cap."""
     row = await connection.fetchrow(_SQL["queue_position"], job_id)
     return row["position"], row["aside"]
+
+
+async def queue_positions(connection: Connection, job_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return the places of ready tasks in their queues, as `queue_position` has them, by job.
+
+    What is not ready (any more), or stands aside at a cap, has none here.
+    """
+    rows = await connection.fetch(_SQL["queue_positions"], job_ids)
+    return {row["job_id"]: row["position"] for row in rows}
 
 
 async def artifact(

@@ -10,10 +10,12 @@ set done = excluded.done, seconds = excluded.seconds, began_at = least(pace.bega
 delete from pace where minute < extract(epoch from clock_timestamp()) / 60 - 20
 
 -- name: lately
-select p.service, p.step, sum(p.done)::bigint as done, sum(p.seconds) as seconds, min(p.began_at) as began_at
-from pace p join unnest($1::text[], $2::text[]) as x(service, step) using (service, step)
-where p.minute >= (extract(epoch from clock_timestamp()) - $3) / 60
-group by p.service, p.step
-
--- name: now
-select clock_timestamp()
+-- One row at least, for the clock.
+select p.*, clock_timestamp() as now
+from (select) one
+left join (
+    select service, step, sum(done)::bigint as done, sum(seconds) as seconds, min(began_at) as began_at
+    from pace
+    where minute >= (extract(epoch from clock_timestamp()) - $1) / 60
+    group by service, step
+) p on true

@@ -10,8 +10,8 @@ update projects set name = coalesce($2, name), open_jobs_max = coalesce($3, open
     weight = coalesce($4, weight)
 where id = $1 and archived_at is null
 
--- name: context
--- The project with the newest version of everything a job pins.
+-- name: contexts
+-- Projects with the newest version of everything a job pins.
 select p.id, p.name, p.created_at, p.created_by, p.open_jobs_max, p.weight,
        coalesce(s.version, 0) as style_version, s.body as style,
        coalesce(c.version, 0) as constraints_version, c.body as constraints,
@@ -27,7 +27,7 @@ left join lateral (select * from project_documents d where d.project_id = p.id a
                    order by version desc limit 1) r on true
 left join lateral (select * from project_documents d where d.project_id = p.id and d.kind = 'retries'
                    order by version desc limit 1) t on true
-where p.id = $1 and p.archived_at is null
+where p.id = any($1::uuid[]) and p.archived_at is null
 
 -- name: page
 select p.id from projects p

@@ -119,6 +119,23 @@ from (
     limit 1000
 ) ahead
 
+-- name: queue_positions
+-- The same for many, from one look at the head of each line they stand in; those at a cap are not among them.
+select mine.job_id, coalesce(head.position, 1001) as position
+from ready mine
+left join (
+    select line.job_id, line.position
+    from (select distinct service, step from ready where job_id = any($1::uuid[])) asked
+    cross join lateral (
+        select r.job_id, row_number() over (order by r.priority desc, r.tag, r.job_id) as position
+        from ready r
+        where r.service = asked.service and r.step = asked.step
+        order by r.priority desc, r.tag, r.job_id
+        limit 1000
+    ) line
+) head on head.job_id = mine.job_id
+where mine.job_id = any($1::uuid[])
+
 -- name: artifact
 select a.id, a.job_id, a.position, a.revision, a.attempt, a.step, a.kind, a.name, a.media_type, a.bytes, a.sha256,
        a.key, a.attributes, a.selected, a.replaced_by, a.expired_at, a.withheld
