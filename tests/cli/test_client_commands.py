@@ -25,6 +25,7 @@ from contract_server import (
 from maquette.cli.arguments import JobStatus as JobStatusOption
 from maquette.cli.arguments import parse_changes, parse_params
 from maquette.cli.follow import parse_events
+from maquette.cli.settings_page import documented
 from maquette.domain.job import JobStatus
 
 Command = Callable[..., Any]
@@ -344,6 +345,32 @@ def test_settings_show_no_secret(maquette: Command, monkeypatch: pytest.MonkeyPa
     assert "hunter2" not in result.out + maquette("settings").out
     monkeypatch.setenv("MAQUETTE_PORT", "many")
     assert "MAQUETTE_PORT: expected a whole number" in maquette("settings").err
+
+
+def test_no_secret_is_shown_wherever_it_is_used(
+    maquette: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`settings` and `doctor` have every setting that is a secret, and print none: of addresses not their passwords."""
+    monkeypatch.chdir(tmp_path)
+    word = "hunter2-hunter2-hunter2"
+    secrets = {info.variable: word for info in documented() if info.secret}
+    address = f"postgresql://maquette:{word}@127.0.0.1:1/maquette"
+    needed = {
+        "DATABASE_URL": address,
+        "DATABASE_DIRECT_URL": address,
+        "MODERATOR_URL": "http://127.0.0.1:1/",
+        "OTLP_ENDPOINT": "http://127.0.0.1:1",
+        "OTLP_HEADERS": f"x-key={word}",
+        "KAFKA_SERVERS": "127.0.0.1:1",
+        "KAFKA_SECURITY": "sasl_plaintext",
+        "KAFKA_USERNAME": "maquette",
+    }
+    for name, value in (secrets | {f"MAQUETTE_{name}": value for name, value in needed.items()}).items():
+        monkeypatch.setenv(name, value)
+    for command in (["settings"], ["settings", "--json"], ["doctor"], ["doctor", "--json"]):
+        shown = maquette(*command)
+        assert "KAFKA_PASSWORD" in shown.out or command[0] == "doctor", shown.err
+        assert word not in shown.out + shown.err, command
 
 
 def test_statuses_are_those_of_the_domain() -> None:
