@@ -4,6 +4,7 @@ Files are what this benchmark leaves out, so the one thing replaced is the look 
 outcome is accepted. Links are signed as ever.
 """
 
+from collections.abc import Sequence
 from unittest import mock
 
 from benchmarks.sampling import sampled
@@ -22,6 +23,10 @@ class SameFileEverywhere(LocalObjects):
     async def stat(self, key: str) -> StoredObject:
         """Return what all steps declare."""
         return StoredObject(key, _FILE.bytes, _FILE.sha256, _FILE.media_type)
+
+    async def stat_all(self, keys: Sequence[str]) -> Sequence[StoredObject]:
+        """Return that of each."""
+        return [await self.stat(key) for key in keys]
 
 
 def main() -> None:

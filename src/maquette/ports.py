@@ -97,6 +97,10 @@ class ObjectStore(Protocol):
         """Return what is stored under a key, or None."""
         ...
 
+    async def stat_all(self, keys: Sequence[str]) -> Sequence[StoredObject | None]:
+        """Return what is stored under each key, side by side."""
+        ...
+
     def read(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Stream bytes ``start`` to ``end`` (exclusive) in chunks."""
         ...

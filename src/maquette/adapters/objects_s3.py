@@ -17,7 +17,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from urllib.parse import urlsplit
 
 from obstore.exceptions import (
@@ -139,6 +139,10 @@ class S3Objects:
         if not (sha256 and believed):
             sha256 = await self._sha256_of(key, found.meta["e_tag"])
         return StoredObject(key, found.meta["size"], sha256, known.get("content-type", ""))
+
+    async def stat_all(self, keys: Sequence[str]) -> Sequence[StoredObject | None]:
+        """Return what is stored under each key: a request each, as many at once as the client has connections."""
+        return await asyncio.gather(*map(self.stat, keys))
 
     async def read(self, key: str, *, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Stream bytes ``start`` to ``end`` (exclusive) as they arrive."""

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote
 
 from maquette.domain.errors import Forbidden
@@ -109,7 +110,13 @@ class UrlSigner:
 
 def _query(fields: Mapping[str, str]) -> str:
     # urlencode() takes three times as long, and a job's page signs a link for each of its files.
-    return "&".join([f"{name}={quote(value, safe='')}" for name, value in fields.items()])
+    return "&".join([f"{name}={_quoted(value)}" for name, value in fields.items()])
+
+
+@lru_cache(maxsize=4096)
+def _quoted(value: str) -> str:
+    # Types, names and the second of expiry come again and again: quoting them was 3 % of the API's CPU a step.
+    return quote(value, safe="")
 
 
 def _signature(secret: bytes, method: str, key: str, query: str) -> str:

@@ -6,6 +6,7 @@ from maquette.domain.retention import Policy
 from maquette.outbound import Policy as OutboundPolicy
 from maquette.ports import Cdn, ObjectStore
 from maquette.services.follow import Hub
+from maquette.services.handed import Handed
 from maquette.services.limiter import Limiter
 from maquette.services.moderation import Moderation
 from maquette.services.principals import Authenticator
@@ -50,6 +51,7 @@ class Deps:
     """Where requests may go that somebody else chose the address of."""
     webhook_key: bytes = field(repr=False)
     tracer: Tracer = OFF
+    handed: Handed = field(default_factory=Handed)
 
     async def ready(self) -> None:
         """Raise ``Unavailable`` unless the database answers and has this version's schema."""

@@ -1,7 +1,5 @@
 """The worker protocol: claims, heartbeats, uploads, outcomes."""
 
-import asyncio
-import random
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -9,16 +7,14 @@ from uuid import UUID
 
 from maquette import wire
 from maquette.domain import typeid
-from maquette.domain.commands import Acknowledge, Command, Complete, Fail
 from maquette.domain.errors import Invalid, MaquetteError, NotFound, StaleFence
-from maquette.domain.job import FILE_NAME, Artifact, Job, JobStatus, object_prefix
+from maquette.domain.job import FILE_NAME, Job, JobStatus, object_prefix
 from maquette.domain.pipeline import STEP_NAMES
 from maquette.domain.principal import Principal
 from maquette.domain.spans import attempt_context
 from maquette.services.deps import Deps
-from maquette.services.ids import new_id
 from maquette.services.orders import Handout, Order, Verdict, Wish
-from maquette.services.outcomes import problem_with
+from maquette.services.outcomes import commands_of, heard_fence, printable
 from maquette.store import announced, tasks
 from maquette.store.database import encode
 from maquette.telemetry.trace import Span, parse
@@ -28,8 +24,6 @@ CAPACITY_MAX = 200
 HELD_MAX = 2000
 #: The job that no task belongs to: ids have a time in them and are never this one.
 _NOBODYS = UUID(int=0)
-#: The fence that no lease has: their sequence begins at 1.
-_NOBODYS_FENCE = 0
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -52,17 +46,13 @@ async def outcomes(deps: Deps, principal: Principal, request: wire.OutcomesReque
         raise Invalid.field(("outcomes",), f"must have at most {CAPACITY_MAX} entries")
     began = time.time_ns()
     ids = [_job_id(item.task_id) for item in request.outcomes]
-    live = await deps.database.shared(tasks.live, ids) if ids else {}
-    prepared = await asyncio.gather(
-        *(
-            _command(deps, item, live.get(key), _fence(principal, item.fence, live.get(key)))
-            for key, item in zip(ids, request.outcomes, strict=True)
-        )
-    )
+    jobs = await _leased(deps, ids, request.outcomes)
+    prepared = await commands_of(deps, principal, [*zip(request.outcomes, jobs, strict=True)])
     orders = [Order(key, command) for key, (command, _) in zip(ids, prepared, strict=True)]
     wish = _wish(deps, principal, request.claim) if request.claim is not None else None
     verdicts, handouts = await deps.transactor.exchange(orders, wish)
     applied = await _applied_before(deps, request.outcomes, ids, verdicts)
+    deps.handed.forget(item.fence for item in request.outcomes)
     told = [
         _verdict(item, verdict, problem, applied)
         for item, verdict, (_, problem) in zip(request.outcomes, verdicts, prepared, strict=True)
@@ -73,6 +63,14 @@ async def outcomes(deps: Deps, principal: Principal, request: wire.OutcomesReque
         verdicts=told,
         claim=_answer(deps, request.claim.claim_id, handouts) if request.claim is not None else None,
     )
+
+
+async def _leased(deps: Deps, ids: Sequence[UUID], items: Sequence[wire.Outcome]) -> list[Job | None]:
+    """Return the job of each outcome as it was leased. Only what another process handed out has to be read."""
+    jobs = [deps.handed.job(key, item.fence) for key, item in zip(ids, items, strict=True)]
+    unknown = [key for key, job in zip(ids, jobs, strict=True) if job is None]
+    live = await deps.database.shared(tasks.live, unknown) if unknown else {}
+    return [job or live.get(key) for key, job in zip(ids, jobs, strict=True)]
 
 
 def _recorded(
@@ -91,77 +89,6 @@ def _recorded(
                 kind="server",
                 attributes={"maquette.verdict": verdict.verdict, "maquette.fence": item.fence},
             )
-
-
-def _fence(principal: Principal, fence: int, job: Job | None) -> int:
-    """Return the fence under which a worker is heard: one of a service that its token is not for is nobody's.
-
-    Fences are numbers in a row, so they can be guessed; a token for one service must not end another's attempt.
-    """
-    if principal.services is None:
-        return fence
-    lease = job.lease if job is not None else None
-    own = lease is not None and lease.fence == fence and principal.serves(lease.service)
-    return fence if own else _NOBODYS_FENCE
-
-
-async def _command(deps: Deps, outcome: wire.Outcome, job: Job | None, fence: int) -> tuple[Command, str]:
-    """Return the command an outcome means, and what is wrong with it when it has to count as a failure."""
-    if outcome.status == "canceled":
-        return Acknowledge(fence), ""
-    if outcome.status == "failed":
-        return Fail(
-            fence=fence,
-            error_class=outcome.error_class,
-            code=_printable(outcome.error_code, 80) or "failed",
-            message=_printable(outcome.error_message, 2000),
-            jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
-            retry_after_seconds=outcome.retry_after_seconds,
-        ), ""
-    if job is None or job.lease is None or job.lease.fence != fence:
-        return Acknowledge(fence), ""  # stale whatever it says: no lease answers to this fence
-    found = await problem_with(deps.objects, job, outcome)
-    if found is not None:
-        code, message = found
-        return Fail(fence=fence, error_class="invalid", code=code, message=message, jitter=0.0), message
-    prefix = object_prefix(job)
-    files = tuple(_artifact(job, prefix, item) for item in outcome.artifacts)
-    seen = await deps.moderation.seen(job, outcome.outputs, files)
-    return Complete(
-        fence=fence,
-        artifacts=files,
-        outputs=outcome.outputs,
-        metrics=outcome.metrics,
-        model=_printable(outcome.model, 200),
-        model_version=_printable(outcome.model_version, 200),
-        safety=seen.safety,
-        ruling=seen.ruling,
-        unjudged=seen.unjudged,
-    ), ""
-
-
-def _printable(text: str, length_max: int) -> str:
-    if len(text) <= length_max and text.isprintable():
-        return text
-    return "".join(ch if ch.isprintable() or ch == "\n" else " " for ch in text[:length_max])
-
-
-def _artifact(job: Job, prefix: str, item: wire.OutputArtifact) -> Artifact:
-    return Artifact(
-        id=new_id(),
-        job_id=job.id,
-        position=job.position,
-        revision=job.revision,
-        attempt=job.attempt,
-        step=job.spec.name,
-        kind=item.kind,
-        name=item.name,
-        media_type=item.media_type,
-        bytes=item.bytes,
-        sha256=item.sha256,
-        key=prefix + item.name,
-        attributes=item.attributes,
-    )
 
 
 async def _applied_before(
@@ -200,13 +127,13 @@ async def heartbeat(deps: Deps, principal: Principal, beat: wire.Heartbeat) -> w
     principal.require_services(beat.services)
     ids = [_job_id(item.task_id) for item in beat.held]
     progress = [
-        [item.fence, min(max(item.value, 0.0), 1.0), _printable(item.message, 200)] for item in beat.held
+        [item.fence, min(max(item.value, 0.0), 1.0), printable(item.message, 200)] for item in beat.held
     ]
     async with deps.database.connection() as connection:
         await tasks.beat(
             connection,
             epoch=epoch,
-            name=_printable(beat.worker, 200),
+            name=printable(beat.worker, 200),
             ttl_seconds=deps.limits.lease_seconds,
             fences=[item.fence for item in beat.held],
             progress=encode(progress),
@@ -217,7 +144,7 @@ async def heartbeat(deps: Deps, principal: Principal, beat: wire.Heartbeat) -> w
         live = await tasks.live(connection, ids)
     return wire.HeartbeatAnswer(
         verdicts=[
-            _held(item, live.get(key), _fence(principal, item.fence, live.get(key)))
+            _held(item, live.get(key), heard_fence(principal, item.fence, live.get(key)))
             for key, item in zip(ids, beat.held, strict=True)
         ],
         heartbeat_seconds=deps.limits.heartbeat_seconds,
@@ -240,7 +167,7 @@ async def uploads(deps: Deps, principal: Principal, request: wire.UploadsRequest
     live = await deps.database.shared(tasks.live, ids)
     return wire.UploadsAnswer(
         grants=[
-            _grant(deps, item, live.get(key), _fence(principal, item.fence, live.get(key)))
+            _grant(deps, item, live.get(key), heard_fence(principal, item.fence, live.get(key)))
             for key, item in zip(ids, request.uploads, strict=True)
         ]
     )
@@ -281,7 +208,7 @@ def _wish(deps: Deps, principal: Principal, request: wire.Claim) -> Wish:
     _check_work(request.services, request.steps)
     principal.require_services(request.services)
     epoch = _uuid(request.worker_epoch, "worker_epoch")
-    worker = _printable(request.worker, 200)
+    worker = printable(request.worker, 200)
     return Wish(
         claim_id=_uuid(request.claim_id, "claim_id"),
         worker_epoch=epoch,
@@ -325,6 +252,7 @@ def _job_id(task_id: str) -> UUID:
 
 
 def _answer(deps: Deps, claim_id: str, handouts: Sequence[Handout]) -> wire.ClaimAnswer:
+    deps.handed.note(handouts)
     return wire.ClaimAnswer(
         claim_id=claim_id,
         tasks=[_task(deps, item) for item in handouts],

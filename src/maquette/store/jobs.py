@@ -80,9 +80,9 @@ def job_from(row: Mapping[str, Any], lease: Lease | None = None) -> Job:
         priority=row["priority"],
         default_service=row["service"],
         routes=NO_ROUTES if row["routes"] is None else _routes(row["routes"]),
-        status=JobStatus(row["status"]),
+        status=_JOB_STATUS[row["status"]],
         position=row["position"],
-        step_status=StepStatus(row["step_status"]),
+        step_status=STEP_STATUS[row["step_status"]],
         gate_open=row["gate_open"],
         revisions=tuple(row["revisions"]),
         attempt=row["attempt"],
@@ -109,6 +109,9 @@ def job_from(row: Mapping[str, Any], lease: Lease | None = None) -> Job:
     )
 
 
+#: By name: calling an enumeration takes five times as long.
+_JOB_STATUS = {item.value: item for item in JobStatus}
+STEP_STATUS = {item.value: item for item in StepStatus}
 _ALL_HOLDS = tuple(Hold)
 
 

@@ -8,9 +8,10 @@ from uuid import UUID
 from maquette.domain.commands import Replacement
 from maquette.domain.decision import StepChange
 from maquette.domain.events import Event
-from maquette.domain.job import Artifact, AttemptRecord, Job, StepRecord, StepStatus
+from maquette.domain.job import Artifact, AttemptRecord, Job, StepRecord
 from maquette.domain.review import UserDecision
 from maquette.store.database import Connection, decode, encode, statements
+from maquette.store.jobs import STEP_STATUS
 from maquette.telemetry.trace import TraceContext, from_kept
 
 _SQL = statements("steps")
@@ -199,7 +200,7 @@ def record_from(row: Mapping[str, Any]) -> StepRecord:
         position=row["position"],
         revision=row["revision"],
         step=row["step"],
-        status=StepStatus(row["status"]),
+        status=STEP_STATUS[row["status"]],
         attempt=row["attempt"],
         fence=row["fence"],
         service=row["service"],
