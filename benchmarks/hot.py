@@ -4,13 +4,10 @@ What they cost is counted, not timed: in bytecode by ``tests/cost``, in machine 
 which ``python -m benchmarks.hot NAME TIMES`` calls one of them so many times.
 """
 
-import asyncio
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks.api import SameFileEverywhere
 from benchmarks.floor import completion, lease_at, new_job
 from benchmarks.work import MODEL, MODEL_VERSION, SERVICE, STEPS, file_of, outputs_of
 from maquette.domain import lifecycle, typeid
@@ -26,31 +23,28 @@ _METRICS = {"duration": 0.000123, "gpu_type": "cpu", "cost_estimate": 0.0}
 _BODY = {"outputs": outputs_of("export"), "metrics": _METRICS, "list": [1, 2.5, None, True, "é"]}
 
 
-@contextmanager
-def functions() -> Iterator[Mapping[str, Callable[[], object]]]:
-    """Lend calls by name; each may be repeated as often as one likes."""
+def functions() -> Mapping[str, Callable[[], object]]:
+    """Return calls by name; each may be repeated as often as one likes."""
     fresh = new_job(SERVICE)
     now, create, start = fresh.created_at, Create(fresh), Start(lease_at(SERVICE))
     first = lifecycle.decide(fresh, start, now).job
     last = _at_last_step(fresh)
     done, ended = completion(first, STEPS[0]), completion(last, STEPS[-1])
     order, outcome = Order(first.id, done), _outcome(first)
-    objects = object.__new__(SameFileEverywhere)  # neither its folder nor its keys are of use here
     job_row, lease_row, task_id = _job_row(first), _lease_row(start.lease), typeid.encode("task", fresh.id)
-    with asyncio.Runner() as runner:
-        yield {
-            "decide create": lambda: lifecycle.decide(None, create, now),
-            "decide start": lambda: lifecycle.decide(fresh, start, now),
-            "decide complete": lambda: lifecycle.decide(first, done, now),
-            "decide complete, last step": lambda: lifecycle.decide(last, ended, now),
-            "fold complete": lambda: _batch(first).fold(Slot(1, order), first.id, done),
-            "canonical JSON": lambda: canonical(_BODY),
-            "TypeID written": lambda: typeid._suffix.__wrapped__(fresh.id.int),  # noqa: SLF001 - past its cache
-            "TypeID read": lambda: typeid.decode("task", task_id),
-            "problem with an outcome": lambda: runner.run(problem_with(objects, first, outcome)),
-            "row to job": lambda: job_from(job_row),
-            "row to lease": lambda: lease_from(lease_row),
-        }
+    return {
+        "decide create": lambda: lifecycle.decide(None, create, now),
+        "decide start": lambda: lifecycle.decide(fresh, start, now),
+        "decide complete": lambda: lifecycle.decide(first, done, now),
+        "decide complete, last step": lambda: lifecycle.decide(last, ended, now),
+        "fold complete": lambda: _batch(first).fold(Slot(1, order), first.id, done),
+        "canonical JSON": lambda: canonical(_BODY),
+        "TypeID written": lambda: typeid._suffix.__wrapped__(fresh.id.int),  # noqa: SLF001 - past its cache
+        "TypeID read": lambda: typeid.decode("task", task_id),
+        "problem with an outcome": lambda: problem_with(first, outcome),
+        "row to job": lambda: job_from(job_row),
+        "row to lease": lambda: lease_from(lease_row),
+    }
 
 
 def _at_last_step(job: Job) -> Job:
@@ -105,10 +99,9 @@ def _lease_row(lease: Lease) -> dict[str, Any]:
 def main() -> None:
     """Call one function."""
     name, times = sys.argv[1], int(sys.argv[2])
-    with functions() as found:
-        call = found[name]
-        for _ in range(times):
-            call()
+    call = functions()[name]
+    for _ in range(times):
+        call()
 
 
 if __name__ == "__main__":

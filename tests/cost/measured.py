@@ -103,12 +103,11 @@ async def _traced(stage: Theatre) -> dict[str, int]:
 def hot() -> dict[str, int]:
     """Return the instructions of the functions that each step goes through."""
     found = {}
-    with functions() as calls:
-        for name, call in calls.items():
-            call()  # what it keeps for the next time, it has then
-            with counted() as count:
-                call()
-            found[name] = count.instructions
+    for name, call in functions().items():
+        call()  # what it keeps for the next time, it has then
+        with counted() as count:
+            call()
+        found[name] = count.instructions
     return found
 
 

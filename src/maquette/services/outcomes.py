@@ -58,7 +58,7 @@ def _heard(principal: Principal, outcome: wire.Outcome, job: Job | None) -> _Hea
         return _Heard(outcome, fence, None)
     if outcome.status != "succeeded":
         return _Heard(outcome, fence, job)
-    if problem := _shape(job, outcome) or _metrics(outcome.metrics):
+    if problem := problem_with(job, outcome):
         return _Heard(outcome, fence, job, problem)
     prefix = object_prefix(job)
     return _Heard(outcome, fence, job, keys=tuple([prefix + item.name for item in outcome.artifacts]))
@@ -137,6 +137,11 @@ def _artifact(job: Job, key: str, item: wire.OutputArtifact) -> Artifact:
         key=key,
         attributes=item.attributes,
     )
+
+
+def problem_with(job: Job, outcome: wire.Outcome) -> tuple[str, str] | None:
+    """Return code and message of the first thing wrong with what a success says, or None; its files are another matter."""
+    return _shape(job, outcome) or _metrics(outcome.metrics)
 
 
 def _shape(job: Job, outcome: wire.Outcome) -> tuple[str, str] | None:
