@@ -74,6 +74,12 @@ async def test_a_loop_says_once_that_it_fails_and_once_that_it_goes_on(
     assert min(waits[5:9]) >= loop.BACKOFF_SECONDS_MAX / 2
 
 
+def test_every_loop_waits_in_the_one_that_all_have() -> None:
+    """Nobody in maintenance waits between rounds by itself: failures are told of once, and waited out longer each time."""
+    modules = Path(loop.__file__).parent.glob("*.py")
+    assert [path.name for path in modules if "asyncio.sleep(" in path.read_text()] == ["loop.py"]
+
+
 async def test_a_turn_without_an_end_has_failed() -> None:
     """A loop with a limit gives a turn that hangs up, and makes the next one."""
     turns = 0

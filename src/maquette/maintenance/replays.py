@@ -4,16 +4,12 @@ A stretch is owed to the sink like anything else (``undelivered``), in the trans
 come: it goes on where it was after any crash, and any number of replicas may run this. Couriers publish it.
 """
 
-import asyncio
-import logging
-import random
 from datetime import timedelta
 
-from maquette.domain.errors import MaquetteError
+from maquette.maintenance.loop import apart, forever
 from maquette.store import sinks
 from maquette.store.database import Database
 
-_LOG = logging.getLogger(__name__)
 INTERVAL_SECONDS = 1.0
 #: While a sink is owed as much, nothing is added: what happens now must not wait behind a replay for long.
 PENDING_MAX = 10_000
@@ -30,17 +26,9 @@ class ReplayLoop:
 
     async def run(self) -> None:
         """Carry orders out until canceled; the database being away is waited out."""
-        while True:
-            done = False
-            try:
-                done = await self.run_once()
-            except MaquetteError as error:
-                _LOG.warning("Replaying events failed: %s", error)
-            except Exception:  # noqa: BLE001 - the loop must outlive one bad round
-                _LOG.exception("Replaying events failed.")
-            if not done:
-                # Replicas that started together drift apart.
-                await asyncio.sleep(INTERVAL_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - no secret
+        await forever(
+            self.run_once, "Replaying events", lambda done: 0.0 if done else apart(INTERVAL_SECONDS)
+        )
 
     async def run_once(self) -> bool:
         """Do one stretch of an order that is due; return whether there was one."""
