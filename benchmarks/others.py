@@ -25,13 +25,21 @@ class Peer:
     options: tuple[str, ...] = ()
 
 
-#: Those that the target is about, and those that are shown besides.
+#: Those that the target is about.
 TARGETED = (
     Peer("DBOS", "dbos"),
     Peer("Procrastinate", "procrastinate"),
     Peer("Celery, AOF everysec", "celery", ("everysec",)),
     Peer("Celery, AOF always", "celery", ("always",)),
 )
+#: Those that are shown besides.
+BESIDES = (Peer("graphile-worker", "graphile"),)
+#: What `make bench` cannot start with Python, pip and make alone, with the reason.
+ABSENT = {
+    "Temporal": "its server is no package of PyPI or npm",
+    "Hatchet": "its engine is no package of PyPI or npm",
+    "River": "a library for Go, which `make bench` does not ask for",
+}
 
 
 @dataclass(slots=True)

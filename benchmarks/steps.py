@@ -1,6 +1,7 @@
 """Durable steps a second: 7-step jobs, workers that do nothing in processes of their own, beside what others do."""
 
 import asyncio
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -48,7 +49,7 @@ def measured(run: Run) -> list[Row]:
     )
     with Installation(run.folder, profile=run.profile) as house:
         entrants, nobody = others.entrants(
-            others.TARGETED, run.peers, house.settings.database_url, run.folder
+            (*others.TARGETED, *others.BESIDES), run.peers, house.settings.database_url, run.folder
         )
         projects = asyncio.run(prepare_projects(house))
         turns: dict[str, Callable[[], None]] = {}
@@ -74,8 +75,8 @@ def _warm_up(house: Installation, projects: list[str], one: _Ours) -> None:
 
 
 def _ours(house: Installation, projects: list[str], way: Way) -> Taken:
-    asyncio.run(submit(house, projects, way.jobs))
     asyncio.run(settle(house.settings.database_url))
+    asyncio.run(submit(house, projects, way.jobs))
     return asyncio.run(run_steps(house, way))
 
 
@@ -87,6 +88,7 @@ def _bare(house: Installation, one: _Ours) -> Bare:
 
 def _beside_others(ours: Sequence[_Ours], entrants: Sequence[Entrant], nobody: str) -> list[Row]:
     rates = {entrant.peer.name: entrant.rates for entrant in entrants if not entrant.problem}
+    besides = {peer.name: rates.pop(peer.name) for peer in others.BESIDES if peer.name in rates}
     rows = []
     for one in ours:
         name = f"durable steps, {one.way.name}"
@@ -97,6 +99,11 @@ def _beside_others(ours: Sequence[_Ours], entrants: Sequence[Entrant], nobody: s
             rows.append(plain(name, "steps/s", mine))
         bare = {"bare statements": [found.rate for found in one.bare]}
         rows.append(against(f"{name}, beside its statements", "steps/s", mine, bare, at_least=_BARE_AT_LEAST))
+    if besides:
+        best = max(ours, key=lambda one: statistics.median(taken.rate for taken in one.taken))
+        mine = [taken.rate for taken in best.taken]
+        rows.append(plain(f"durable steps, {best.way.name}, beside other queues", "steps/s", mine, besides))
+    rows += [skipped(f"durable steps, {name}", "steps/s", reason) for name, reason in others.ABSENT.items()]
     rows += [
         skipped(f"durable steps, {entrant.peer.name}", "steps/s", entrant.problem)
         for entrant in entrants
