@@ -1,8 +1,9 @@
 """The floor: the store's own functions called with rows that were prepared before, in batches as the product makes them.
 
-No HTTP, no decisions, no worker. Every job goes through the same statements as in ``services.batch``: the read
-of live leases, locks, facts, the library, the claim, what hand-outs look up, state, tasks, events. Two
-connections take turns at nothing: each has jobs of its own, so they never wait for each other.
+No HTTP, no decisions, no worker. Every job goes through the same statements as in ``services.batch``: locks, facts, the
+library, the claim, what hand-outs look up, state, tasks, events; ``tests/cost/test_floor_statements.py`` holds that they
+are those that the product's batches send. Two connections take turns at nothing: each has jobs of its own, so they
+never wait for each other.
 """
 
 import asyncio
@@ -108,7 +109,6 @@ async def _run(database: Database, lane: _Lane) -> None:
 async def _apply(connection: Connection, service: str, batch: _Batch) -> None:
     """Issue one batch's statements, in the order of ``services.batch.run``."""
     decisions = batch.decisions
-    await tasks.live(connection, batch.completed)
     async with connection.transaction():
         await jobs.lock(connection, batch.completed)
         records = [(item.job.project_id, record) for item in decisions for record in item.records]
