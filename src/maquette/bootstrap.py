@@ -32,6 +32,7 @@ from maquette.maintenance.redrives import RedriveLoop
 from maquette.maintenance.relay import Relay
 from maquette.maintenance.replays import ReplayLoop
 from maquette.maintenance.retention import RetentionLoop
+from maquette.maintenance.reuse import FollowerLoop
 from maquette.maintenance.safety import Judging
 from maquette.maintenance.staging import StagingSweeper
 from maquette.maintenance.sweeper import Sweeper
@@ -320,6 +321,7 @@ def maintain(settings: Settings) -> None:
                 GateKeeper(deps.database, deps.transactor).run(),
                 QuotaKeeper(deps.database, deps.transactor).run(),
                 BreakerLoop(deps.database, deps.transactor).run(),
+                FollowerLoop(deps.database, deps.transactor).run(),
                 RedriveLoop(deps.database, deps.transactor).run(),
                 ReplayLoop(deps.database).run(),
                 Relay(deps.database, sinks).run(),

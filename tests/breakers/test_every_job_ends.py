@@ -16,13 +16,14 @@ from maquette.domain.typeid import decode
 from maquette.maintenance.breakers import BreakerLoop
 from maquette.maintenance.gates import GateKeeper
 from maquette.maintenance.quotas import QuotaKeeper
+from maquette.maintenance.reuse import FollowerLoop
 from maquette.services import context, dead_letters, jobs, quotas
 from maquette.services.jobs import JobView
 
 SERVICES = ["studio", "first", "second"]
 CLASSES = ["transient", "rate_limited", "timeout", "resource", "lost_worker", "invalid"]
 #: What holds nothing of a job that has ended.
-TABLES = ["ready", "delayed", "leases", "capped", "unrouted", "blocked", "gates_due"]
+TABLES = ["ready", "delayed", "leases", "capped", "unrouted", "followers", "blocked", "gates_due"]
 STEPS = 70
 
 
@@ -39,6 +40,7 @@ class Walk:
     async def submit(self) -> None:
         more = {"fallback": self.dice.choice(["allow", "forbid"])}
         more |= {"max_cost": 0.4} if self.dice.random() < 0.3 else {}
+        more |= {"seed": 7} if self.dice.random() < 0.4 else {}
         self.made.append((await self.routed.submit(**more)).job.id)
 
     async def claim(self) -> None:
@@ -143,6 +145,7 @@ class Walk:
         await QuotaKeeper(deps.database, deps.transactor).run_once()
         await GateKeeper(deps.database, deps.transactor).run_once()
         await BreakerLoop(deps.database, deps.transactor).run_once()
+        await FollowerLoop(deps.database, deps.transactor).run_once()
 
     async def workers(self) -> None:
         for name in SERVICES:

@@ -59,6 +59,7 @@ def new_job(
         created_at=START,
         provided=provided,
         gate_policies={} if policy is None else dict.fromkeys(sorted(at), policy),
+        reuse="allow",
     )
 
 
@@ -113,6 +114,14 @@ class Reader:
             self.provided.add(data["step_name"])
         for step in data.get("steps", ()):
             self.steps.setdefault(step["name"], {}).update(step)
+
+
+_WORDS: dict[str, c.Command] = {
+    "resume": c.Resume("usr"),
+    "cancel": c.Cancel("usr"),
+    "equal_in_flight": c.EqualInFlight(NOBODY),
+    "equal_ended": c.EqualEnded(),
+}
 
 
 @dataclass
@@ -174,7 +183,7 @@ class Walk:
             case "acknowledge":
                 return self.take(c.Acknowledge(self.fence()))
             case _:
-                return self.take({"resume": c.Resume, "cancel": c.Cancel}[name]("usr"))
+                return self.take(_WORDS[name])
 
     def _letter(self, name: str, own: bool) -> bool:
         """Take the job's own dead letter, or an older one."""
@@ -225,6 +234,7 @@ ACTIONS = st.one_of(
         st.just("reuse_resolved"),
         st.tuples(st.booleans(), st.sampled_from((StepStatus.DONE, StepStatus.APPROVED))),
     ),
+    st.tuples(st.sampled_from(("equal_in_flight", "equal_ended")), st.none()),
     st.tuples(st.just("gate_timeout"), st.sampled_from((0, 60, 100, 400))),
     st.tuples(st.just("redrive"), st.sampled_from((True, True, False))),
     st.tuples(st.just("discard"), st.sampled_from((True, False))),

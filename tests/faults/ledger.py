@@ -16,6 +16,7 @@ LAWS = {
     "an ended job waits for nothing": """
         select job_id, 'quota' as place from blocked where job_id = any($1)
         union all select job_id, 'service' from unrouted where job_id = any($1)
+        union all select job_id, 'equal work' from followers where job_id = any($1)
         union all select job_id, 'gate' from gates_due where job_id = any($1)""",
     "a breaker says when it is tried again while it is open, and only then": """
         select name, state, probe_at from services

@@ -207,6 +207,20 @@ async def route_available(stage: Stage) -> Act:
     return stage.apply(c.RouteAvailable())
 
 
+async def equal_in_flight(stage: Stage) -> Act:
+    await stage.submit()
+    await stage.claim()
+    return stage.submit
+
+
+async def equal_ended(stage: Stage) -> Act:
+    await stage.submit()
+    leader, _ = stage.job_id, await stage.claim()
+    await stage.submit()
+    await jobs.cancel(stage.house.deps, stage.house.user, leader)
+    return stage.apply(c.EqualEnded())
+
+
 async def cancel(stage: Stage) -> Act:
     await stage.submit()
     await stage.claim()
@@ -261,6 +275,8 @@ SCENARIOS: Mapping[type[c.Command], Callable[[Stage], Awaitable[Act]]] = {
     c.Reroute: reroute,
     c.NoRoute: no_route,
     c.RouteAvailable: route_available,
+    c.EqualInFlight: equal_in_flight,
+    c.EqualEnded: equal_ended,
     c.Cancel: cancel,
     c.SafetyDecided: safety_decided,
     c.Redrive: redrive,
@@ -272,6 +288,7 @@ _LETS_GO: Mapping[Hold, c.Command] = {
     Hold.DECISION: c.Resume("usr_test"),
     Hold.QUOTA: c.QuotaAvailable(),
     Hold.SERVICE: c.RouteAvailable(),
+    Hold.REUSE: c.EqualEnded(),
 }
 
 

@@ -97,6 +97,18 @@ class ReuseResolved:
 
 
 @dataclass(frozen=True, slots=True)
+class EqualInFlight:
+    """Another job is doing an equal step right now: its work is waited for."""
+
+    leader: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class EqualEnded:
+    """Nobody may be doing an equal step any more, however that ended: look again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Replacement:
     """A file that takes the place of what a step made."""
 
@@ -251,6 +263,8 @@ Command = (
     Create
     | Start
     | ReuseResolved
+    | EqualInFlight
+    | EqualEnded
     | Complete
     | Fail
     | Acknowledge
@@ -274,6 +288,8 @@ COMMANDS: tuple[type[Command], ...] = (
     Create,
     Start,
     ReuseResolved,
+    EqualInFlight,
+    EqualEnded,
     Complete,
     Fail,
     Acknowledge,

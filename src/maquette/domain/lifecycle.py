@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import product
 from typing import Any
 
-from maquette.domain import billing, completion, dead_letters, rerouting, verdicts
+from maquette.domain import billing, completion, dead_letters, following, rerouting, verdicts
 from maquette.domain import commands as c
 from maquette.domain import gates as g
 from maquette.domain import transitions as t
@@ -92,11 +92,13 @@ _REROUTE = Rule(
     rerouting.reroute, (S.QUEUED, S.RUNNING, S.PAUSED), "give the waiting task to another service"
 )
 _NO_ROUTE = Rule(rerouting.no_route, (S.PAUSED, S.QUEUED, S.RUNNING), "hold until a service is there")
+_FOLLOW = Rule(following.follow, (S.PAUSED,), "wait for equal work in flight")
 _RELEASE = Rule(t.release, (S.CANCELED,), "release the lease")
 
 _OF_WORKERS = (c.Start, c.ReuseResolved, c.Complete, c.Fail, c.Acknowledge, c.Expire)
 _ROUTING = (c.Reroute, c.NoRoute, c.RouteAvailable)
-_OF_LOOPS = (c.RetryDue, c.GateTimeout, c.QuotaExhausted, c.QuotaAvailable, *_ROUTING)
+_REUSING = (c.EqualInFlight, c.EqualEnded)
+_OF_LOOPS = (c.RetryDue, c.GateTimeout, c.QuotaExhausted, c.QuotaAvailable, *_ROUTING, *_REUSING)
 
 #: command → rule, for each status. Every pair stands here; a test holds it to that.
 TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
@@ -107,6 +109,7 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Resume: Rule(g.withdraw, (S.QUEUED,), _WITHDRAW),
         c.QuotaExhausted: _EXHAUSTED, c.QuotaAvailable: IGNORE,
         c.Reroute: _REROUTE, c.NoRoute: _NO_ROUTE, c.RouteAvailable: IGNORE,
+        c.EqualInFlight: _FOLLOW, c.EqualEnded: IGNORE,
         c.Cancel: _CANCEL, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.RUNNING: {
@@ -116,6 +119,7 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Resume: Rule(g.withdraw, (S.RUNNING,), _WITHDRAW),
         c.QuotaExhausted: _EXHAUSTED, c.QuotaAvailable: IGNORE,
         c.Reroute: _REROUTE, c.NoRoute: _NO_ROUTE, c.RouteAvailable: IGNORE,
+        c.EqualInFlight: _FOLLOW, c.EqualEnded: IGNORE,
         c.Cancel: _CANCEL, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.AWAITING_REVIEW: {
@@ -125,6 +129,7 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Resume: Rule(g.withdraw, (S.AWAITING_REVIEW,), _WITHDRAW),
         c.QuotaExhausted: IGNORE, c.QuotaAvailable: IGNORE,
         c.Reroute: IGNORE, c.NoRoute: IGNORE, c.RouteAvailable: IGNORE,
+        c.EqualInFlight: IGNORE, c.EqualEnded: IGNORE,
         c.Cancel: _CANCEL, c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.PAUSED: {
@@ -140,6 +145,8 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.QuotaAvailable: Rule(billing.quota_available, (S.QUEUED, S.RUNNING, S.PAUSED), "go on, unless held otherwise"),
         c.Reroute: IGNORE, c.NoRoute: IGNORE,
         c.RouteAvailable: Rule(rerouting.route_available, (S.QUEUED, S.RUNNING, S.PAUSED), "go on, unless held otherwise"),
+        c.EqualInFlight: IGNORE,
+        c.EqualEnded: Rule(following.go_on, (S.QUEUED, S.RUNNING, S.PAUSED), "look again, unless held otherwise"),
         c.Cancel: _CANCEL, c.SafetyDecided: _RULED, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
     S.SUCCEEDED: dict.fromkeys(c.COMMANDS, REFUSE)
@@ -156,7 +163,8 @@ TABLE: Mapping[JobStatus, Mapping[type[c.Command], Rule]] = {
         c.Create: REFUSE, c.Start: STALE, c.ReuseResolved: STALE, c.Complete: _RELEASE, c.Fail: _RELEASE,
         c.Acknowledge: _RELEASE, c.Expire: _RELEASE, c.RetryDue: IGNORE, c.Review: REFUSE, c.GateTimeout: IGNORE,
         c.Pause: REFUSE, c.Resume: REFUSE, c.Cancel: REFUSE,
-        c.QuotaExhausted: IGNORE, c.QuotaAvailable: IGNORE, **dict.fromkeys(_ROUTING, IGNORE), c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
+        c.QuotaExhausted: IGNORE, c.QuotaAvailable: IGNORE, **dict.fromkeys((*_ROUTING, *_REUSING), IGNORE),
+        c.SafetyDecided: REFUSE, c.Redrive: REFUSE, c.Discard: REFUSE,
     },
 }  # fmt: skip
 

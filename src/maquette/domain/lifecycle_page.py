@@ -10,7 +10,7 @@ _JOB_SAYS = {
     JobStatus.QUEUED: "Recorded; no attempt has begun yet.",
     JobStatus.RUNNING: "A step is being worked on, waits for a worker, or for its next attempt.",
     JobStatus.AWAITING_REVIEW: "A gate is open: a person decides about the current step.",
-    JobStatus.PAUSED: "A person holds it, or somebody has yet to say that it is safe. What runs is finished and recorded, nothing further starts.",
+    JobStatus.PAUSED: "A person holds it, or what comes next is waited for: a word that it is safe, something to spend, a service, or another job that is doing an equal step. What runs is finished and recorded, nothing further starts.",
     JobStatus.SUCCEEDED: "All steps are done or approved and the asset version is indexed. For good.",
     JobStatus.FAILED: "A step failed for good; a dead letter tells why. For good.",
     JobStatus.CANCELED: "Given up by a person, or by a gate that nobody decided at in time. For good.",
@@ -18,7 +18,7 @@ _JOB_SAYS = {
 _STEP_SAYS = {
     StepStatus.PENDING: "Waits for its turn, for a worker, or for its next attempt.",
     StepStatus.RUNNING: "Leased to a worker.",
-    StepStatus.PAUSED: "Its gate is open (`review`), a person holds the job (`decision`), or somebody has yet to say that its inputs or results may be (`safety`).",
+    StepStatus.PAUSED: "Its gate is open (`review`), a person holds the job (`decision`), somebody has yet to say that its inputs or results may be (`safety`), there is nothing left to spend (`quota`), nobody to ask (`service_unavailable`), or another job is doing an equal one (`reuse`).",
     StepStatus.APPROVED: "A person approved it, or its gate's time-out did; counts as done.",
     StepStatus.REJECTED: "A person rejected it, and a new revision takes its place; or nobody decided in time, and the job is over.",
     StepStatus.DONE: "Its work is recorded and had no gate; or came with the brief, or was taken over from an equal step.",

@@ -25,6 +25,11 @@ def _untried(job: Job) -> bool:
     return job.place is Place.READY and job.attempt == 0
 
 
+def reach(job: Job) -> tuple[str, ...]:
+    """Return whose work is good for the step: who would do it now first, then the others of its route."""
+    return tuple(dict.fromkeys((job.service, *job.route)))
+
+
 def complete(record: StepRecord, files: Sequence[Artifact], number: int) -> bool:
     """Whether all files are there that the work consists of, and may be seen."""
     return len(files) == number and all(

@@ -26,6 +26,7 @@ from maquette.services.dispatch import serve
 from maquette.services.ids import new_id
 from maquette.services.orders import Batch, Fences, Order, Slot
 from maquette.store import assets, jobs, quotas, services, steps, tasks
+from maquette.store import reuse as store
 from maquette.store.database import Connection
 
 
@@ -133,8 +134,9 @@ async def _write_state(connection: Connection, batch: Batch, clocks: Clocks, boa
     held = [job for job in changed.values() if _holds(job) != _holds(batch.before[job.id])]
     if held:
         await jobs.update_holds(connection, held)
+        await _write_stranded(connection, batch, held)
+    await _write_followers(connection, batch, held)
     await _write_bills(connection, batch, changed)
-    await _write_stranded(connection, batch, changed)
     if changed:
         await tasks.move(connection, batch.before, changed, batch.now, clocks)
         await caps.follow(connection, batch, board, clocks)
@@ -161,14 +163,35 @@ async def _write_bills(connection: Connection, batch: Batch, changed: Mapping[UU
         await quotas.unblock(connection, [changed[key] for key in sorted(waited - wait)])
 
 
-async def _write_stranded(connection: Connection, batch: Batch, changed: Mapping[UUID, Job]) -> None:
+async def _write_stranded(connection: Connection, batch: Batch, held: Sequence[Job]) -> None:
     """Write which jobs nobody is there for: no statement in most batches."""
-    before = {key for key in changed if (old := batch.before[key]) is not None and Hold.SERVICE in old.holds}
-    after = {key for key, job in changed.items() if Hold.SERVICE in job.holds}
-    if after - before:
-        await services.strand(connection, [changed[key] for key in sorted(after - before)], batch.now)
-    if before - after:
-        await services.unstrand(connection, [changed[key] for key in sorted(before - after)])
+    came, went = _moved(batch, held, Hold.SERVICE)
+    if came:
+        await services.strand(connection, came, batch.now)
+    if went:
+        await services.unstrand(connection, went)
+
+
+async def _write_followers(connection: Connection, batch: Batch, held: Sequence[Job]) -> None:
+    """Write which jobs wait for whose work: one that looked again may wait for another's now."""
+    follow = [
+        (batch.after[key], *lead)
+        for key, lead in sorted(batch.following.items())
+        if Hold.REUSE in batch.after[key].holds
+    ]
+    if follow:
+        await store.follow(connection, follow)
+    _, went = _moved(batch, held, Hold.REUSE)
+    if went:
+        await store.unfollow(connection, went)
+
+
+def _moved(batch: Batch, held: Sequence[Job], hold: Hold) -> tuple[list[Job], list[Job]]:
+    """Return which jobs a hold came to and which it went from, by id."""
+    before = {job.id for job in held if (old := batch.before[job.id]) is not None and hold in old.holds}
+    by_id = sorted(held, key=lambda job: job.id)
+    came = [job for job in by_id if hold in job.holds and job.id not in before]
+    return came, [job for job in by_id if hold not in job.holds and job.id in before]
 
 
 def _reserved(job: Job | None) -> Amount:

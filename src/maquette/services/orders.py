@@ -100,7 +100,10 @@ class Batch:
     verdicts: dict[Slot, Verdict] = field(default_factory=dict)
     handouts: dict[Slot, list[Handout]] = field(default_factory=dict)
     let_in: list[tuple[str, str]] = field(default_factory=list)
-    """(service, step) of tasks that came back into line for others that ended."""
+    """(service, step) of tasks that came back into line for others that ended, or that stand behind some that were
+    not given out after all."""
+    following: dict[UUID, tuple[UUID, bytes]] = field(default_factory=dict)
+    """Whose work jobs began to wait for: its leader, and the digest of the inputs."""
 
     def fold(
         self, slot: Slot, job_id: UUID, command: Command, take: Callable[[Decision], None] | None = None

@@ -24,4 +24,5 @@ from leases group by service order by service
 select (select count(*) from (select from delayed limit $1) d) as retry,
        (select count(*) from (select from unrouted limit $1) u) as service_unavailable,
        (select count(*) from (select from blocked limit $1) b) as quota,
-       (select count(*) from (select from capped limit $1) c) as cap
+       (select count(*) from (select from capped limit $1) c) as cap,
+       (select count(*) from (select from followers limit $1) f) as reuse

@@ -1,4 +1,15 @@
 -- name: file
+-- With what it was done, where that is news: who waits for this work would not find it before the next board is told.
+with told as (
+    insert into service_models (service, step, model_version, seen_at)
+    select distinct on (x.service, x.step) x.service, x.step, x.model_version, clock_timestamp()
+    from unnest($6::text[], $7::text[], $8::text[]) as x(service, step, model_version)
+    where not exists (select from service_models m
+                      where (m.service, m.step, m.model_version) = (x.service, x.step, x.model_version))
+    order by x.service, x.step
+    on conflict (service, step) do update set model_version = excluded.model_version, seen_at = excluded.seen_at
+    where service_models.model_version <> excluded.model_version
+)
 insert into reuse_keys (project_id, key, job_id, position, revision)
 select * from unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::smallint[], $5::smallint[])
 on conflict do nothing
@@ -44,3 +55,42 @@ cross join lateral (
                or exists (select from doomed_objects d where d.key = a.key and d.project_id = a.project_id)))
     order by s.finished_at desc limit 1
 ) s
+
+-- name: try_lock
+-- Two batches must not both find nobody at work on equal steps and begin: the second one leaves its own in the queue.
+select x.digest, pg_try_advisory_xact_lock(hashtextextended('maquette.equal.' || encode(x.digest, 'hex'), 0)) as held
+from unnest($1::bytea[]) as x(digest)
+
+-- name: in_flight
+-- Who does such steps right now, for anybody to take: behind a gate the result is nobody's until it is approved. Leases are
+-- few and an index on what each step changes would make all of their updates non-HOT, so they are all read.
+select l.job_id, l.service, l.inputs_digest as digest
+from leases l join jobs j on j.id = l.job_id and j.project_id = l.project_id
+where l.inputs_digest = any($2::bytea[]) and l.project_id = any($1::uuid[]) and not l.canceling
+  and j.gates >> j.position & 1 = 0
+order by l.job_id
+
+-- name: follow
+insert into followers (job_id, project_id, leader_id, digest)
+select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[])
+on conflict (job_id, project_id) do update set leader_id = excluded.leader_id, digest = excluded.digest
+
+-- name: unfollow
+delete from followers where job_id = any($1::uuid[])
+
+-- name: left_alone
+-- Followers whose leader does not do that step any more: ended well or badly, canceled, lost, or waiting for its retry.
+select f.job_id from followers f
+where not exists (
+    select from leases l
+    where l.job_id = f.leader_id and l.project_id = f.project_id and l.inputs_digest = f.digest and not l.canceling)
+order by f.job_id
+limit $1
+
+-- name: forget_followers
+-- The version before knows nothing of this table: what it canceled is still here. Whoever holds a job again waits for its
+-- row first, so nothing new is deleted.
+with going as materialized (
+    select id from jobs where id = any($1::uuid[]) and holds & $2::smallint = 0 for update skip locked
+)
+delete from followers f using going where f.job_id = going.id
