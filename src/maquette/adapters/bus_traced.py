@@ -12,7 +12,6 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from maquette.domain import typeid
-from maquette.domain.errors import MaquetteError
 from maquette.domain.events import Event
 from maquette.domain.spans import job_context, job_spans
 from maquette.ports import EventBus
@@ -48,7 +47,10 @@ class TracedBus:
         if self._tracer.on and len(answers) == len(events):
             done = [event for event, error in zip(events, answers, strict=True) if error is None]
             wanted = {job: trace for job, trace in found.items() if trace.sampled and not trace.foreign}
-            await self._record([event for event in done if event.stream_id in wanted], wanted)
+            try:
+                await self._record([event for event in done if event.stream_id in wanted], wanted)
+            except Exception as error:  # noqa: BLE001 - they are published: no span is worth publishing them again
+                _LOG.warning("Traces have gaps: %s: %s", type(error).__name__, error)
         return answers
 
     async def _record(self, events: Sequence[Event], found: Mapping[UUID, TraceContext]) -> None:
@@ -58,12 +60,8 @@ class TracedBus:
             return
         told = {(event.stream_id, event.sequence) for event in events}
         jobs = list({event.stream_id for event in events})
-        try:
-            async with self._database.connection() as connection:
-                histories = await traces.histories(connection, jobs)
-        except MaquetteError as error:  # they are published; spans are not worth publishing them again
-            _LOG.warning("The traces of %d jobs have gaps: %s", len(jobs), error)
-            return
+        async with self._database.connection() as connection:
+            histories = await traces.histories(connection, jobs)
         for job, history in histories.items():
             ended = job_spans(found[job], history.events, history.tries)
             self._tracer.record(*(item.span for item in ended if (job, item.sequence) in told))
