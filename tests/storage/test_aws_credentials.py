@@ -1,6 +1,9 @@
-"""Credentials of AWS's chain: renewed aside, never older than minutes, and links that say when they end with them."""
+"""Credentials of AWS's chain: renewed aside, waited for by nobody, and links that say when they end with them."""
 
-from datetime import UTC, datetime
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,56 +17,59 @@ from maquette.adapters.s3_place import parse_place
 from maquette.domain.errors import Unavailable
 
 
-class Source:
-    """A chain that gives other credentials each time, or fails."""
+class Source(RefreshableCredentials):
+    """A chain that gives other credentials each time, or fails, or does not answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 3600) -> None:
         self.asked = 0
         self.away = False
+        self.answering = threading.Event()
+        self.answering.set()
+        self._expiry_time = datetime.now(UTC) + timedelta(seconds=seconds)
 
     def get_frozen_credentials(self) -> Any:
+        self.answering.wait(20)
         if self.away:
             raise CredentialRetrievalError(provider="played", error_msg="away")
         self.asked += 1
         return SimpleNamespace(access_key=f"AKIA{self.asked}", secret_key="secret", token=None)
 
 
-class Clock:
-    seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-def test_they_are_renewed_aside_and_never_old() -> None:
-    """After a minute a thread asks, and who signs has the old ones meanwhile; after five, signing waits."""
-    source, clock = Source(), Clock()
-    credentials = AwsCredentials(source, clock)
-    assert [credentials.get().access_key for _ in range(3)] == ["AKIA1"] * 3
-    clock.seconds = 61
-    assert credentials.get().access_key == "AKIA1"
-    assert credentials._renewal is not None
-    credentials._renewal.result(5)
-    assert credentials.get().access_key == "AKIA2"
-    clock.seconds = 1000
-    assert credentials.get().access_key == "AKIA3"
-    assert source.asked == 3
+def until(true: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
 
 
-def test_a_source_that_is_away_is_told_when_it_matters() -> None:
-    """For five minutes what is there is good enough; then it is unavailable, and works again when the source does."""
-    source, clock = Source(), Clock()
-    credentials = AwsCredentials(source, clock)
-    source.away, clock.seconds = True, 100
-    assert credentials.get().access_key == "AKIA1"
-    assert credentials._renewal is not None
-    credentials._renewal.exception(5)
-    assert credentials.get().access_key == "AKIA1"
-    clock.seconds = 500
+def test_nobody_waits_for_a_source_that_does_not_answer() -> None:
+    """A thread asks now and then, and who signs has what there is, however long the answer takes."""
+    source = Source()
+    credentials = AwsCredentials(source, renewal_seconds=0.01)
+    until(lambda: credentials.get().access_key != "AKIA1")
+    source.answering.clear()
+    began = time.monotonic()
+    assert credentials.get().access_key.startswith("AKIA")
+    assert time.monotonic() - began < 5
+    source.answering.set()
+
+
+def test_credentials_that_ended_are_unavailable_until_there_are_others() -> None:
+    """What has ended is not signed with; whoever asks has the thread try again at once."""
+    source = Source(seconds=0)
+    credentials = AwsCredentials(source)
+    source.away = True
     with pytest.raises(Unavailable):
         credentials.get()
-    source.away = False
-    assert credentials.get().access_key == "AKIA2"
+    source.away, source._expiry_time = False, datetime.now(UTC) + timedelta(hours=1)
+
+    def renewed() -> bool:
+        try:
+            return credentials.get().access_key == f"AKIA{source.asked}"
+        except Unavailable:
+            return False
+
+    until(renewed)
 
 
 def test_links_end_with_temporary_credentials() -> None:

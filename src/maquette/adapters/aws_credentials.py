@@ -3,10 +3,9 @@
 There is no setting for them, so they can be in no file or log of ours.
 """
 
+import contextlib
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Lock
+from threading import Event, Thread
 
 import botocore.session
 from botocore.credentials import Credentials as Found
@@ -16,39 +15,46 @@ from botocore.exceptions import BotoCoreError
 from maquette.adapters.sigv4 import Credentials
 from maquette.domain.errors import Unavailable
 
-#: Temporary credentials are renewed by botocore 15 minutes before they end: what is this old is still good for long.
-_FRESH_SECONDS, _STALE_SECONDS = 60.0, 300.0
+#: Temporary credentials are renewed by botocore 15 minutes before they end, when it is asked: it is, as often as this.
+RENEWAL_SECONDS = 60.0
+#: Between tries where somebody waits for them, so that who signs cannot make a storm at a metadata service.
+_PAUSE_SECONDS = 1.0
 
 
 class AwsCredentials:
-    """The credentials of this process: renewed in a thread, so that signing does not wait for a metadata service."""
+    """The credentials of this process. A thread renews temporary ones.
 
-    def __init__(self, found: Found, now: Callable[[], float] = time.monotonic) -> None:
+    Who signs does so on the event loop, and a metadata service or STS may take a minute to answer.
+    """
+
+    def __init__(self, found: Found, *, renewal_seconds: float = RENEWAL_SECONDS) -> None:
         self._found = found
-        self._now = now
-        self._lock = Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="credentials")
         self._current = self._frozen()
-        self._renewal: Future[tuple[float, Credentials]] | None = None
+        self._wanted = Event()
+        if isinstance(found, RefreshableCredentials):
+            Thread(target=self._renew, args=(renewal_seconds,), name="credentials", daemon=True).start()
 
     def get(self) -> Credentials:
-        """Return credentials that are good for minutes; waits only where nobody has asked for five of them.
+        """Return credentials that hold; never waits.
 
-        Errors: ``Unavailable`` when they ended and cannot be renewed.
+        Errors: ``Unavailable`` when they ended, until they are renewed.
         """
-        with self._lock:  # obstore asks from threads of its own
-            if self._renewal is not None and self._renewal.done():
-                if self._renewal.exception() is None:
-                    self._current = self._renewal.result()
-                self._renewal = None
-            age = self._now() - self._current[0]
-            if age > _STALE_SECONDS:
-                self._current = self._frozen()
-            elif age > _FRESH_SECONDS and self._renewal is None:
-                self._renewal = self._thread.submit(self._frozen)
-            return self._current[1]
+        current = self._current
+        if current.expires_at is not None and current.expires_at <= time.time():
+            self._wanted.set()
+            raise Unavailable("The object store's credentials ended, and are not renewed yet.")
+        return current
 
-    def _frozen(self) -> tuple[float, Credentials]:
+    def _renew(self, seconds: float) -> None:
+        while True:
+            self._wanted.wait(seconds)
+            with contextlib.suppress(Unavailable):  # botocore has logged it
+                self._current = self._frozen()
+            if self._wanted.is_set():
+                time.sleep(_PAUSE_SECONDS)
+                self._wanted.clear()
+
+    def _frozen(self) -> Credentials:
         try:
             frozen = self._found.get_frozen_credentials()
         except (
@@ -59,7 +65,7 @@ class AwsCredentials:
         ends = None
         if isinstance(self._found, RefreshableCredentials):
             ends = self._found._expiry_time.timestamp()  # noqa: SLF001 - there is no public way to ask
-        return self._now(), Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token, ends)
+        return Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token, ends)
 
 
 def find() -> tuple[AwsCredentials | None, str | None]:
