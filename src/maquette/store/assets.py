@@ -76,18 +76,23 @@ async def _insert_versions(
     files = [(item, place, file) for item in drafts for place, file in enumerate(item.files)]
     await connection.execute(
         _SQL["insert_files"],
-        [filed[item.job.id][0] for item, _, _ in files],
-        [filed[item.job.id][1] for item, _, _ in files],
-        [place for _, place, _ in files],
-        [item.job.project_id for item, _, _ in files],
-        [file.artifact_id for _, _, file in files],
-        [file.name for _, _, file in files],
-        [file.role for _, _, file in files],
-        [file.media_type for _, _, file in files],
-        [file.bytes for _, _, file in files],
-        [file.sha256 for _, _, file in files],
-        [file.key for _, _, file in files],
-        [file.withheld for _, _, file in files],
+        [
+            (
+                filed[item.job.id][0],
+                filed[item.job.id][1],
+                place,
+                item.job.project_id,
+                file.artifact_id,
+                file.name,
+                file.role,
+                file.media_type,
+                file.bytes,
+                file.sha256,
+                file.key,
+                file.withheld,
+            )
+            for item, place, file in files
+        ],
     )
 
 

@@ -282,19 +282,24 @@ async def update(connection: Connection, jobs: Sequence[Job]) -> None:
     """Write the new state of locked jobs."""
     await connection.execute(
         _SQL["update"],
-        [job.id for job in jobs],
-        [job.status for job in jobs],
-        [job.position for job in jobs],
-        [job.step_status for job in jobs],
-        [job.gate_open for job in jobs],
-        [bytes(job.revisions) for job in jobs],
-        [job.attempt for job in jobs],
-        [job.retry_at for job in jobs],
-        [job.sequence for job in jobs],
-        [job.started_at for job in jobs],
-        [job.finished_at for job in jobs],
-        [encode(job.error) if job.error is not None else None for job in jobs],
-        [job.asset_id for job in jobs],
+        [
+            (
+                job.id,
+                job.status,
+                job.position,
+                job.step_status,
+                job.gate_open,
+                bytes(job.revisions),
+                job.attempt,
+                job.retry_at,
+                job.sequence,
+                job.started_at,
+                job.finished_at,
+                encode(job.error) if job.error is not None else None,
+                job.asset_id,
+            )
+            for job in jobs
+        ],
     )
 
 

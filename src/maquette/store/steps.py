@@ -36,30 +36,34 @@ def shard(stream: UUID) -> int:
 
 async def insert_records(connection: Connection, rows: Sequence[tuple[UUID, StepRecord]]) -> None:
     """Insert step rows; each comes with its project."""
-    records = [record for _, record in rows]
     await connection.execute(
         _SQL["insert"],
-        [item.job_id for item in records],
-        [item.position for item in records],
-        [item.revision for item in records],
-        [project for project, _ in rows],
-        [item.step for item in records],
-        [item.status for item in records],
-        [item.attempt for item in records],
-        [item.fence for item in records],
-        [item.service for item in records],
-        [item.worker for item in records],
-        [item.started_at for item in records],
-        [item.finished_at for item in records],
-        [item.idempotency_key for item in records],
-        [item.model for item in records],
-        [item.model_version for item in records],
-        [encode(item.outputs) for item in records],
-        [encode(item.metrics) for item in records],
-        [encode(item.error) if item.error is not None else None for item in records],
-        [item.reused_from for item in records],
-        [item.safety for item in records],
-        [item.route_reason or None for item in records],
+        [
+            (
+                item.job_id,
+                item.position,
+                item.revision,
+                project,
+                item.step,
+                item.status,
+                item.attempt,
+                item.fence,
+                item.service,
+                item.worker,
+                item.started_at,
+                item.finished_at,
+                item.idempotency_key,
+                item.model,
+                item.model_version,
+                encode(item.outputs),
+                encode(item.metrics),
+                encode(item.error) if item.error is not None else None,
+                item.reused_from,
+                item.safety,
+                item.route_reason or None,
+            )
+            for project, item in rows
+        ],
     )
 
 
@@ -98,26 +102,30 @@ async def insert_attempts(connection: Connection, rows: Sequence[tuple[UUID, Att
 
 async def insert_artifacts(connection: Connection, rows: Sequence[tuple[UUID, int, Artifact]]) -> None:
     """Insert artifacts; each comes with its project and its place among its step's files."""
-    items = [artifact for _, _, artifact in rows]
     await connection.execute(
         _SQL["insert_artifacts"],
-        [item.id for item in items],
-        [project for project, _, _ in rows],
-        [item.job_id for item in items],
-        [item.position for item in items],
-        [item.revision for item in items],
-        [item.attempt for item in items],
-        [ordinal for _, ordinal, _ in rows],
-        [item.step for item in items],
-        [item.kind for item in items],
-        [item.name for item in items],
-        [item.media_type for item in items],
-        [item.bytes for item in items],
-        [item.sha256 for item in items],
-        [item.key for item in items],
-        [encode(item.attributes) for item in items],
-        [item.selected for item in items],
-        [item.withheld for item in items],
+        [
+            (
+                item.id,
+                project,
+                item.job_id,
+                item.position,
+                item.revision,
+                item.attempt,
+                ordinal,
+                item.step,
+                item.kind,
+                item.name,
+                item.media_type,
+                item.bytes,
+                item.sha256,
+                item.key,
+                encode(item.attributes),
+                item.selected,
+                item.withheld,
+            )
+            for project, ordinal, item in rows
+        ],
     )
 
 
@@ -159,14 +167,19 @@ async def insert_events(connection: Connection, events: Sequence[Event]) -> None
     """Append events to the outbox."""
     await connection.execute(
         _SQL["insert_events"],
-        [shard(event.stream_id) for event in events],
-        [event.stream_id for event in events],
-        [event.sequence for event in events],
-        [event.project_id for event in events],
-        [event.type for event in events],
-        [event.time for event in events],
-        [event.correlation_id for event in events],
-        [encode(event.data) for event in events],
+        [
+            (
+                shard(event.stream_id),
+                event.stream_id,
+                event.sequence,
+                event.project_id,
+                event.type,
+                event.time,
+                event.correlation_id,
+                encode(event.data),
+            )
+            for event in events
+        ],
     )
 
 

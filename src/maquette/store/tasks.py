@@ -213,19 +213,24 @@ async def _put_leases(connection: Connection, jobs: Sequence[Job]) -> None:
     leases = [(job, job.lease) for job in jobs if job.lease is not None]
     await connection.execute(
         _SQL["put_leases"],
-        [job.id for job, _ in leases],
-        [job.project_id for job, _ in leases],
-        [lease.fence for _, lease in leases],
-        [lease.worker_epoch for _, lease in leases],
-        [lease.claim_id for _, lease in leases],
-        [lease.worker for _, lease in leases],
-        [lease.service for _, lease in leases],
-        [lease.leased_at for _, lease in leases],
-        [lease.deadline_at for _, lease in leases],
-        [lease.inputs_digest for _, lease in leases],
-        [lease.canceling for _, lease in leases],
-        [lease.share.tag for _, lease in leases],
-        [lease.share.stride for _, lease in leases],
+        [
+            (
+                job.id,
+                job.project_id,
+                lease.fence,
+                lease.worker_epoch,
+                lease.claim_id,
+                lease.worker,
+                lease.service,
+                lease.leased_at,
+                lease.deadline_at,
+                lease.inputs_digest,
+                lease.canceling,
+                lease.share.tag,
+                lease.share.stride,
+            )
+            for job, lease in leases
+        ],
     )
 
 

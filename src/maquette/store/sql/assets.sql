@@ -25,8 +25,7 @@ select * from unnest($1::uuid[], $2::integer[], $3::uuid[], $4::uuid[], $5::text
 -- name: insert_files
 insert into asset_files (asset_id, version, ordinal, project_id, artifact_id, name, role, media_type, bytes, sha256,
                          key, withheld)
-select * from unnest($1::uuid[], $2::integer[], $3::smallint[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
-                     $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[])
+select * from unnest($1::asset_file_row[])
 
 -- name: page
 -- Newest first; $2 is the last id of the page before. Filters that are null do not apply. The page is cut before

@@ -42,10 +42,7 @@ update jobs
 set status = x.status, position = x.position, step_status = x.step_status, gate_open = x.gate_open,
     revisions = x.revisions, attempt = x.attempt, retry_at = x.retry_at, sequence = x.sequence,
     started_at = x.started_at, finished_at = x.finished_at, error = x.error, asset_id = x.asset_id
-from unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::boolean[], $6::bytea[], $7::smallint[],
-            $8::timestamptz[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], $12::bytea[], $13::uuid[])
-     as x(id, status, position, step_status, gate_open, revisions, attempt, retry_at, sequence, started_at,
-          finished_at, error, asset_id)
+from unnest($1::job_state[]) as x
 where jobs.id = x.id
 
 -- name: update_holds

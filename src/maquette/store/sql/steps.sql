@@ -2,10 +2,7 @@
 insert into steps (job_id, position, revision, project_id, step, status, attempt, fence, service, worker,
                    started_at, finished_at, idempotency_key, model, model_version, outputs, metrics, error,
                    reused_from, safety, route_reason)
-select * from unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::uuid[], $5::text[], $6::text[], $7::smallint[],
-                     $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::text[],
-                     $14::text[], $15::text[], $16::bytea[], $17::bytea[], $18::bytea[], $19::uuid[],
-                     $20::text[], $21::text[])
+select * from unnest($1::step_row[])
 
 -- name: change
 -- Why it failed after all, and what allowed it, stay as they are where nothing is said of them.
@@ -24,9 +21,7 @@ select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::smallint[], $5::s
 -- name: insert_artifacts
 insert into artifacts (id, project_id, job_id, position, revision, attempt, ordinal, step, kind, name, media_type,
                        bytes, sha256, key, attributes, selected, withheld)
-select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::smallint[], $6::smallint[],
-                     $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::text[],
-                     $14::text[], $15::bytea[], $16::boolean[], $17::text[])
+select * from unnest($1::artifact_row[])
 
 -- name: select_artifacts
 update artifacts a set selected = (a.id = any($4::uuid[]))
@@ -49,8 +44,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 
 -- name: insert_events
 insert into outbox (shard, job_id, sequence, project_id, type, time, correlation_id, data)
-select * from unnest($1::smallint[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[],
-                     $8::bytea[])
+select * from unnest($1::outbox_row[])
 
 -- name: current_artifacts
 -- Artifacts of a job's current revisions, in order; revisions are one byte a step, uploads stand before the first.

@@ -110,8 +110,7 @@ delete from leases where job_id = any($1::uuid[])
 -- Under the jobs' locks. A job that goes on to its next step keeps the row: a HOT update.
 insert into leases (job_id, project_id, fence, worker_epoch, claim_id, worker, service, leased_at, deadline_at,
                     inputs_digest, canceling, tag, stride)
-select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
-                     $8::timestamptz[], $9::timestamptz[], $10::bytea[], $11::boolean[], $12::bigint[], $13::bigint[])
+select * from unnest($1::lease_row[])
 on conflict (job_id, project_id) do update
 set fence = excluded.fence, worker_epoch = excluded.worker_epoch, claim_id = excluded.claim_id,
     worker = excluded.worker, service = excluded.service, leased_at = excluded.leased_at,
