@@ -4,11 +4,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from textwrap import wrap
 
 from benchmarks.report import Row, figure
 
 _WIDTH, _NAMES, _VALUES = 900, 250, 120
 _BAR, _GAP, _HEAD = 15, 5, 26
+_LINE_CHARACTERS = 140
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1f2933 }
 .title { font-size: 15px; font-weight: 600 } .name { font-weight: 600 } .faint { fill: #66707c; font-size: 11px }
@@ -50,19 +52,19 @@ def drawn(rows: Sequence[Row], titles: Mapping[str, str], environment: str) -> s
     for (section, unit), members in panels.items():
         lines, height = _panel(f"{titles.get(section, section)} ({unit})", members, height)
         parts += lines
-    parts.append(
-        f'<text class="faint" x="12" y="{height + 4}">Dashed: what is promised. {escape(environment)}</text>'
-    )
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height + 16}" role="img">'
+    for line in wrap(f"Dashed: what is promised. Thin: least to greatest. {environment}", _LINE_CHARACTERS):
+        parts.append(f'<text class="faint" x="12" y="{height + 4}">{escape(line)}</text>')
+        height += _BAR
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">'
     page = '<rect class="page" width="100%" height="100%"/>'
     return "\n".join([head, f"<style>{_STYLE}</style>", page, *parts, "</svg>\n"])
 
 
 def _panel(title: str, rows: Sequence[Row], top: int) -> tuple[list[str], int]:
     """Return a panel's elements and where the next one begins."""
-    scale = _Scale.over(
-        [value for row in rows for value in (row.maquette, *row.others.values(), _goal(row)) if value]
-    )
+    seen = [value for row in rows for value in (row.maquette, *row.others.values(), _goal(row)) if value]
+    seen += [value for row in rows for spread in row.spread.values() for value in spread if value > 0]
+    scale = _Scale.over(seen)
     body: list[str] = []
     y = top + _HEAD
     for row in rows:

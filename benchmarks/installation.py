@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import os
 import secrets
+import signal
 import socket
 import sys
 import time
@@ -107,6 +108,18 @@ class Installation:
         finally:
             _stop(self._workers)
             self._workers = []
+
+    @contextmanager
+    def asleep(self) -> Iterator[None]:
+        """Stop API and maintenance where they are during the block, and let them go on after it."""
+        processes = [process.pid for process in (*self._apis, *self._maintenance) if process.pid]
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in processes:
+                os.kill(pid, signal.SIGCONT)
 
     def usage(self) -> Usage:
         """Read the CPU time used so far; all zero where there is no /proc."""
