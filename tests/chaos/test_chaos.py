@@ -151,7 +151,8 @@ def _tellings(stream: str) -> list[str]:
     """Return what in a job's stream says what it went through."""
     events = [(kind, json.loads(data)) for _, kind, data in messages(stream.split("\n"))]
     reused = ["a step reused" for _, event in events if event.get("data", {}).get("reused_from")]
-    return [kind for kind, _ in events if kind in TELLING] + reused
+    waited = ["a step waited for" for _, event in events if event.get("data", {}).get("waiting_for")]
+    return [kind for kind, _ in events if kind in TELLING] + reused + waited
 
 
 def _assert_told(job: dict[str, Any], stream: str) -> None:

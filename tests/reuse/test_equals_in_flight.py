@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from house import House, furnish
 
@@ -278,3 +279,15 @@ async def test_a_word_that_comes_too_late_changes_nothing(house: House) -> None:
     again = await house.deps.transactor.apply(follower, EqualEnded())
     assert again.sequence == held.sequence + 1
     assert again.status not in TERMINAL
+
+
+async def test_the_first_result_of_a_model_is_found_at_once(house: House) -> None:
+    """Who waited for it does not do it again because nobody knew yet with what it was made."""
+    for version in ("1", "2", "3"):
+        await submit(house, seed=int(version))
+        [task] = await house.claim(steps=["text_to_image"])
+        follower = await submit(house, seed=int(version))
+        made = await house.succeeded(task)
+        await house.report(msgspec.structs.replace(made, model_version=version))
+        await loop(house).run_once()
+        assert (await house.view(follower)).job.spec.name == "export", version

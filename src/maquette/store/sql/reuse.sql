@@ -1,14 +1,23 @@
 -- name: file
 -- With what it was done, where that is news: who waits for this work would not find it before the next board is told.
-with told as (
-    insert into service_models (service, step, model_version, seen_at)
-    select distinct on (x.service, x.step) x.service, x.step, x.model_version, clock_timestamp()
+-- Nobody waits for who is telling another version of it: boards tell it, too.
+with news as (
+    select distinct on (x.service, x.step) x.*, m.model_version as known
     from unnest($6::text[], $7::text[], $8::text[]) as x(service, step, model_version)
-    where not exists (select from service_models m
-                      where (m.service, m.step, m.model_version) = (x.service, x.step, x.model_version))
+    left join service_models m on (m.service, m.step) = (x.service, x.step)
+    where x.model_version is distinct from m.model_version
     order by x.service, x.step
-    on conflict (service, step) do update set model_version = excluded.model_version, seen_at = excluded.seen_at
-    where service_models.model_version <> excluded.model_version
+), free as (
+    select m.service, m.step from service_models m join news on (news.service, news.step) = (m.service, m.step)
+    for update of m skip locked
+), changed as (
+    update service_models m set model_version = news.model_version, seen_at = clock_timestamp()
+    from news join free on (free.service, free.step) = (news.service, news.step)
+    where (m.service, m.step) = (news.service, news.step)
+), first as (
+    insert into service_models (service, step, model_version, seen_at)
+    select service, step, model_version, clock_timestamp() from news where known is null
+    on conflict do nothing
 )
 insert into reuse_keys (project_id, key, job_id, position, revision)
 select * from unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::smallint[], $5::smallint[])
