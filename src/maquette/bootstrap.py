@@ -186,7 +186,7 @@ def _shown(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
     with contextlib.ExitStack() as closing:
         if listen := settings.metrics_listen:
             try:
-                closing.enter_context(shown(parse_listen(listen), registry))
+                closing.enter_context(shown(parse_listen(listen), registry, settings.metrics_token))
             except OSError as error:
                 raise SettingsError(
                     f"MAQUETTE_METRICS_LISTEN: nothing can listen at {listen}: {error}."

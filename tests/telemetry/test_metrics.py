@@ -137,12 +137,15 @@ async def test_loops_count_their_rounds() -> None:
 
 
 async def test_a_process_without_http_shows_its_metrics_where_it_is_told(measured: Live) -> None:
-    """For `maintain`: at an address of its own, gone when the process goes."""
+    """For `maintain`: at an address of its own, to who has the token, gone when the process goes."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     async with httpx.AsyncClient() as client:
-        with shown(("127.0.0.1", port), process_registry(measured.deps)):
-            text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+        with shown(("127.0.0.1", port), process_registry(measured.deps), TOKEN):
+            refused = await client.get(f"http://127.0.0.1:{port}/metrics")
+            bearer = {"authorization": f"Bearer {TOKEN}"}
+            text = (await client.get(f"http://127.0.0.1:{port}/metrics", headers=bearer)).text
+        assert (refused.status_code, refused.text) == (401, "")
         assert "maquette_transactor_batches_total" in text
         with pytest.raises(httpx.ConnectError):
             await client.get(f"http://127.0.0.1:{port}/metrics")

@@ -2,10 +2,16 @@
 
 import asyncio
 import contextlib
+import hmac
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+import socket
+import socketserver
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from maquette.metrics.installation import Readable
 from maquette.telemetry.otlp import STOP_SECONDS_MAX
@@ -54,11 +60,40 @@ async def sending(
         await last
 
 
+class _Server(socketserver.ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _Handler(WSGIRequestHandler):
+    """Says nothing of requests, and waits for nobody who sends nothing."""
+
+    timeout = 10
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Say nothing."""
+
+
 @contextlib.contextmanager
-def shown(listen: tuple[str, int], registry: CollectorRegistry) -> Iterator[None]:
-    """Show metrics at an address of their own, from a thread of their own."""
+def shown(listen: tuple[str, int], registry: CollectorRegistry, token: str) -> Iterator[None]:
+    """Show metrics at an address of their own, from threads of their own, to who has the token where there is one."""
     host, port = listen
-    server, thread = start_http_server(port, addr=host, registry=registry)
+    show = make_wsgi_app(registry)
+
+    def guarded(environ: dict[str, Any], answer: Callable[..., Any]) -> Iterable[bytes]:
+        given = environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
+        if token and not hmac.compare_digest(given.encode(), token.encode()):
+            answer("401 Unauthorized", [("WWW-Authenticate", "Bearer"), ("Content-Length", "0")])
+            return []
+        page: Iterable[bytes] = show(environ, answer)
+        return page
+
+    server = make_server(host, port, guarded, _Server6 if ":" in host else _Server, _Handler)
+    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread.start()
     try:
         yield
     finally:
