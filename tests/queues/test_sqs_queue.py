@@ -210,6 +210,12 @@ async def test_word_in_a_queue_that_is_no_more_does_not_count(told: Told) -> Non
     assert await told.announcer().run_once() == 0, view
 
 
+async def test_queues_are_there_before_the_first_task(told: Told) -> None:
+    """Who looks for dead hints of a new installation finds none, and workers that begin then find their queue."""
+    assert await told.announcer().sweep_once() == 0
+    assert await told.receive() == []
+
+
 async def test_a_queue_that_somebody_removed_is_made_anew(told: Told) -> None:
     """One round fails, the next one finds that there is no such queue and makes it."""
     await told.house.submit("2D")

@@ -50,7 +50,8 @@ class SqsQueue:
         return sent + [False] * (len(hints) - len(sent))
 
     async def dead(self, queue: str) -> Sequence[DeadHint]:
-        """Receive up to ten dead hints."""
+        """Receive up to ten dead hints; both queues are made where they are not there, before any task is told of."""
+        await self._url(queue)
         answer = await self._call(
             "receive_message",
             QueueUrl=await self._url(f"{queue}-dead"),

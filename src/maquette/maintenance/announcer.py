@@ -4,6 +4,7 @@ The row in ``ready`` is the outbox: a hint is recorded in the transaction in whi
 and none is lost. Only so many hints of a queue are under way: the line's order holds but for those.
 """
 
+import asyncio
 import uuid
 
 from maquette.domain import typeid
@@ -17,9 +18,8 @@ from maquette.services.transactor import Transactor
 from maquette.store import announced
 from maquette.store.database import Database
 
-INTERVAL_SECONDS = 0.2
-#: Dead hints are looked for every so many rounds.
-DEAD_EVERY = 25
+#: How often it looks for tasks to tell of, and for dead hints.
+INTERVAL_SECONDS, SWEEP_SECONDS = 0.2, 5.0
 #: Hints that one transaction sends: so many sent twice are the price of a crash before it ends.
 AT_ONCE_MAX = 200
 #: After this long a hint is given anew: queues keep messages for days, but not for ever.
@@ -43,19 +43,23 @@ class Announcer:
         self._line = line
         self._ahead = ahead
         self._epoch = uuid.uuid4()
-        self._rounds = 0
 
     async def run(self) -> None:
-        """Tell of tasks until canceled; the database or the queue being away is waited out."""
-        what = f"Telling of tasks for {self._line.queue}"
-        await forever(self._round, what, lambda told: 0.0 if told else apart(INTERVAL_SECONDS))
-
-    async def _round(self) -> int:
-        told = await self.run_once()
-        self._rounds += 1
-        if self._rounds % DEAD_EVERY == 1:
-            await self.sweep_once()
-        return told
+        """Tell of tasks and sweep dead hints until canceled; the database or a queue being away is waited out."""
+        queue = self._line.queue
+        async with asyncio.TaskGroup() as group:
+            group.create_task(
+                forever(
+                    self.run_once,
+                    f"Telling {queue} of tasks",
+                    lambda told: 0.0 if told else apart(INTERVAL_SECONDS),
+                )
+            )
+            group.create_task(
+                forever(
+                    self.sweep_once, f"Sweeping dead hints of {queue}", lambda _failed: apart(SWEEP_SECONDS)
+                )
+            )
 
     async def run_once(self) -> int:
         """Send the hints that there is room for; return how many."""
