@@ -72,6 +72,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[str] = []
     """Steps this worker has handlers for; empty means every step of its services."""
     capacity: int = 1
+    """How many tasks at most. 0 with ``retried`` asks what this claim was given, and for nothing new: before leaving."""
     wait_seconds: float = 0.0
     """Long poll: how long to wait for a first task when there is none. Capped by the server (``MAQUETTE_POLL_SECONDS_MAX``)."""
     task_ids: list[str] = []

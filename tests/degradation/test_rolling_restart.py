@@ -102,10 +102,8 @@ async def test_each_process_is_restarted_under_work(
     try:
         assert await violations(connection, [typeid.decode("job", job["id"]) for job in ended]) == {}
         assert await connection.fetch("select * from leases") == []
-        # What a worker could not end within its 2 s on a busy machine, or was given as it left, it has given back; nothing
-        # was found out by silence.
-        lost = await connection.fetch("select error from attempts where not reported")
-        assert [row["error"] for row in lost if b"let go" not in row["error"]] == []
+        # What a worker could not end within its 2 s on a busy machine it has given back; nothing was found out by silence.
+        assert await connection.fetch("select * from attempts where not reported") == []
         assert await connection.fetchval("select count(*) from attempts") <= scale.workers
     finally:
         await connection.close()

@@ -4,6 +4,7 @@ import asyncio
 import random
 import uuid
 
+import msgspec
 import pytest
 from house import WORKER, House, Refused
 
@@ -185,6 +186,20 @@ async def test_a_claim_sent_again_replays_its_answer(house: House) -> None:
     assert {task.fence for task in again.tasks} == {task.fence for task in first.tasks}
     assert len(first.tasks) == 2
     assert all(task.params for task in again.tasks)
+
+
+async def test_a_claim_of_nothing_only_asks_again(house: House) -> None:
+    """Capacity 0 gives what the claim was given and nothing that waits; who never asked may not ask for nothing."""
+    for _ in range(3):
+        await house.submit("2D")
+    wish = house.wish(1)
+    [given] = (await execution.claim(house.deps, WORKER, wish)).tasks
+    again = msgspec.structs.replace(wish, capacity=0, retried=True)
+    assert [task.fence for task in (await execution.claim(house.deps, WORKER, again)).tasks] == [given.fence]
+    assert await house.claim(0, retried=True) == []
+    assert len(await house.claim(9)) == 2
+    with pytest.raises(Invalid, match="or 0 to ask again"):
+        await house.claim(0)
 
 
 async def test_an_outcome_can_bring_the_next_task(house: House) -> None:

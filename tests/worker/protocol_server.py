@@ -75,7 +75,9 @@ class ProtocolServer:
         """Upload names that get no grant, with the reason."""
         self.faults: defaultdict[str, deque[Any]] = defaultdict(deque)
         """By path, what happens to the next requests: None = nothing, "drop" = the request is lost, "lose" =
-        the answer is lost, a number = that status, (status, headers), a callable on the body = refuse it with 422."""
+        the answer is lost, "late" = it never comes, a number = that status, (status, headers), a callable on the body = refuse it with 422."""
+        self.hold: asyncio.Event | None = None
+        """Answers to outcomes are held up until it is set."""
         self.token_leaks: list[str] = []
         self._changed = asyncio.Condition()
 
@@ -145,8 +147,14 @@ class ProtocolServer:
         response = web.Response() if fault == "drop" else await handler(request)
         if fault == "lose":
             request.transport.close()
+        elif fault == "late":
+            async with self._changed:
+                self._changed.notify_all()
+            await asyncio.Event().wait()
         async with self._changed:
             self._changed.notify_all()
+        if self.hold is not None and request.path == "/worker/outcomes":
+            await self.hold.wait()
         return response
 
     async def _claims(self, request: web.Request) -> web.Response:

@@ -67,6 +67,72 @@ async def test_what_outlasts_the_grace_time_is_stopped_and_reported(
     )
 
 
+async def test_what_a_claim_under_way_is_given_is_still_done(
+    server: ProtocolServer, working: Working
+) -> None:
+    """An answer that is on its way when the worker is stopped brings leases: no heartbeat says draining before it is there."""
+    gate, passed = Gate(), asyncio.Event()
+    await server.add(make_task(1), make_task(2))
+    async with working({"refine": gate}, progress_seconds=0.01) as worker:
+        await gate.enter()
+        server.hold = passed
+        gate.open.set()
+        await server.until(
+            lambda: 2 in server.live
+        )  # leased with the outcome of the first; the answer is on its way
+        worker.stop()
+        beats = len(server.heartbeats)
+        await server.until(lambda: len(server.heartbeats) > beats)
+        assert not server.heartbeats[-1].draining
+        passed.set()
+        await server.until(lambda: server.outcomes.keys() == {1, 2})
+    assert server.outcomes[2].status == "succeeded"
+    assert server.heartbeats[-1].draining
+
+
+async def test_a_long_poll_is_asked_what_it_was_given(server: ProtocolServer, working: Working) -> None:
+    """A task leased to the poll while it was hung up on is done before the worker leaves; nothing else is taken."""
+    server.faults["/worker/claims"].append("late")
+    await server.add(make_task(1))
+    async with working({"refine": noop}) as worker:
+        await server.until(lambda: 1 in server.live)
+        await server.add(make_task(2))
+        worker.stop()
+        await server.until(lambda: server.outcomes)
+    assert server.outcomes[1].status == "succeeded"
+    assert [(claim.capacity, claim.retried) for claim in server.claims] == [(1, False), (0, True)]
+    assert len(server.ready) == 1
+
+
+async def test_a_server_that_does_not_know_the_question_holds_nobody_up(
+    server: ProtocolServer, working: Working
+) -> None:
+    """One of the version before refuses a claim of nothing: the worker leaves as it always did."""
+    async with working({"refine": noop}) as worker:
+        await server.until(lambda: server.claims)
+        server.faults["/worker/claims"].append(422)
+        worker.stop()
+    assert server.heartbeats[-1].draining
+
+
+async def test_what_comes_after_the_grace_time_goes_back(server: ProtocolServer, working: Working) -> None:
+    """A lease whose answer comes when handlers have been stopped is reported at once, and its handler never runs."""
+    gate, passed = Gate(), asyncio.Event()
+    await server.add(make_task(1), make_task(2))
+    async with working({"refine": gate}, grace_seconds=0.05) as worker:
+        await gate.enter()
+        server.hold = passed
+        gate.open.set()
+        await server.until(lambda: 2 in server.live)
+        worker.stop()
+        async with asyncio.timeout(5):
+            while not worker._grace_over:  # noqa: ASYNC110 - a timer sets it
+                await asyncio.sleep(0.01)
+        passed.set()
+        await server.until(lambda: 2 in server.outcomes)
+    assert server.outcomes[2].error_code == "worker_stopped"
+
+
 async def test_kill_ends_at_once(server: ProtocolServer, working: Working) -> None:
     """The second signal's action leaves running work behind and returns from run()."""
     gate = Gate()

@@ -199,8 +199,10 @@ def _grant(deps: Deps, item: wire.UploadRequest, job: Job | None, fence: int) ->
 
 
 def _wish(deps: Deps, principal: Principal, request: wire.Claim) -> Wish:
-    if not 1 <= request.capacity <= CAPACITY_MAX:
-        raise Invalid.field(("capacity",), f"must be from 1 to {CAPACITY_MAX}")
+    if not (0 if request.retried else 1) <= request.capacity <= CAPACITY_MAX:
+        raise Invalid.field(
+            ("capacity",), f"must be from 1 to {CAPACITY_MAX}, or 0 to ask again for nothing new"
+        )
     if len(request.task_ids) > CAPACITY_MAX:
         raise Invalid.field(("task_ids",), f"must have at most {CAPACITY_MAX} entries")
     if not request.services:

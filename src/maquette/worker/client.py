@@ -70,12 +70,18 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
-    async def claim(self, claim: Claim) -> ClaimAnswer:
+    async def claim(self, claim: Claim, *, give_up_seconds: float | None = None) -> ClaimAnswer:
         """Ask for work until an answer arrives, with the same ``claim_id`` each time.
 
-        Raises Refused when the server will never answer it.
+        Raises Refused when the server will never answer it, Unavailable after ``give_up_seconds`` if there are any.
         """
-        return await self._call("worker/claims", claim, ClaimAnswer, patience=claim.wait_seconds)
+        return await self._call(
+            "worker/claims",
+            claim,
+            ClaimAnswer,
+            patience=claim.wait_seconds,
+            give_up_seconds=give_up_seconds,
+        )
 
     async def heartbeat(self, beat: Heartbeat, *, give_up_seconds: float) -> HeartbeatAnswer:
         """Report the leases held. Raises Unavailable after ``give_up_seconds``: the next beat knows more."""

@@ -26,7 +26,7 @@ from maquette.telemetry.tracer import OFF, Tracer
 from maquette.wire import Claim, ClaimAnswer, Outcome
 from maquette.worker.client import Client
 from maquette.worker.delivery import deliver
-from maquette.worker.errors import LeaseLost
+from maquette.worker.errors import LeaseLost, Refused, Unavailable
 from maquette.worker.execution import Equipment, execute, failed_outcome
 from maquette.worker.folders import Folders
 from maquette.worker.handler import Failed, Handler
@@ -112,10 +112,13 @@ class Worker:
             service=service,
             steps=self._handlers.steps,
             progress_seconds=progress_seconds,
-            draining=lambda: self._draining,
+            # Only when no claim is under way: what a draining worker does not list is free, and an answer on its way to us
+            # leases what no list has yet.
+            draining=lambda: self._draining and not self._ledger.reserved,
         )
         self._changed = asyncio.Event()
         self._draining = False
+        self._grace_over = False
         self._killed = False
         self._exchanges = 0
         self._poll: asyncio.Task[None] | None = None
@@ -144,6 +147,8 @@ class Worker:
 
     def stop(self) -> None:
         """Drain: claim nothing more, let running handlers finish, report, and return from ``run()``.
+
+        What claims under way are given is still done: the long poll is hung up on, then asked what it was given.
 
         After ``grace_seconds`` handlers that still run are stopped and reported as ``worker_stopped``, to be
         tried again elsewhere. Calling it again changes nothing. Call it on the event loop's thread.
@@ -187,7 +192,7 @@ class Worker:
     async def _serve(self, group: asyncio.TaskGroup) -> None:
         """Decide what to send next, whenever something has changed, until drained."""
         ledger = self._ledger
-        while not (self._draining and ledger.empty and not self._exchanges):
+        while not (self._draining and ledger.empty and not self._exchanges and self._poll is None):
             self._changed.clear()  # before looking, so that no change is missed
             await self._gather()
             # A full batch goes at once; less waits for the request under way, and gathers meanwhile. What has
@@ -238,13 +243,32 @@ class Worker:
     async def _long_poll(self, group: asyncio.TaskGroup, claim: Claim) -> None:
         started = time.monotonic()
         try:
-            answer = await (self._claim_heard(claim) if self._source else self._client.claim(claim))
+            try:
+                answer = await (self._claim_heard(claim) if self._source else self._client.claim(claim))
+            except asyncio.CancelledError:
+                poll = asyncio.current_task()
+                if not self._draining or poll is None or poll.uncancel() > 0:
+                    raise
+                answer = await self._recall(claim)
             self._accept(group, claim, answer)
             if not answer.tasks and not self._draining:
                 await asyncio.sleep(started + EMPTY_POLL_SECONDS_MIN - time.monotonic())
         finally:
             self._poll = None
             self._changed.set()
+
+    async def _recall(self, claim: Claim) -> ClaimAnswer:
+        """Ask what a claim was given that nobody waits for any more, and for nothing new.
+
+        Tasks may have been leased to it while it was being hung up on: they would be lost attempts. A server that is
+        away, or is older than this question, takes them back when it hears that this worker drains.
+        """
+        again = msgspec.structs.replace(claim, capacity=0, wait_seconds=0.0, retried=True)
+        try:
+            return await self._client.claim(again, give_up_seconds=self._heart.seconds)
+        except (Refused, Unavailable) as error:
+            logger.warning("%s; whatever that claim was given goes back", error)
+            return ClaimAnswer(claim_id=claim.claim_id, tasks=[], heartbeat_seconds=self._heart.seconds)
 
     async def _claim_heard(self, claim: Claim) -> ClaimAnswer:
         """Wait to be told of tasks, and claim those; what is not given is somebody's, or comes again."""
@@ -276,11 +300,14 @@ class Worker:
     def _accept(self, group: asyncio.TaskGroup, claim: Claim | None, answer: ClaimAnswer | None) -> None:
         if claim is not None:
             self._ledger.reserved -= claim.capacity
+            self._ledger.news |= self._draining
         if answer is not None:
             self._heart.seconds = answer.heartbeat_seconds
         for task in answer.tasks if answer else ():
             lease = self._ledger.accept(task)
             if lease is not None:
+                if self._grace_over:
+                    lease.interrupt("stop")
                 group.create_task(self._attend(lease))
 
     async def _attend(self, lease: Lease) -> None:
@@ -325,6 +352,7 @@ class Worker:
                 return None
 
     def _end_grace(self) -> None:
+        self._grace_over = True
         for lease in list(self._ledger.executing.values()):
             lease.interrupt("stop")
 
