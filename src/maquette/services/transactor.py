@@ -18,15 +18,16 @@ from functools import partial
 from uuid import UUID
 
 from maquette.domain.commands import Command
-from maquette.domain.errors import Invalid, MaquetteError, OutcomeUnknown, Unavailable
+from maquette.domain.errors import MaquetteError, OutcomeUnknown, Unavailable
 from maquette.domain.job import Job
 from maquette.services import batch as batches
 from maquette.services.board import Board
 from maquette.services.orders import Batch, Fences, Handout, NewJob, Order, Replayed, Slot, Verdict, Wish
+from maquette.services.refusals import as_error, blame, stopped
 from maquette.services.tally import Counters, Tally
 from maquette.store import tasks
 from maquette.store.database import LOST_COMMIT, Database
-from maquette.store.session import STATEMENT_SECONDS_MAX, BadData, Contention, Session
+from maquette.store.session import STATEMENT_SECONDS_MAX, Contention, Session
 
 _LOG = logging.getLogger(__name__)
 #: Beyond about 200 rows a statement, latency and blast radius grow for less than a fifth more throughput.
@@ -132,7 +133,7 @@ class Transactor:
 
     def _let_go(self) -> None:
         for work in [*self._queue, *self._parked]:
-            _refuse(work, _stopped())
+            _refuse(work, stopped())
         self._queue.clear()
         self._parked.clear()
 
@@ -155,14 +156,14 @@ class Transactor:
         [verdict], _ = await self.exchange([Order(job_id, command)])
         if isinstance(verdict, Job):
             return verdict
-        raise _as_error(verdict)
+        raise as_error(verdict)
 
     async def create(self, job: Job, command: Command, new: NewJob) -> Job | Replayed:
         """Create a job, or name the one that the same request made before."""
         [verdict], _ = await self.exchange([Order(job.id, command, new)])
         if isinstance(verdict, Job | Replayed):
             return verdict
-        raise _as_error(verdict)
+        raise as_error(verdict)
 
     async def exchange(
         self, orders: Sequence[Order], wish: Wish | None = None, wait_seconds: float = 0.0
@@ -173,7 +174,7 @@ class Transactor:
         database is silent, is told ``Unavailable``; ``OutcomeUnknown`` when it may be done all the same.
         """
         if self._stopping:
-            raise _stopped()
+            raise stopped()
         if len(self._queue) >= QUEUE_MAX:
             raise Unavailable("Too many requests are waiting.", retry_after_seconds=1)
         if wait_seconds and len(self._parked) >= PARKED_MAX:
@@ -213,7 +214,7 @@ class Transactor:
                 await self._settle(lane, [slot for work in works for slot in work.slots])
             except asyncio.CancelledError:
                 for work in works:
-                    _refuse(work, _stopped())
+                    _refuse(work, stopped())
                 raise
             for work in works:
                 self._finish(work)
@@ -287,7 +288,7 @@ class Transactor:
             await asyncio.sleep(random.random() * 0.01 * 2**tries)  # noqa: S311 - jitter, no secret
             return slots
         if len(slots) == 1 or isinstance(error, Contention | MaquetteError):
-            verdict = _blame(error)
+            verdict = blame(error)
             for slot in slots:
                 slot.verdict = verdict
             return []
@@ -364,27 +365,6 @@ def _pairs(slot: Slot | None) -> tuple[tuple[str, str], ...]:
     return slot.wish.pairs if slot is not None and slot.wish is not None else ()
 
 
-def _stopped() -> Unavailable:
-    return Unavailable("The server is stopping.", retry_after_seconds=1)
-
-
-def _blame(error: Exception) -> MaquetteError:
-    """Return what the callers are told of a transaction that failed for good."""
-    if isinstance(error, MaquetteError):
-        return error
-    if isinstance(error, Contention):
-        return Unavailable("Too much contention.", retry_after_seconds=1)
-    if isinstance(error, BadData):
-        _LOG.warning("The database refused a command: %s", error, exc_info=error)
-        return Invalid("The command holds a value that cannot be stored.")
-    _LOG.error("A command failed for a reason nobody foresaw.", exc_info=error)
-    return Unavailable("The change could not be made.", retry_after_seconds=1)
-
-
 def _refuse(work: _Work, error: MaquetteError) -> None:
     if not work.future.done():
         work.future.set_exception(error)
-
-
-def _as_error(verdict: Verdict) -> MaquetteError:
-    return verdict if isinstance(verdict, MaquetteError) else Invalid("The request was answered before.")
