@@ -10,8 +10,8 @@ from measured import Cost
 
 PATH = Path(__file__).with_name("budget.toml")
 #: How far a number may be from the budget, as a part of it. Statements and rows were the same in every run; WAL of equal
-#: runs differed by 0.6 %, since where pages split follows from random ids; instructions of acts by 0.1 %.
-_MARGINS = {"statements": 0.0, "rows": 0.0, "wal_bytes": 0.02, "instructions": 0.02}
+#: runs differed by 0.9 %, since where pages split follows from random ids; instructions of acts by 0.1 %.
+_MARGINS = {"statements": 0.0, "rows": 0.0, "wal_bytes": 0.025, "instructions": 0.02}
 #: Another version of Python compiles the same code to other instructions: only doubled work is seen there.
 _MARGIN_OTHER_PYTHON = 0.5
 _COLUMNS = {
@@ -32,7 +32,7 @@ _HEAD = """\
 _WORDS = {
     "statements": "sent by this act: alone, 100 at once",
     "rows": "inserted, updated, deleted: alone, then of 100",
-    "wal_bytes": "± {wal_bytes:.0%}: alone, of 100",
+    "wal_bytes": "± {wal_bytes:.1%}: alone, of 100",
     "instructions": "of bytecode, ± {instructions:.0%}",
 }
 _TIMES = {"complete and claim": 6, "uploads": 7}

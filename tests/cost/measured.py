@@ -9,17 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from benchmarks.hot import functions
 from counting import Act, install, watched
 from opcodes import counted
-from played import Theatre, theatre
+from theatre import Theatre, opened
 
 SIZES = {"alone": 1, "at_100": 100}
-#: Jobs whose WAL is averaged: in batches of one, and of a hundred. Each is done twice and the lesser one counts, since what
-#: others write (autovacuum, the log of running transactions) can only add to it.
+#: Batches of which the WAL is averaged: where a page splits follows from random ids.
 _WAL_ROUNDS = {"alone": 20, "at_100": 1}
+_WAL_TRIES = 5
 #: Jobs of a batch whose instructions are counted: each is two calls of Python.
 _TRACED = 20
 Cost = dict[str, Any]
@@ -39,16 +38,12 @@ def measure(folder: Path, database_url: str) -> Cost:
 
 async def _played(folder: Path, database_url: str) -> tuple[Cost, dict[str, int]]:
     wal = {}
-    probe = await asyncpg.connect(database_url)
-    try:
-        async with theatre(folder, database_url) as stage:
-            for size, jobs in SIZES.items():
-                await stage.play(jobs)  # plans are prepared, connections know their types
-                wal[size] = min([await _wal(probe, stage, size) for _ in range(2)])
-            acts = {size: await acts_of(stage, jobs) for size, jobs in SIZES.items()}
-            instructions = await _traced(stage)
-    finally:
-        await probe.close()
+    async with opened(folder, database_url) as stage:
+        for size, jobs in SIZES.items():
+            await stage.play(jobs)  # plans are prepared, connections know their types
+            wal[size] = await _wal(stage, size)
+        acts = {size: await acts_of(stage, jobs) for size, jobs in SIZES.items()}
+        instructions = await _traced(stage)
     cost = {
         "statements": statements_of(*acts.values()),
         "rows": rows_of(*acts.values()),
@@ -78,13 +73,21 @@ async def acts_of(stage: Theatre, jobs: int) -> dict[str, Act]:
     return {name: replace(sum(acts, Act()), statements=acts[0].statements) for name, acts in found.items()}
 
 
-async def _wal(probe: asyncpg.Connection, stage: Theatre, size: str) -> float:
-    """Return the WAL of a job, in bytes. Pages are not in it: the server of these tests writes no full ones."""
-    now = "select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
-    begun = await probe.fetchval(now)
-    for _ in range(_WAL_ROUNDS[size]):
-        await stage.play(SIZES[size])
-    return float(await probe.fetchval(now) - begun) / (_WAL_ROUNDS[size] * SIZES[size])
+async def _wal(stage: Theatre, size: str) -> float:
+    """Return the WAL of a job, in bytes.
+
+    It is what the lane wrote: autovacuum and the log of running transactions are others'. Full pages follow from when
+    the last checkpoint was (after one, a page's first hint is written with the whole page), so a round with one is void.
+    """
+    jobs = _WAL_ROUNDS[size] * SIZES[size]
+    for _ in range(_WAL_TRIES):
+        begun, pages_before = await stage.written()
+        for _ in range(_WAL_ROUNDS[size]):
+            await stage.play(SIZES[size])
+        ended, pages = await stage.written()
+        if pages == pages_before:
+            return (ended - begun) / jobs
+    raise AssertionError(f"Full pages in each of {_WAL_TRIES} rounds: a checkpoint every few seconds?")
 
 
 async def _traced(stage: Theatre) -> dict[str, int]:

@@ -1,9 +1,11 @@
 """Moderation: asks whoever is to be asked, by the policies that hold now, and says what follows."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -107,6 +109,7 @@ class Moderation:
         self.outside = outside
         self.counts = Counts()
         self._policies: dict[UUID, tuple[float, InForce]] = {}
+        self._asking: dict[UUID, asyncio.Task[InForce]] = {}
         self._taking: set[UUID] = set()
         """Projects in which people have taken contents away: only there results are compared with them."""
 
@@ -119,6 +122,14 @@ class Moderation:
         believed_until, known = self._policies.get(project, (0.0, None))
         if known is not None and time.monotonic() < believed_until:
             return known
+        # One asks for all: the hundred outcomes of one request came here together, and sent 199 statements each time.
+        asking = self._asking.get(project)
+        if asking is None:
+            asking = self._asking[project] = asyncio.create_task(self._ask_again(project, known))
+            asking.add_done_callback(partial(self._answered, project))
+        return await asyncio.shield(asking)
+
+    async def _ask_again(self, project: UUID, known: InForce | None) -> InForce:
         async with self._database.connection() as connection:
             versions = await safety.versions(connection, [project])
             wanted = (versions[None], versions[project])
@@ -126,8 +137,15 @@ class Moderation:
                 known = await self._read(connection, project)
             if await safety.takes_away(connection, project):
                 self._taking.add(project)
-        self._keep(project, known)
         return known
+
+    def _answered(self, project: UUID, asking: asyncio.Task[InForce]) -> None:
+        """Keep an answer, unless the policy has changed here since it was asked for."""
+        failed = asking.cancelled() or asking.exception() is not None
+        if self._asking.get(project) is asking:
+            del self._asking[project]
+            if not failed:
+                self._keep(project, asking.result())
 
     async def _read(self, connection: Connection, project: UUID) -> InForce:
         platform = await safety.platform_policy(connection)
@@ -146,8 +164,10 @@ class Moderation:
         """Ask again before the next judgement: a policy has just changed here."""
         if project is None:
             self._policies.clear()
+            self._asking.clear()
         else:
             self._policies.pop(project, None)
+            self._asking.pop(project, None)
 
     async def judge(
         self, project: UUID, stage: Stage, subjects: Sequence[Subject], *, ask_outside: bool = True

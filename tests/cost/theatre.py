@@ -58,6 +58,15 @@ class Theatre:
             found = answer.claim.tasks if answer.claim else []
             assert last or len(found) == jobs
 
+    async def written(self) -> tuple[int, int]:
+        """Return how many bytes of WAL the lane has written so far, and how many full pages."""
+        connection = await self.house.deps.transactor._lanes[0].session._connected()
+        await connection.execute(
+            "select pg_stat_force_next_flush()"
+        )  # its counts wait up to a second otherwise
+        row = await connection.fetchrow("select * from pg_stat_get_backend_wal(pg_backend_pid())")
+        return int(row["wal_bytes"]), row["wal_fpi"]
+
     async def _submitted(self) -> JobView:
         return await self.house.submit(library_path=f"props/{uuid.uuid4().hex}")
 
@@ -114,7 +123,7 @@ def _without_clocks_and_files() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def theatre(folder: Path, database_url: str) -> AsyncIterator[Theatre]:
+async def opened(folder: Path, database_url: str) -> AsyncIterator[Theatre]:
     """Open an installation whose batches are only those that `Theatre` makes."""
     settings = Settings(
         data_dir=folder,
