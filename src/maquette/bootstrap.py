@@ -47,9 +47,10 @@ from maquette.services.deps import Deps, Limits
 from maquette.services.follow import Hub
 from maquette.services.limiter import Limiter
 from maquette.services.moderation import Moderation
+from maquette.services.notices import Notices
 from maquette.services.principals import Authenticator
 from maquette.services.tariff import Tariff
-from maquette.services.transactor import Transactor
+from maquette.services.transactor import LANES, Transactor
 from maquette.settings import Settings, SettingsError
 from maquette.settings.checks import parse_listen
 from maquette.settings.queue import parse_lines
@@ -82,12 +83,14 @@ async def open_deps(
     cdn = open_cdn(settings, objects)
     database = await Database.open(
         settings.database_url,
-        connections_max=max(settings.database_connections_max - 2, 1),
+        connections_max=max(settings.database_connections_max - LANES - bool(settings.listen_url), 1),
         wait_seconds=settings.database_wait_seconds,
         statement_seconds_max=statement_seconds_max or settings.database_timeout_seconds,
         pooler=settings.database_pooler,
     )
     transactor = Transactor(database, statement_seconds_max=settings.database_timeout_seconds)
+    seconds = settings.database_timeout_seconds
+    notices = Notices(transactor, settings.listen_url, statement_seconds_max=seconds)
     hub = Hub(database)
     closing = contextlib.AsyncExitStack()
     provider = await _identity_provider(settings, closing)
@@ -104,27 +107,13 @@ async def open_deps(
         outbound=OutboundPolicy.parse(settings.outbound_allow),
         webhook_key=settings.webhook_key.encode(),
         tracer=tracer,
-        limits=Limits(
-            heartbeat_seconds=settings.heartbeat_seconds,
-            lease_seconds=settings.lease_seconds,
-            attempt_seconds_max=settings.attempt_seconds_max,
-            url_ttl_seconds=settings.url_ttl_seconds,
-            upload_bytes_max=settings.upload_bytes_max,
-            open_jobs_max=settings.open_jobs_max,
-            poll_seconds_max=settings.poll_seconds_max,
-            retention=Policy(
-                events_days=settings.retention_events_days,
-                artifacts_days=settings.retention_artifacts_days,
-                jobs_days=settings.retention_jobs_days,
-                uploads_days=settings.retention_uploads_days,
-                request_keys_days=settings.retention_request_keys_days,
-            ),
-        ),
+        limits=_limits(settings),
     )
     try:
         await deps.ready()
         transactor.listen(hub.committed)
         await transactor.start()
+        notices.start()
         await hub.start()
         deps.identity.start()
         await deps.limiter.start()
@@ -134,8 +123,28 @@ async def open_deps(
         await deps.identity.stop()
         await closing.aclose()
         await hub.stop()
+        await notices.stop()
         await transactor.stop()
         await database.close()
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        heartbeat_seconds=settings.heartbeat_seconds,
+        lease_seconds=settings.lease_seconds,
+        attempt_seconds_max=settings.attempt_seconds_max,
+        url_ttl_seconds=settings.url_ttl_seconds,
+        upload_bytes_max=settings.upload_bytes_max,
+        open_jobs_max=settings.open_jobs_max,
+        poll_seconds_max=settings.poll_seconds_max,
+        retention=Policy(
+            events_days=settings.retention_events_days,
+            artifacts_days=settings.retention_artifacts_days,
+            jobs_days=settings.retention_jobs_days,
+            uploads_days=settings.retention_uploads_days,
+            request_keys_days=settings.retention_request_keys_days,
+        ),
+    )
 
 
 async def _identity_provider(settings: Settings, closing: contextlib.AsyncExitStack) -> OidcProvider | None:

@@ -187,7 +187,7 @@ async def test_tenants_reads_cannot_starve_workers(wired: Wired) -> None:
         async with database.snapshot():
             await stop.wait()
 
-    hogs = [asyncio.create_task(hog()) for _ in range(7)]
+    hogs = [asyncio.create_task(hog()) for _ in range(6)]
     await asyncio.sleep(0.2)
     readers = [asyncio.create_task(wired.live.user.get("/jobs")) for _ in range(20)]
     await asyncio.sleep(0)

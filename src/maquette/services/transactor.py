@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from uuid import UUID
 
 from maquette.domain.commands import Command
@@ -22,6 +23,7 @@ from maquette.domain.errors import MaquetteError, OutcomeUnknown, Unavailable
 from maquette.domain.job import Job
 from maquette.services import batch as batches
 from maquette.services.board import Board
+from maquette.services.neighbours import Neighbours, Pair
 from maquette.services.orders import Batch, Fences, Handout, NewJob, Order, Replayed, Slot, Verdict, Wish
 from maquette.services.refusals import as_error, blame, stopped
 from maquette.services.tally import Counters, Tally
@@ -32,9 +34,12 @@ from maquette.store.session import STATEMENT_SECONDS_MAX, Contention, Session
 _LOG = logging.getLogger(__name__)
 #: Beyond about 200 rows a statement, latency and blast radius grow for less than a fifth more throughput.
 BATCH_MAX = 200
+#: Connections that take turns at the queue.
+LANES = 2
 QUEUE_MAX = 10_000
 #: Claims that may wait for work here.
 PARKED_MAX = 5000
+_COUNTED_MAX = 1000
 #: How much longer than one statement a caller waits to hear what became of a change.
 ANSWER_SECONDS_MORE = 5.0
 CONTENTION_TRIES_MAX = 8
@@ -75,7 +80,7 @@ class Transactor:
     """Lanes that take turns at one queue. Two batches on one job wait for each other at the job's lock."""
 
     def __init__(
-        self, database: Database, *, lanes: int = 2, statement_seconds_max: float = STATEMENT_SECONDS_MAX
+        self, database: Database, *, lanes: int = LANES, statement_seconds_max: float = STATEMENT_SECONDS_MAX
     ) -> None:
         self._database = database
         self._answer_seconds_max = statement_seconds_max + ANSWER_SECONDS_MORE
@@ -99,6 +104,7 @@ class Transactor:
         self.board = Board()
         self._made: dict[tuple[str, str], int] = {}
         """By (service, step), the last commit that left a task ready: who looked before it looks again."""
+        self.neighbours: Neighbours | None = None
         self.counters = Counters()
         self.tally = Tally()
 
@@ -146,6 +152,11 @@ class Transactor:
     def parked(self) -> int:
         """Claims that wait for work."""
         return len(self._parked)
+
+    @property
+    def hungry(self) -> Counter[Pair]:
+        """How many claims wait for a task of each kind, counting up to 1,000 of them."""
+        return Counter(pair for work in islice(self._parked, _COUNTED_MAX) for pair in _pairs(work.pure_wish))
 
     def listen(self, listener: Listener) -> None:
         """Call ``listener`` with the changed jobs after every commit of this process."""
@@ -243,6 +254,8 @@ class Transactor:
             self._enqueue(work)
         else:
             self._parked[work] = None
+            if self.neighbours is not None:
+                self.neighbours.parked()
 
     async def _settle(self, lane: _Lane, slots: list[Slot]) -> None:
         """Give every slot its result. ``Unavailable`` in a slot means that nothing of it was written."""
@@ -310,19 +323,29 @@ class Transactor:
             self._clocks[key] = max(self._clocks.get(key, lease.share.tag), lease.share.tag)
         self.board.note(result.decisions)
         self.tally.note(result.decisions)
-        self._tell([*((job.service, job.spec.name) for job in result.newly_ready), *result.let_in])
+        left = self.tell(
+            Counter([*((job.service, job.spec.name) for job in result.newly_ready), *result.let_in])
+        )
+        if self.neighbours is not None and left:
+            self.neighbours.left(left)
         changed = list(result.changed.values())
         for listener in self._listeners:
             listener(changed)
 
-    def _tell(self, ready: list[tuple[str, str]]) -> None:
-        """Let wishes look again that were parked, or are in another lane's batch, while these became ready."""
+    def tell(self, ready: Counter[Pair]) -> Counter[Pair]:
+        """Let wishes look again that were parked, or are in another lane's batch, while these became ready.
+
+        Returns those for which nobody is parked here.
+        """
         self._commits += 1
-        for pair, count in Counter(ready).items():
+        left = Counter(ready)
+        for pair, count in ready.items():
             self._made[pair] = self._commits
             for work in [work for work in self._parked if pair in _pairs(work.pure_wish)][:count]:
                 del self._parked[work]
                 self._enqueue(work)
+                left[pair] -= 1
+        return +left
 
     async def _poll(self) -> None:
         """Serve parked wishes whose time is over, and those that another process's commit made work for."""

@@ -273,3 +273,8 @@ class Settings(SinkSettings, QueueSettings, FileSettings):
     def direct_url(self) -> str:
         """Database address for what a pooler in transaction mode cannot do."""
         return self.database_direct_url or self.database_url
+
+    @property
+    def listen_url(self) -> str:
+        """Address for notices between processes; empty where there is only a pooler's."""
+        return self.database_direct_url or (self.database_url if self.database_pooler == "none" else "")
