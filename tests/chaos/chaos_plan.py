@@ -10,6 +10,12 @@ LEASE_SECONDS = 3.0
 APIS, LOOPS, WORKERS = ("api 1", "api 2"), ("maintenance 1", "maintenance 2"), ("worker 1", "worker 2")
 #: Steps that a service does which comes and goes; `studio` does them while it is away.
 FICKLE = ("text_to_image", "refine")
+#: How many tasks of the project whose steps go to that service may run at once.
+RUNNING_MAX = 4
+#: When nobody has decided at the second gate, it opens by itself.
+GATE_SECONDS = 2
+#: What the project with the gates may spend (USD) until somebody gives it more, at that share of the storm.
+BUDGET, RAISED_AT = 0.3, 0.7
 #: Opens soon, is tried again soon.
 BREAKER = {
     "window_seconds": 10,
@@ -74,6 +80,8 @@ class Wish:
     """The number of the job whose brief it repeats; its own when it is like no other."""
     discards: bool
     """Whether a job that failed is given up; else it is redriven until it fares better."""
+    leaves: bool
+    """Whether the gate that has a clock is left to it."""
 
 
 def faults(seed: str) -> list[Fault]:
@@ -104,6 +112,7 @@ def wishes(seed: str, count: int) -> list[Wish]:
             cancels_at=rng.uniform(0, SECONDS) if rng.random() < 0.1 else None,
             twin=rng.randrange(number + 1) if rng.random() < 0.25 else number,
             discards=rng.random() < 0.2,
+            leaves=rng.random() < 0.5,
         )
         for number in range(count)
     ]

@@ -17,6 +17,13 @@ from chaos_site import Site
 from maquette.domain import typeid
 
 LOOK_SECONDS = 0.1
+#: Statements that find what must not be at any moment; `$1` is a list of projects, `$2` how much each may run at once.
+NEVER = {
+    "no more of a project runs than may": """
+        select l.project_id, count(*) as running, cap from leases l
+        join unnest($1::uuid[], $2::bigint[]) as capped(project_id, cap) using (project_id)
+        group by l.project_id, cap having count(*) > cap""",
+}
 #: Where nothing moves for so long, nothing will: no wait of the product's is longer (leases of 3 s, pauses up to 10 s
 #: before a process that died again and again is started).
 STILL_SECONDS = 120.0
@@ -36,6 +43,10 @@ class Watch:
 
     site: Site
     projects: list[uuid.UUID]
+    caps: list[int | None] = field(default_factory=list)
+    """How many tasks of each project may run at once."""
+    seen: dict[str, str] = field(default_factory=dict)
+    """What was there that must not be at any moment."""
     statuses: dict[str, str] = field(default_factory=dict)
     latest: float = 0.0
     """By how much the latest look of the last while was late (s)."""
@@ -63,6 +74,9 @@ class Watch:
             rows = await connection.fetch(
                 "select id, status, sequence from jobs where project_id = any($1)", self.projects, timeout=5.0
             )
+            for law, statement in NEVER.items():
+                if found := await connection.fetch(statement, self.projects, self.caps, timeout=5.0):
+                    self.seen[law] = str([dict(row) for row in found])
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             if connection is not None:
                 connection.terminate()

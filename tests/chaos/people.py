@@ -18,6 +18,10 @@ WANTED = TERMINAL | {"awaiting_review", "paused"}
 REDRIVES_MAX = 5
 #: What an answer may be while the house burns, besides the one that was asked for.
 BUSY = frozenset({408, 500, 502, 503, 504})
+#: The budget is spent: somebody will raise it.
+SPENT = 402
+#: The gate that has a clock, and the project it is in.
+CLOCKED, GATED = "refine", 0
 
 
 @dataclass
@@ -70,12 +74,15 @@ class Person:
             letter = job["error"]["dead_letter_id"]
             return await self.sure("POST", f"/dead-letters/{letter}/redrive", json={}, conflict=True)
         gate = next((step for step in job["steps"] if step["pause_reason"] == "review"), None)
+        if gate is not None and gate["name"] == CLOCKED and self.wish.leaves and self.wish.project == GATED:
+            gate = None
         if status == "awaiting_review" and gate is not None:
             return await self._decide(path, gate)
         if self.wish.pauses and not self.paused and status == "running":
             self.paused = True
             return await self.sure("POST", f"{path}/pause", conflict=True)
-        if status == "paused" and (answer := await self.sure("POST", f"{path}/resume", conflict=True)):
+        mine = status == "paused" and all(step["pause_reason"] != "quota" for step in job["steps"])
+        if mine and (answer := await self.sure("POST", f"{path}/resume", conflict=True)):
             return answer
         until = 5.0 if self.wish.cancels_at is None else min(self.wish.cancels_at - now, 5.0)
         wanted = WANTED | {"running"} if self.wish.pauses and not self.paused else WANTED
@@ -102,7 +109,7 @@ class Person:
                 continue
             if answer.status_code == 500:
                 self.internal_errors.append(f"{method} {path}: {answer.text[:500]}")
-            if answer.status_code in BUSY:
+            if answer.status_code in BUSY | {SPENT}:
                 await asyncio.sleep(0.2)
                 continue
             if conflict and answer.status_code == 409:

@@ -17,7 +17,20 @@ from typing import Any
 
 import httpx
 import pytest
-from chaos_plan import BREAKER, FAULTS, FICKLE, LEASE_SECONDS, SECONDS, faults, wishes
+from chaos_plan import (
+    BREAKER,
+    BUDGET,
+    FAULTS,
+    FICKLE,
+    GATE_SECONDS,
+    LEASE_SECONDS,
+    RAISED_AT,
+    RUNNING_MAX,
+    SECONDS,
+    Wish,
+    faults,
+    wishes,
+)
 from chaos_results import BROKEN, HELD, STARVED, Played, append, chosen, read, table
 from chaos_site import Site, answers, installed, rows
 from chaos_storm import storm
@@ -25,13 +38,15 @@ from chaos_watch import Starved, Watch
 from choice import EVERYTHING, SEED
 from event_stream import assert_tells_all, messages
 from ledger import violations
-from people import BUSY, Person
+from people import BUSY, CLOCKED, Person
 
 from maquette.bootstrap import local_objects
 from maquette.domain import typeid
 from maquette.domain.pipeline import STEP_NAMES
 
 JOBS = 50
+#: The job that is submitted when all is over: nothing is done to it.
+PROBE = Wish(JOBS, "2D", 0, 0.0, None, pauses=False, cancels_at=None, twin=JOBS, discards=True, leaves=False)
 #: Why a job may fail here: its attempts were lost one after the other, took their workers down as it seemed, or met a
 #: service that does nothing but fail.
 LOST = frozenset({"lost_worker", "deadline_exceeded", "sick", "poison"})
@@ -63,31 +78,31 @@ async def _play(site: Site, seed: str, mark: Callable[[str], None]) -> list[dict
         ]
         projects = await _furnish(clients[0], seed)
         mark("furnished")
-        watch = Watch(site, [typeid.decode("prj", project) for project in projects])
-        people = [
-            Person(
-                clients[wish.number % 2 :] + clients[: wish.number % 2],
-                wish,
-                projects[wish.project],
-                seed,
-                watch,
-            )
-            for wish in wishes(seed, JOBS)
-        ]
+        watch = Watch(site, [typeid.decode("prj", project) for project in projects], [None, RUNNING_MAX])
+
+        def person(wish: Wish) -> Person:
+            asked = clients[wish.number % 2 :] + clients[: wish.number % 2]
+            return Person(asked, wish, projects[wish.project], seed, watch)
+
+        people = [person(wish) for wish in wishes(seed, JOBS)]
         looking = asyncio.create_task(watch.run())
         try:
             async with asyncio.TaskGroup() as group:
                 weather = group.create_task(storm(site, faults(seed)))
                 weather.add_done_callback(lambda _: mark("stormed"))
                 group.create_task(_redrive_all(clients[0], projects))
+                group.create_task(_raise_budget(clients[0], projects[0]))
                 lives = [group.create_task(person.live()) for person in people]
-        finally:
             mark("ended")
+            await answers(site)
+            probe = await person(PROBE).live()
+            assert probe["status"] == "succeeded", f"the system answers, and does no work: {probe}"
+        finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
         errors = [error for person in people for error in person.internal_errors]
         assert not errors, errors[:3]
-        await answers(site)
+        assert not watch.seen, watch.seen
         turns = asyncio.Semaphore(8)
         told = await asyncio.gather(*(_told(clients, turns, life.result()["id"]) for life in lives))
     for shown, stream in told:
@@ -103,16 +118,18 @@ async def _furnish(client: httpx.AsyncClient, seed: str) -> list[str]:
         answer = await _ask(client, "POST", "/projects", json={"name": f"chaos {seed} {name}"})
         projects.append(answer.json()["id"])
     routes = {step: ["fickle", "studio"] for step in FICKLE}
+    clock = {"step": CLOCKED, "after_seconds": GATE_SECONDS, "then": "approve"}
     settings: list[tuple[str, str, dict[str, Any]]] = [
-        ("PUT", f"/projects/{projects[0]}/gates", {"gates": ["text_to_image", "refine"]}),
+        ("PUT", f"/projects/{projects[0]}/gates", {"gates": ["text_to_image", clock]}),
         ("PUT", f"/projects/{projects[1]}/routes", {"routes": routes}),
         ("PATCH", "/services/fickle", {"breaker": BREAKER}),
         ("PUT", "/services/studio/rates", {"rates": RATES}),
         ("PUT", "/services/fickle/rates", {"rates": RATES}),
     ]
-    for project in projects:
-        limits = {"limits": {"cost_per_month": 10_000, "jobs_per_day": 10_000}}
-        settings.append(("PUT", f"/projects/{project}/quotas", limits))
+    spends, runs = {"cost_per_month": BUDGET}, {"cost_per_month": 10_000, "running_tasks": RUNNING_MAX}
+    for project, limits in zip(projects, (spends, runs), strict=True):
+        body = {"limits": limits | {"jobs_per_day": 10_000}}
+        settings.append(("PUT", f"/projects/{project}/quotas", body))
     for method, path, body in settings:
         await _ask(client, method, path, json=body)
     return projects
@@ -125,6 +142,13 @@ async def _redrive_all(client: httpx.AsyncClient, projects: list[str]) -> None:
         with suppress(httpx.TransportError):
             body = {"project_id": project, "per_minute": 600, "max": JOBS}
             await client.post("/dead-letters/redrive", json=body)
+
+
+async def _raise_budget(client: httpx.AsyncClient, project: str) -> None:
+    """Give the project with the gates enough to spend; until then what it may not spend waits."""
+    await asyncio.sleep(SECONDS * RAISED_AT)
+    body = {"limits": {"cost_per_month": 10_000, "jobs_per_day": 10_000}}
+    await _ask(client, "PUT", f"/projects/{project}/quotas", json=body)
 
 
 async def _told(

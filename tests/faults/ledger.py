@@ -17,7 +17,18 @@ LAWS = {
         select job_id, 'quota' as place from blocked where job_id = any($1)
         union all select job_id, 'service' from unrouted where job_id = any($1)
         union all select job_id, 'equal work' from followers where job_id = any($1)
+        union all select job_id, 'cap' from capped where job_id = any($1)
         union all select job_id, 'gate' from gates_due where job_id = any($1)""",
+    "no clock decides before its time": """
+        select d.job_id, d.position, d.revision, d.decided_at, s.finished_at, policy from user_decisions d
+        join jobs j on j.id = d.job_id
+        join steps s on (s.job_id, s.position, s.revision) = (d.job_id, d.position, d.revision)
+        left join lateral (
+            select said -> 1 as policy from jsonb_array_elements(convert_from(j.gate_policies, 'utf8')::jsonb) said
+            where (said -> 0)::int = d.position
+        ) known on true
+        where d.job_id = any($1) and d.decided_by = 'system:gate_timeout'
+            and (d.decided_at < s.finished_at + make_interval(secs => (policy ->> 'after_seconds')::int)) is not false""",
     "a breaker says when it is tried again while it is open, and only then": """
         select name, state, probe_at from services
         where $1::uuid[] is not null and ((state = 'open') <> (probe_at is not null) or generation < trips)""",
