@@ -48,6 +48,20 @@ def test_every_type_has_a_message_and_every_reference_leads_somewhere() -> None:
     assert [kind for kind in EventType if f"| `{kind}` |" not in page] == []
 
 
+def test_a_name_that_was_met_is_no_type_of_this_version() -> None:
+    """What an older process passes on is not documented by it, and an empty name is none."""
+    met = EventType("SaidByALaterVersion")
+    assert (str(met), met == EventType("SaidByALaterVersion"), hash(met) == hash(str(met))) == (
+        met,
+        True,
+        True,
+    )
+    assert met not in list(EventType)
+    assert str(met) not in document("1.2.3")["components"]["messages"]
+    with pytest.raises(ValueError, match="is not a valid EventType"):
+        EventType("")
+
+
 @pytest.mark.parametrize("kind", list(EventType))
 def test_schemas_are_schemas(kind: EventType) -> None:
     """Each is valid by its meta-schema, and refuses an event of another type, without its data or out of line."""

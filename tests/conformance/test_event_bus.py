@@ -17,13 +17,13 @@ import pytest
 from choice import EVERYTHING, SEED
 from sinks import GROUNDS, PROJECT, Ground, Moody, assert_whole
 
-from maquette.domain.events import Event, EventType
+from maquette.domain.events import Event, EventType, cloud_event
 from maquette.domain.typeid import encode
 from maquette.maintenance import courier
 from maquette.maintenance.relay import Relay
 from maquette.ports import EventBus
 from maquette.services.ids import new_id
-from maquette.store import outbox, steps
+from maquette.store import events, outbox, steps
 from maquette.store.database import Database
 
 
@@ -40,6 +40,10 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = await Database.open(database_url)
     yield opened
     await opened.close()
+
+
+#: What happens, and what a later version says that happens.
+TYPES = (EventType.STEP_STARTED, EventType("SaidByALaterVersion"))
 
 
 class Streams:
@@ -62,7 +66,7 @@ class Streams:
                         stream,
                         PROJECT,
                         self.last[stream] + 1,
-                        EventType.STEP_STARTED,
+                        TYPES[self.last[stream] % len(TYPES)],
                         datetime.now(UTC),
                         "c",
                         {},
@@ -96,6 +100,21 @@ async def until(condition: Callable[[], Any], what: str, seconds: float = 20.0) 
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"not within {seconds:g} s: {what}") from None
+
+
+async def test_what_a_later_version_says_is_passed_on(database: Database) -> None:
+    """A type that this version does not know is read from either table, and leaves under its own name."""
+    streams = Streams(database, 1)
+    [stream] = streams.last
+    await streams.happen(2)
+    relay = Relay(database, [])
+    await relay.beat_once()
+    async with database.connection() as connection:
+        before = await events.of_job(connection, stream, 0, 9)
+        assert await relay.move_once() > 0
+        after = await events.of_job(connection, stream, 0, 9)
+    assert before == after
+    assert [cloud_event(event)["type"] for event in after] == ["StepStarted", "SaidByALaterVersion"]
 
 
 async def delivered(database: Database) -> None:

@@ -15,7 +15,11 @@ SEQUENCE_DIGITS = 20
 
 
 class EventType(StrEnum):
-    """What can have happened."""
+    """What can have happened, as far as this version knows: a name of a later one is kept as it is.
+
+    Processes of two versions share an outbox while an installation is upgraded. What reads it passes on what it does not
+    know; as an error, the first such event held up its stream, and its relay all others.
+    """
 
     JOB_CREATED = "JobCreated"
     STEP_STARTED = "StepStarted"
@@ -41,6 +45,14 @@ class EventType(StrEnum):
     WEBHOOK_DISABLED = "WebhookDisabled"
     WEBHOOK_TEST = "WebhookTest"
     SAFETY_OVERRIDDEN = "SafetyOverridden"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "EventType | None":
+        if not isinstance(value, str) or not value:
+            return None
+        unknown = str.__new__(cls, value)
+        unknown._name_ = unknown._value_ = value
+        return unknown
 
 
 FINAL_EVENTS = frozenset({EventType.JOB_SUCCEEDED, EventType.JOB_CANCELED})
