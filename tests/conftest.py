@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -51,6 +52,16 @@ def execute(url: str, *statements: str) -> None:
 def database_at(url: str, name: str) -> str:
     """Address the database ``name`` of the server that ``url`` is on."""
     return f"{url.rpartition('/')[0]}/{name}"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Commands configure the logging of their process, which here is everybody's."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The command line, run in this process against a server that speaks the contract."""
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,16 +24,6 @@ class Result:
     def json(self) -> Any:
         """Standard output as one JSON document."""
         return json.loads(self.out)
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    """Commands configure the logging of their process, which here is everybody's."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture
