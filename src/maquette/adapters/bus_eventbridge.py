@@ -20,7 +20,8 @@ from maquette.store.database import encode
 from maquette.telemetry.trace import TraceContext
 
 #: What PutEvents takes: entries of a request, and bytes of all of them together, which must be *less* than 256 KiB
-#: (docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html).
+#: (docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html). Buses take 1 MiB since January 2026, but not
+#: everywhere, and not all that a bus passes events on to does: what is larger goes in its reference form.
 ENTRIES_MAX = 10
 BYTES_MAX = 256 * 1024 - 1
 #: What an entry's time counts, however it is written.
