@@ -347,6 +347,7 @@ def maintain(settings: Settings) -> None:
                     deps.limits.retention,
                     settings.retention_interval_seconds,
                     audit_days=settings.retention_audit_days,
+                    sinks_days=settings.retention_sinks_days,
                 ).run()
             )
             if tasks is not None:

@@ -53,6 +53,28 @@ def test_words_say_why_a_step_waits() -> None:
     )
 
 
+def test_work_of_another_job_says_whose_it_is() -> None:
+    """Drawn and told line by line, also where a person approved it since."""
+    reused = step("text_to_image", 0, **APPROVED, artifacts=ARTIFACTS) | {"reused_from": "step_9"}
+    seen = job("running", reused, step("refine", 1, **RUNNING))
+    assert any("reused from step_9" in line for line in drawn(JobView(seen), 118))
+    [line, *_] = changes(None, seen, datetime.now(UTC))
+    assert "reused from step_9" in line
+
+
+@pytest.mark.parametrize(
+    ("position", "said"),
+    [
+        (1000, "place 1000 in the queue, about 2:20 left"),
+        (1001, "behind 1,000 or more in the queue, at least 2:20 left"),
+    ],
+)
+def test_a_place_that_was_not_counted_is_not_told(position: int, said: str) -> None:
+    """Where counting ended, place and time are bounds."""
+    view = JobView(job("queued", step("text_to_image", 0), queue_position=position, eta_seconds=140.0))
+    assert any(said in line for line in drawn(view, 100))
+
+
 def test_a_hold_further_on_is_shown_where_it_holds() -> None:
     """`job pause --before` leaves a word at the step that will not begin."""
     steps = (step("text_to_image", 0, **RUNNING), step("refine", 1))

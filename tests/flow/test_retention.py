@@ -395,6 +395,38 @@ async def test_what_is_young_or_kept_for_ever_stays(house: House) -> None:
     assert (await house.view(view.job.id)).job.status == "succeeded"
 
 
+async def test_what_sinks_refused_is_forgotten_in_time(
+    house: House, database: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events set aside and replays that ended go after the time set, page by page; what still runs stays, and all with 0."""
+    await database.execute("""
+        insert into parked_events (sink, stream_id, sequence, project_id, time, reason, parked_at)
+        select 's', gen_random_uuid(), 1, gen_random_uuid(), now(), 'r', now() - days * interval '1 day'
+        from generate_series(1, 5) days""")
+    await database.execute("""
+        insert into replays (id, sink, since, until, per_second, created_at, created_by, reached, stride_seconds,
+                             next_at, finished_at)
+        select gen_random_uuid(), 's', now() - interval '9 days', now(), 1, now(), 'u', now(), 1, now(), ended
+        from unnest(array[null, now(), now() - interval '4 days']) ended""")
+
+    async def left() -> tuple[int, int]:
+        row = await database.fetchrow(
+            "select (select count(*) from parked_events) as p, (select count(*) from replays) as r"
+        )
+        return row["p"], row["r"]
+
+    async def cleaned(days: int) -> tuple[int, int]:
+        cleaner = RetentionLoop(
+            house.deps.database, house.deps.objects, Policy(), interval_seconds=60.0, sinks_days=days
+        )
+        await cleaner.run_once()
+        return await left()
+
+    monkeypatch.setattr("maquette.maintenance.retention.PAGE", 1)
+    assert await cleaned(0) == (5, 3)
+    assert await cleaned(3) == (2, 2)
+
+
 async def test_the_loop_takes_each_project_in_turn(house: House, database: asyncpg.Connection) -> None:
     """Every project is cleaned by its own policy, once an interval; many replicas neither wait nor do it twice."""
     view = await house.submit("2D")

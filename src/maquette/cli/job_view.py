@@ -30,6 +30,8 @@ _SIGNS: Mapping[str, tuple[str, str]] = {
 }
 
 
+#: Places in the queue are counted so far.
+EXACT_MAX = 1000
 #: What a gate's clock comes to.
 _NEXT: Mapping[str, str] = {
     "remind": "a reminder",
@@ -174,7 +176,8 @@ class JobView:
             return Text(_told(error), style="red")
         if step["name"] == self.job.get("hold_before"):
             return Text("holds before it begins", style="yellow")
-        return Text("  ".join(artifact["name"] for artifact in step.get("artifacts") or []), style="dim")
+        names = [artifact["name"] for artifact in step.get("artifacts") or []]
+        return Text("  ".join([*_origin(step), *names]), style="dim")
 
     def _report(self, step: Mapping[str, Any]) -> Mapping[str, Any]:
         return self.progress.get(step["name"]) or step.get("progress") or {}
@@ -189,13 +192,20 @@ class JobView:
             left = max((_time(due["at"]) - datetime.now(UTC)).total_seconds(), 0)
             return Text(f"nobody has decided: {_NEXT[due['action']]} in {duration(left)}", style="yellow")
         seconds = self.job.get("eta_seconds")
-        said = [f"place {position} in the queue"] if position else []
-        said += [f"about {duration(seconds)} left"] if seconds else []
+        further = position is not None and position > EXACT_MAX
+        place = f"behind {EXACT_MAX:,} or more in the queue" if further else f"place {position} in the queue"
+        said = [place] if position else []
+        said += [f"{'at least' if further else 'about'} {duration(seconds)} left"] if seconds else []
         return Text(", ".join(said), style="dim") if said else None
 
 
 def _told(error: Mapping[str, Any]) -> str:
     return printable(f"{error.get('code', '')}: {error.get('message', '')}")
+
+
+def _origin(step: Mapping[str, Any]) -> list[str]:
+    """Say whose work it is, where another job's step did it."""
+    return [f"reused from {step['reused_from']}"] if step.get("reused_from") else []
 
 
 def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any], now: datetime) -> Iterator[str]:
@@ -219,6 +229,7 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any], now: dat
         if step.get("error"):
             parts.append(_told(step["error"]))
         elif word in {"done", "approved", "reused", "review"}:
+            parts += _origin(step)
             parts.append(" ".join(artifact["name"] for artifact in step.get("artifacts") or []))
         yield "  ".join(part for part in parts if part)
     if before is None or before["status"] != after["status"]:

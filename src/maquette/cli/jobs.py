@@ -40,6 +40,10 @@ References = Annotated[list[Path] | None, typer.Option(help="Reference image; ma
 Provide = Annotated[
     _Many, typer.Option(help="STEP=FILE: your work (image, GLB) instead of the step's; may be repeated.")
 ]
+Priority = Annotated[Literal["low", "normal", "high"], typer.Option(help="Place in the queue.")]
+Reuse = Annotated[
+    Literal["allow", "never"], typer.Option(help="Whether equal work of other jobs may be taken over.")
+]
 Metadata = Annotated[_Many, typer.Option(help="NAME=VALUE of yours, kept with the job; may be repeated.")]
 
 
@@ -61,12 +65,11 @@ def submit(
     provide: Provide = None,
     from_asset: Annotated[str, typer.Option(help="Go on from an asset: ast_… or ast_…@3.")] = "",
     redo_from: Annotated[str, typer.Option(help="With --from-asset: first step to do again.")] = "",
-    priority: Annotated[
-        Literal["low", "normal", "high"], typer.Option(help="Place in the queue.")
-    ] = "normal",
+    priority: Priority = "normal",
     webhook_url: Annotated[str, typer.Option(help="Where to send this job's events.")] = "",
     metadata: Metadata = None,
     max_cost: Annotated[float | None, typer.Option(help="US dollars that it may cost.")] = None,
+    reuse: Reuse = "allow",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what it would cost, and be refused for.")
     ] = False,
@@ -93,6 +96,7 @@ def submit(
         "from_asset": from_asset,
         "redo_from": redo_from,
         "priority": "" if priority == "normal" else priority,
+        "reuse": "" if reuse == "allow" else reuse,
         "webhook_url": webhook_url,
         "metadata": dict(parse_named(metadata or [], "--metadata ticket=AB-12")),
         "seed": seed,
@@ -185,13 +189,19 @@ def list_jobs(
         (
             job["id"],
             job["status"].replace("_", " "),
-            job["current_step"] or "",
+            _step(job),
             age(job["created_at"], now),
             (job.get("inputs") or {}).get("prompt", ""),
         )
         for job in jobs
     ]
     print_table(("job", "status", "step", "age", "brief"), rows, elastic="brief", right=("age",))
+
+
+def _step(job: dict[str, Any]) -> str:
+    """Name the step that a job is at, and how many of its steps are other jobs' work."""
+    reused = sum(bool(step["reused_from"]) for step in job["steps"])
+    return (job["current_step"] or "") + (f" ({reused} reused)" if reused else "")
 
 
 @app.command()

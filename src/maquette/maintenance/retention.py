@@ -15,7 +15,7 @@ from maquette.domain.errors import Conflict
 from maquette.maintenance.loop import apart, forever
 from maquette.ports import ObjectStore
 from maquette.services.cleaning import GRACE_SECONDS, Cleaning, drain
-from maquette.store import audit, limiting
+from maquette.store import audit, limiting, sinks
 from maquette.store import retention as rows
 from maquette.store.database import Database
 
@@ -28,6 +28,8 @@ _TAKEN_SECONDS = 300.0
 _EVENTS_SECONDS = 3600.0
 #: Tallies of what was refused: people see those of the day; so many more days let somebody look into a complaint.
 REFUSALS_DAYS = 31
+#: Rows of each kind that one transaction forgets.
+PAGE = 10_000
 
 
 class RetentionLoop:
@@ -42,6 +44,7 @@ class RetentionLoop:
         *,
         grace_seconds: float = GRACE_SECONDS,
         audit_days: int = 0,
+        sinks_days: int = 0,
     ) -> None:
         self._database = database
         self._objects = objects
@@ -49,6 +52,7 @@ class RetentionLoop:
         self._interval_seconds = interval_seconds
         self._grace_seconds = grace_seconds
         self._audit_days = audit_days
+        self._sinks_days = sinks_days
         self._events_due = 0.0
 
     async def run(self) -> None:
@@ -79,6 +83,7 @@ class RetentionLoop:
             await limiting.forget_refusals(connection, REFUSALS_DAYS)
         if forgotten:
             _LOG.info("Deleted %d entries of the audit log", forgotten)
+        await self._forget_sinks()
         async with self._database.connection() as connection:
             now = await rows.now(connection)
             before = rules.events_before(await rows.policies(connection), self._platform, now)
@@ -91,6 +96,16 @@ class RetentionLoop:
                 return
         if dropped:
             _LOG.info("Dropped %d months of events", dropped)
+
+    async def _forget_sinks(self) -> None:
+        """Forget what sinks refused long ago, and replays that ended; a page a transaction."""
+        left = self._sinks_days > 0
+        while left:
+            async with self._database.transaction() as connection:
+                gone = await sinks.forget_old(connection, self._sinks_days, PAGE)
+            left = PAGE in gone
+            if any(gone):
+                _LOG.info("Forgot %d events that sinks had refused, and %d replays", *gone)
 
     async def _clean(self, project: UUID) -> None:
         async with self._database.connection() as connection:

@@ -254,6 +254,11 @@ class Settings(SinkSettings, QueueSettings, FileSettings):
     retention_audit_days: int = setting(
         730, "Days that the audit log is kept, for all projects; 0: for ever.", check=_DAYS
     )
+    retention_sinks_days: int = setting(
+        90,
+        "Days that what a sink refused stays set aside, and that replays are listed once they have ended; 0: for ever.",
+        check=_DAYS,
+    )
     retention_interval_seconds: float = setting(
         3600.0, "How often each project is cleaned.", check=between(1, 604_800)
     )

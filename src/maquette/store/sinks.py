@@ -116,6 +116,12 @@ async def matching(
     return {row["type"]: row["events"] for row in rows}
 
 
+async def forget_old(connection: Connection, days: int, limit: int) -> tuple[int, int]:
+    """Delete what was set aside, and orders that ended, more than so many days ago: at most ``limit`` of each."""
+    row = await connection.fetchrow(_SQL["forget_old"], days, limit)
+    return row["parked"], row["replays"]
+
+
 async def insert_replay(
     connection: Connection,
     replay_id: UUID,

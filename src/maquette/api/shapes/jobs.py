@@ -290,9 +290,11 @@ class Job(Shape):
     context: Context = Field(description="Versions of the project's context that the job holds on to.")
     pipeline: PipelineRef
     progress: Progress
-    queue_position: int | None = Field(description="From 1, while the current step waits for a worker.")
+    queue_position: int | None = Field(
+        description="From 1, while the current step waits for a worker; 1,001 where 1,000 or more are ahead."
+    )
     eta_seconds: float | None = Field(
-        description="Until it ends or waits for a person, at the pace of the last quarter of an hour; null when nothing was measured, and in lists."
+        description="Until it ends or waits for a person, at the pace of the last quarter of an hour; null when nothing was measured, and in lists. With 1,000 or more ahead it is a lower bound."
     )
     cost: Cost
     gate: OpenGate | None = Field(

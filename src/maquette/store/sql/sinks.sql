@@ -51,6 +51,20 @@ with parked as (delete from parked_events where sink = $1),
 ended as (update replays set finished_at = now(), canceled_by = $2 where sink = $1 and finished_at is null)
 delete from sinks where sink = $1
 
+-- name: forget_old
+-- What was set aside or has ended more than so many days ago, a page at a time. The few that are due at once are found by
+-- reading all: once an hour, and nothing is slower for an index that only this would use.
+with parked as (
+    delete from parked_events where ctid = any(array(
+        select ctid from parked_events where parked_at < clock_timestamp() - make_interval(days => $1) limit $2))
+    returning 1
+), ended as (
+    delete from replays where ctid = any(array(
+        select ctid from replays where finished_at < clock_timestamp() - make_interval(days => $1) limit $2))
+    returning 1
+)
+select (select count(*) from parked) as parked, (select count(*) from ended) as replays
+
 -- name: matching
 -- What a replay would tell, by type; counted up to $4.
 select type, count(*) as events
