@@ -3,38 +3,96 @@
 import asyncio
 import time
 import uuid
+from collections.abc import Sequence
+from functools import partial
+
+import aiohttp
 
 from benchmarks.installation import Installation
-from benchmarks.people import Latencies, prepare_projects, submit
-from benchmarks.report import Row, limited
+from benchmarks.people import Latencies, prepare_projects, session_of, submit
+from benchmarks.report import Row, limited, plain
+from benchmarks.rounds import interleaved
 from benchmarks.run import Run
 from benchmarks.work import MODEL, MODEL_VERSION, SERVICE, file_of, outputs_of
 from maquette.wire import Claim, Outcome, OutcomesRequest, Task
 from maquette.worker.client import Client
 
 TITLE = "Hand-off: outcome sent → next claim returned"
-_PARKED_SECONDS = 0.02
+_PARKED_SECONDS = 0.05
+_LOAD_CLIENTS = 16
+_NOBODY = "nobody"
+"""A service that no worker is for: what loads the API stands in a line of its own."""
 
 
 def measured(run: Run) -> list[Row]:
-    """Measure on an idle system."""
-    with Installation(run.folder, profile=run.profile) as house:
-        [project] = asyncio.run(prepare_projects(house, 1))
-        idle = asyncio.run(hand_off(house, project, run.sized(60, 2)))
-    return [
-        limited("idle hand-off: p50", "ms", idle.p50, at_most=5),
-        limited("idle hand-off: p99", "ms", idle.p99, at_most=25),
-    ]
+    """Measure at one API process and across two, each on an idle system and at half load."""
+    jobs = run.sized(30, 2)
+    with Installation(run.folder, profile=run.profile, apis=2) as house:
+        project, other = asyncio.run(prepare_projects(house, 2))
+        asyncio.run(_route_to_nobody(house, other))
+        most = asyncio.run(submit(house, [other], run.sized(600, 16), clients=_LOAD_CLIENTS)).rate
+        asyncio.run(hand_off(house, project, 2, house.urls))  # connections, statements, notices: all there
+        alternatives = {
+            f"{load} hand-off, {where}": partial(_once, house, project, jobs, urls, other, rate)
+            for load, rate in (("idle", 0.0), ("half loaded", most / 2))
+            for where, urls in (("same process", house.urls[:1]), ("other process", house.urls))
+        }
+        taken = interleaved(run.sized(3, 1), alternatives)
+    return [row for name, rounds in taken.items() for row in _rows(name, rounds)]
 
 
-async def hand_off(house: Installation, project: str, jobs: int) -> Latencies:
-    """Measure on an idle system: one worker sends an outcome, another one's waiting claim returns the next step."""
+def _rows(name: str, rounds: list[Latencies]) -> list[Row]:
+    p50, p99 = [one.p50 for one in rounds], [one.p99 for one in rounds]
+    if name == "idle hand-off, same process":
+        return [limited(f"{name}: p50", "ms", p50, at_most=5), limited(f"{name}: p99", "ms", p99, at_most=25)]
+    return [plain(f"{name}: p50", "ms", p50), plain(f"{name}: p99", "ms", p99)]
+
+
+def _once(
+    house: Installation, project: str, jobs: int, urls: Sequence[str], other: str, rate: float
+) -> Latencies:
+    async def loaded() -> Latencies:
+        load = asyncio.create_task(_load(house, other, rate))
+        try:
+            return await hand_off(house, project, jobs, urls)
+        finally:
+            load.cancel()
+            await asyncio.gather(load, return_exceptions=True)
+
+    return asyncio.run(loaded())
+
+
+async def _load(house: Installation, project: str, rate: float) -> None:
+    """Submit so many jobs a second to the first API process, whether or not it keeps up."""
+    if not rate:
+        return
+    async with session_of(house, connections=_LOAD_CLIENTS) as session, asyncio.TaskGroup() as group:
+        while True:
+            group.create_task(_submit_one(session, project))
+            await asyncio.sleep(1 / rate)
+
+
+async def _submit_one(session: aiohttp.ClientSession, project: str) -> None:
+    body = {"project_id": project, "asset_type": "2D", "prompt": "a rusty robot courier"}
+    async with session.post("/jobs", json=body) as answer:
+        await answer.read()
+
+
+async def _route_to_nobody(house: Installation, project: str) -> None:
+    async with session_of(house) as session:
+        body = {"routes": {"text_to_image": [_NOBODY]}}
+        async with session.put(f"/projects/{project}/routes", json=body) as answer:
+            answer.raise_for_status()
+
+
+async def hand_off(house: Installation, project: str, jobs: int, urls: Sequence[str]) -> Latencies:
+    """One worker sends an outcome, another one's waiting claim returns the next step; they take turns.
+
+    With two addresses each of them is at an API process of its own, so that every hand-off crosses over.
+    """
     seconds: list[float] = []
-    settings = house.settings
-    async with (
-        Client(settings.url, settings.worker_token) as one,
-        Client(settings.url, settings.worker_token) as other,
-    ):
+    token = house.settings.worker_token
+    async with Client(urls[0], token) as one, Client(urls[-1], token) as other:
         workers = ((one, str(uuid.uuid4())), (other, str(uuid.uuid4())))
         for _ in range(jobs):
             await submit(house, [project], 1, clients=1)

@@ -18,6 +18,8 @@ NAMES = (
     "steps",
     "submission",
     "handoff",
+    "reads",
+    "subscribers",
     "relay",
 )
 
