@@ -1,8 +1,11 @@
 """The others' rounds, driven from here: a database of their own on the same server, programs in their own Python."""
 
 import asyncio
+import contextlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,6 +17,9 @@ from benchmarks.server import fresh_database
 
 _ROOT = Path(__file__).parents[1]
 _SECONDS_MAX = 240.0
+_STEPS = 7
+#: How much quicker than in its warm-up anybody may be in a round, which shall last no less than was asked for.
+COLD = 1.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ class Entrant:
         """Run a few jobs; return how many make a round of at least so many seconds."""
         if (rate := self._rate(jobs)) is None:
             return 0
-        return max(jobs, round(rate * seconds * 1.2 / 7))
+        return max(jobs, round(rate * seconds * COLD / _STEPS))
 
     def round(self, jobs: int) -> None:
         """Run once more, unless a round has failed."""
@@ -86,15 +92,29 @@ def _steps_a_second(entrant: Entrant, jobs: int) -> float:
     shutil.rmtree(entrant.folder, ignore_errors=True)
     entrant.folder.mkdir(parents=True)
     command = [entrant.python, "-m", f"benchmarks.peers.{peer.module}", url, entrant.folder, str(jobs)]
+    status, answer, words = _answered([*command, *peer.options], entrant.folder / "said.txt")
+    if status:
+        sys.stderr.write(words[-4000:])
+        raise Skipped(f"it failed: {(words.strip().splitlines() or ['without a word'])[-1]}")
+    found = json.loads(answer.splitlines()[-1])
+    return float(found["steps"] / found["seconds"])
+
+
+def _answered(command: Sequence[str | Path], said: Path) -> tuple[int, str, str]:
+    """Run a program; return how it ended, its answer and what else it said. All that it started ends with it.
+
+    What it says goes to a file: a pipe would be held open by processes that outlive the program until they are ended.
+    """
+    with said.open("w", encoding="utf-8") as words:
+        program = subprocess.Popen(
+            command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=words, text=True, start_new_session=True
+        )
     try:
-        done = subprocess.run(
-            [*command, *peer.options],
-            cwd=_ROOT, capture_output=True, text=True, check=False, timeout=_SECONDS_MAX,
-        )  # fmt: skip
+        answer, _ = program.communicate(timeout=_SECONDS_MAX)
     except subprocess.TimeoutExpired:
         raise Skipped(f"it had not ended after {_SECONDS_MAX:.0f} s") from None
-    if done.returncode:
-        sys.stderr.write(done.stderr[-4000:])
-        raise Skipped(f"it failed: {(done.stderr.strip().splitlines() or ['without a word'])[-1]}")
-    found = json.loads(done.stdout.splitlines()[-1])
-    return float(found["steps"] / found["seconds"])
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)
+        program.wait()
+    return program.returncode, answer, said.read_text(encoding="utf-8")

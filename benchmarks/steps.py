@@ -44,7 +44,7 @@ class _Ours:
 def measured(run: Run) -> list[Row]:
     """Take turns: ours in both ways, the same statements bare, and every other that can be had."""
     ours = (
-        _Ours(Way("≤ 100 a claim", 2, 1, 100, run.sized(300, 20)), at_least=25),
+        _Ours(Way("≤ 100 a claim", 2, 1, 100, run.sized(500, 20)), at_least=25),
         _Ours(Way("1 a claim, 64 workers", 2, 32, 1, run.sized(150, 20)), at_least=6),
     )
     with Installation(run.folder, profile=run.profile) as house:
@@ -71,7 +71,7 @@ def measured(run: Run) -> list[Row]:
 
 def _warm_up(house: Installation, projects: list[str], one: _Ours) -> None:
     found = _ours(house, projects, one.way)
-    one.way = replace(one.way, jobs=round(found.rate * _ROUND_SECONDS * 1.2 / len(STEPS)))
+    one.way = replace(one.way, jobs=round(found.rate * _ROUND_SECONDS * others.COLD / len(STEPS)))
 
 
 def _ours(house: Installation, projects: list[str], way: Way) -> Taken:
@@ -124,6 +124,7 @@ def _own(one: _Ours) -> list[Row]:
     """Say what a step of ours costs and how it was batched."""
     name, taken = one.way.name, one.taken
     rows = [
+        plain(f"{name}: a round", "s", [found.seconds for found in taken]),
         plain(f"{name}: completions in a transaction", "", [found.batch for found in taken]),
         plain(f"{name}: WAL", "bytes/step", [found.wal_bytes / found.steps for found in taken]),
         plain(f"{name}: events not yet relayed at the last step", "", [found.unrelayed for found in taken]),

@@ -30,7 +30,9 @@ class Taken:
     """What one run took."""
 
     rate: float
-    """Durable steps a second, from the first claim to the last completion, by the database's clock."""
+    """Durable steps a second."""
+    seconds: float
+    """From the first claim to the last completion, by the database's clock."""
     batch: float
     """Completions in one transaction, on average."""
     steps: int
@@ -71,7 +73,14 @@ async def run_steps(house: Installation, way: Way) -> Taken:
     if steps != len(STEPS) * way.jobs:
         raise RuntimeError(f"{way.jobs} jobs should have made {len(STEPS) * way.jobs} steps, not {steps}.")
     return Taken(
-        steps / seconds, steps / row["batches"], steps, usage, row["wal"], float(unrelayed), relay_seconds
+        rate=steps / seconds,
+        seconds=seconds,
+        batch=steps / row["batches"],
+        steps=steps,
+        usage=usage,
+        wal_bytes=row["wal"],
+        unrelayed=float(unrelayed),
+        relay_seconds=relay_seconds,
     )
 
 

@@ -1,14 +1,12 @@
 """What all peers share: worker processes, and the answer."""
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 PROCESSES = 2
 STEPS = 7
@@ -19,10 +17,10 @@ _PATIENCE_SECONDS = 180.0
 def running(*commands: list[str]) -> Iterator[None]:
     """Run processes during the block; their words go to standard error. One that ends in it is an error.
 
-    Afterwards they are killed with all their children: what is measured is over, and its traces are thrown away.
+    Afterwards they are killed: what is measured is over, and its traces are thrown away. What they started in turn is
+    ended by whoever started this program, with its whole process group.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    processes = [subprocess.Popen(command, stdout=sys.stderr, start_new_session=True) for command in commands]
+    processes = [subprocess.Popen(command, stdout=sys.stderr) for command in commands]
     try:
         yield
         ended = [process.args for process in processes if process.poll() is not None]
@@ -30,8 +28,7 @@ def running(*commands: list[str]) -> Iterator[None]:
             raise RuntimeError(f"It ended before its time: {ended}")
     finally:
         for process in processes:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
             process.wait()
 
 
