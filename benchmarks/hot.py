@@ -1,7 +1,7 @@
 """The functions that every step goes through, each ready to be called with the values of a plain 7-step job.
 
 What they cost is counted, not timed: in bytecode by ``tests/cost``, in machine instructions by ``benchmarks.cost``, for
-which ``python -m benchmarks.hot NAME TIMES`` calls one of them so many times.
+which ``python -m benchmarks.hot TIMES`` calls them all so many times.
 """
 
 import sys
@@ -97,11 +97,11 @@ def _lease_row(lease: Lease) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Call one function."""
-    name, times = sys.argv[1], int(sys.argv[2])
-    call = functions()[name]
-    for _ in range(times):
-        call()
+    """Call all of them, so many times."""
+    calls = list(functions().values())
+    for _ in range(int(sys.argv[1])):
+        for call in calls:
+            call()
 
 
 if __name__ == "__main__":

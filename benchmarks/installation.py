@@ -110,9 +110,10 @@ class Installation:
             self._workers = []
 
     @contextmanager
-    def asleep(self) -> Iterator[None]:
-        """Stop API and maintenance where they are during the block, and let them go on after it."""
-        processes = [process.pid for process in (*self._apis, *self._maintenance) if process.pid]
+    def asleep(self, *, api: bool = True) -> Iterator[None]:
+        """Stop API (or not) and maintenance where they are during the block, and let them go on after it."""
+        stopped = (*(self._apis if api else ()), *self._maintenance)
+        processes = [process.pid for process in stopped if process.pid]
         for pid in processes:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -132,11 +133,15 @@ class Installation:
 
     def api_megabytes(self) -> float:
         """Read the first API process's resident memory."""
-        try:
-            pages = Path(f"/proc/{self._apis[0].pid}/statm").read_text(encoding="ascii").split()[1]
-        except FileNotFoundError:
-            return 0.0
-        return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
+        return _megabytes(self._apis[0].pid)
+
+    def maintenance_megabytes(self) -> float:
+        """Read the maintenance process's resident memory."""
+        return _megabytes(self._maintenance[0].pid)
+
+    def worker_megabytes(self) -> float:
+        """Read the first worker process's resident memory."""
+        return _megabytes(self._workers[0].pid)
 
     def _start(self, module: str, *arguments: str, settings: Settings | None = None) -> Process:
         argv = (sys.executable, "-m", module, *arguments)
@@ -168,6 +173,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _megabytes(pid: int | None) -> float:
+    """Read a process's resident memory; zero where there is no /proc."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    except FileNotFoundError:
+        return 0.0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _children(parent: int | None) -> list[int]:

@@ -21,6 +21,8 @@ NAMES = (
     "reads",
     "subscribers",
     "relay",
+    "cost",
+    "studio",
 )
 
 

@@ -51,9 +51,9 @@ async def run_steps(house: Installation, way: Way) -> Taken:
         start = await connection.fetchrow("select clock_timestamp() as at, pg_current_wal_lsn() as wal")
         with house.workers(processes=way.processes, each=way.each, capacity=way.capacity):
             done = "not exists (select from jobs where finished_at is null)"
-            await _until(connection, f"select exists (select from leases) or {done}")
+            await until(connection, f"select exists (select from leases) or {done}")
             before = house.usage()  # from here on: what the workers' start took is no cost of a step
-            await _until(connection, f"select {done}")
+            await until(connection, f"select {done}")
             unrelayed = await connection.fetchval("select count(*) from outbox")
             usage = house.usage().since(before)
         row = await connection.fetchrow(
@@ -65,7 +65,7 @@ async def run_steps(house: Installation, way: Way) -> Taken:
             start["wal"],
         )
         begun = time.perf_counter()
-        await _until(connection, "select not exists (select from outbox)")
+        await until(connection, "select not exists (select from outbox)")
         relay_seconds = time.perf_counter() - begun
     finally:
         await connection.close()
@@ -84,7 +84,7 @@ async def run_steps(house: Installation, way: Way) -> Taken:
     )
 
 
-async def _until(connection: asyncpg.Connection, condition: str) -> None:
+async def until(connection: asyncpg.Connection, condition: str) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not await connection.fetchval(condition):
         if time.monotonic() > deadline:
