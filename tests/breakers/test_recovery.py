@@ -107,3 +107,26 @@ async def test_what_a_fallback_costs_more_is_reserved_once_and_given_back_once(r
     assert (view.job.service, await reserved()) == ("second", 3_000_000)
     await jobs.cancel(house.deps, house.user, view.job.id)
     assert await reserved() == 0
+
+
+async def test_a_rejection_and_a_return_cost_what_the_first_costs(routed: Routed) -> None:
+    """Whoever does it next is who is reserved for: a new revision and a retry at the first service forget the fallback's price."""
+    house = routed.house
+    for name, price in (("first", 0.5), ("second", 2.0)):
+        await quotas.put_rates(house.deps, OPERATOR, name, {"text_to_image": {"per_attempt": price}})
+    await routed.change("first", draining=True)
+    await routed.worker("second")
+    views = [await routed.submit() for _ in range(2)]
+    rejected, retried = await routed.claim("second", 2)
+    await routed.change("first", draining=False)
+    await house.report(await house.succeeded(rejected))
+    await routed.fail(retried)
+    async with house.deps.database.transaction() as connection:
+        await connection.execute("update delayed set due_at = now()")
+        await connection.execute("update jobs set retry_at = now() where retry_at is not null")
+    await house.sweeper().run_once()
+    reviewed = await house.view(decode("job", rejected.job_id))
+    await house.review(reviewed, "rejected")
+    now = [(await house.view(view.job.id)).job for view in views]
+    assert [job.service for job in now] == ["first", "first"]
+    assert [job.bill and job.bill.estimates[0].micros for job in now] == [500_000, 500_000]

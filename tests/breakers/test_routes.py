@@ -10,11 +10,12 @@ from routed import NERVOUS, STUBBORN, Routed
 
 from maquette.api.present import job as shown_job
 from maquette.bootstrap import open_deps
+from maquette.domain import typeid
 from maquette.domain.breaker import State
 from maquette.domain.errors import Forbidden, Invalid
 from maquette.domain.job import Hold, JobStatus, PauseReason
 from maquette.domain.principal import Principal
-from maquette.services import jobs, quotas, services
+from maquette.services import dead_letters, jobs, quotas, services
 from maquette.settings import Settings
 
 
@@ -204,6 +205,33 @@ async def test_only_so_many_starts_a_minute(routed: Routed) -> None:
     async with routed.house.deps.database.transaction() as connection:
         await connection.execute("update services set tokens_at = tokens_at - interval '10 seconds'")
     assert len(await routed.claim("first", 8)) == 2
+
+
+async def test_what_is_tried_again_asks_the_first_again(routed: Routed) -> None:
+    """A fallback keeps what waits in its line; a retry and a redrive go to the first service once it is back, and say why."""
+    await routed.change("first", draining=True)
+    await routed.worker("second")
+    views = [await routed.submit() for _ in range(3)]
+    assert {view.job.service for view in views} == {"second"}
+    retried, redriven = await routed.claim("second", 2)
+    await routed.fail(redriven, error_class="invalid")
+    await routed.change("first", draining=False)
+    await routed.fail(retried)
+    async with routed.house.deps.database.transaction() as connection:
+        await connection.execute("update jobs set retry_at = now() where retry_at is not null")
+        await connection.execute("update delayed set due_at = now()")
+    await routed.house.sweeper().run_once()
+    failed = next(view for view in views if typeid.encode("job", view.job.id) == redriven.job_id)
+    async with routed.house.deps.database.connection() as connection:
+        letter = await connection.fetchval("select id from dead_letters")
+    await dead_letters.redrive(routed.house.deps, routed.house.user, letter)
+    now = {view.job.id: (await routed.house.view(view.job.id)).job.service for view in views}
+    assert sorted(now.values()) == ["first", "first", "second"]
+    assert now[failed.job.id] == "first"
+    [reason] = [
+        data["reason"] for kind, data in await events(routed, failed) if data.get("served_by") == "first"
+    ]
+    assert reason == "available_again"
 
 
 async def test_a_drained_service_finishes_and_gets_nothing_more(routed: Routed) -> None:

@@ -15,18 +15,21 @@ from maquette.services.orders import Batch, Slot
 from maquette.store import quotas, services, steps
 from maquette.store.database import Connection
 
+AVAILABLE_AGAIN = "available_again"
+"""Why a task goes back to the first of its route."""
 _NOBODYS = Slot(0)
 """What routing decides by itself is nobody's order."""
 
 
 async def settle(connection: Connection, batch: Batch, board: Board) -> bool:
-    """Send tasks another way that this batch would leave with a service that is in trouble; return whether there were any."""
-    if not board.troubled:
-        return False
+    """Send tasks another way that this batch would leave with a service that is in trouble; return whether there were any.
+
+    What a fallback is to try again asks its route anew: the first of it may be there again.
+    """
     stuck = [
         job
         for _, job in sorted(batch.after.items())
-        if job.place is Place.READY and job.service in board.troubled
+        if job.place is Place.READY and (job.service in board.troubled or _tried_again(batch, job))
     ]
     if not stuck:
         return False
@@ -34,6 +37,14 @@ async def settle(connection: Connection, batch: Batch, board: Board) -> bool:
     for key, command in (await find(connection, board.services, stuck, listed)).items():
         batch.fold(_NOBODYS, key, command)
     return True
+
+
+def _tried_again(batch: Batch, job: Job) -> bool:
+    """Whether this batch brings a task into line for a fallback: by a retry, a redrive, or after a pause."""
+    if job.detour is None or job.fallback is None:
+        return False
+    before = batch.before[job.id]
+    return before is not None and before.place is not Place.READY
 
 
 async def find(
@@ -110,4 +121,4 @@ def _command(job: Job, choice: Choice, costs: Mapping[str, Amount]) -> Command |
         return NoRoute(str(choice.reason))
     if choice.service == job.service:
         return None
-    return Reroute(choice.service, str(choice.reason or ""), costs.get(choice.service))
+    return Reroute(choice.service, str(choice.reason or AVAILABLE_AGAIN), costs.get(choice.service))
