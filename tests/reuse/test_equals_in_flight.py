@@ -11,6 +11,7 @@ import pytest
 from house import House, furnish
 
 from maquette import wire
+from maquette.api import present
 from maquette.bootstrap import open_deps
 from maquette.domain import typeid
 from maquette.domain.commands import EqualEnded
@@ -68,6 +69,8 @@ async def test_who_comes_while_it_is_being_made_waits_and_takes_it_over(house: H
     assert await followers(house) == {follower: leader}
     view = await house.view(follower)
     assert (view.queue_position, view.eta_seconds, await house.claim()) == (None, None, [])
+    step = present.job(view, house.deps.objects, ttl_seconds=60, root_path="")["steps"][0]
+    assert (step["pause_reason"], step["waiting_for"]) == ("reuse", task.job_id)
     assert await loop(house).run_once() == 0
     await house.report(await house.succeeded(task))
     assert await loop(house).run_once() == 1

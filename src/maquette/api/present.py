@@ -193,6 +193,7 @@ def _current_step(
         shown |= {
             "status": state.step_status,
             "pause_reason": state.pause_reason,
+            "waiting_for": None if view.waiting_for is None else typeid.encode("job", view.waiting_for),
             "attempt": state.attempt,
             "retry_at": moment(state.retry_at),
             "gate_due_at": moment(state.gate_due_at),
@@ -240,6 +241,7 @@ def _empty_step(job_id: UUID, name: str, position: int, revision: int) -> Fields
         "revision": revision,
         "status": StepStatus.PENDING,
         "pause_reason": None,
+        "waiting_for": None,
         "attempt": 0,
         "service": None,
         "requested_service": None,

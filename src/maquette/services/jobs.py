@@ -9,14 +9,15 @@ from maquette.domain import eta
 from maquette.domain.commands import Cancel, Command, Pause, Resume
 from maquette.domain.errors import NotFound
 from maquette.domain.events import Event
-from maquette.domain.job import Artifact, Job, JobStatus, Lease, Place, StepRecord
+from maquette.domain.job import Artifact, Hold, Job, JobStatus, Lease, Place, StepRecord
 from maquette.domain.ledger import MICROS
 from maquette.domain.principal import Principal
 from maquette.domain.review import UserDecision
 from maquette.services.deps import Deps
 from maquette.services.follow import follow
 from maquette.services.submission import record
-from maquette.store import reading
+from maquette.store import reading, reuse
+from maquette.store.database import Connection
 from maquette.store.events import Running
 from maquette.store.jobs import BriefRow
 from maquette.store.reading import History, JobRow, Progress
@@ -37,6 +38,8 @@ class JobView:
     queue_position: int | None = None
     eta_seconds: float | None = None
     """Until it ends or waits for a person; None where nothing was measured."""
+    waiting_for: UUID | None = None
+    """The job whose work it waits for; None when it waits for nobody's."""
 
     @property
     def job(self) -> Job:
@@ -88,10 +91,11 @@ async def get(deps: Deps, principal: Principal, job_id: UUID) -> JobView:
         found = await reading.attached(connection, [job_id])
         queued = row.job.place is Place.READY and job_id not in found.leases
         position, aside = await reading.queue_position(connection, job_id) if queued else (None, False)
+        leaders = await _leaders(connection, [row])
     lease, _ = found.leases.get(job_id, (None, None))
     # At its project's cap the line's pace says nothing of when its turn comes.
     left = None if aside else await _seconds_left(deps, row.job, lease, position)
-    return _view(row, found, position, left)
+    return _view(row, found, position, left, leaders.get(job_id))
 
 
 async def _as_recorded(deps: Deps, principal: Principal, job: Job, brief: BriefRow) -> JobView:
@@ -118,8 +122,18 @@ async def _seconds_left(deps: Deps, job: Job, lease: Lease | None, position: int
     return eta.seconds_left(job, lease, position, paces, now)
 
 
+async def _leaders(connection: Connection, rows: Sequence[JobRow]) -> dict[UUID, UUID]:
+    """Return whose work the jobs wait for: no statement where none of them does."""
+    held = [row.job.id for row in rows if Hold.REUSE in row.job.holds]
+    return await reuse.leaders(connection, held) if held else {}
+
+
 def _view(
-    row: JobRow, found: reading.Attached, position: int | None, seconds_left: float | None = None
+    row: JobRow,
+    found: reading.Attached,
+    position: int | None,
+    seconds_left: float | None = None,
+    waiting_for: UUID | None = None,
 ) -> JobView:
     key = row.job.id
     lease, progress = found.leases.get(key, (None, None))
@@ -133,6 +147,7 @@ def _view(
         progress,
         position,
         seconds_left,
+        waiting_for,
     )
 
 
@@ -154,7 +169,8 @@ async def list_jobs(
             connection, scope, before=before, status=status, asset_type=asset_type, batch=batch, limit=limit
         )
         found = await reading.attached(connection, [row.job.id for row in rows])
-    return [_view(row, found, None) for row in rows]
+        leaders = await _leaders(connection, rows)
+    return [_view(row, found, None, None, leaders.get(row.job.id)) for row in rows]
 
 
 async def cancel(deps: Deps, principal: Principal, job_id: UUID) -> JobView:

@@ -130,3 +130,8 @@ async def left_alone(connection: Connection, limit: int) -> list[UUID]:
 async def forget_followers(connection: Connection, jobs: Sequence[UUID]) -> None:
     """Forget those of these jobs that wait for nobody's work, whoever let them go on."""
     await connection.execute(_SQL["forget_followers"], jobs, mask([list(Hold).index(Hold.REUSE)]))
+
+
+async def leaders(connection: Connection, jobs: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Return whose work jobs wait for, by job."""
+    return {row["job_id"]: row["leader_id"] for row in await connection.fetch(_SQL["leaders"], jobs)}

@@ -62,6 +62,7 @@ STEP: Example = {
     "revision": 0,
     "status": "paused",
     "pause_reason": "review",
+    "waiting_for": None,
     "attempt": 2,
     "attempts_failed": [
         {

@@ -151,6 +151,9 @@ class Step(Shape):
     revision: int
     status: StepStatus
     pause_reason: Literal["review", "decision", "safety", "quota", "service_unavailable", "reuse"] | None
+    waiting_for: str | None = Field(
+        description="The job that is doing an equal step, which this one waits for (`pause_reason` `reuse`)."
+    )
     attempt: int = Field(description="Attempts made at this revision.")
     attempts_failed: list[FailedAttempt] = Field(
         description="Those that came to nothing, the newest 50 of the job; of a step that failed, `error` tells the last."

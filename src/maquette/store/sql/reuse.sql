@@ -103,3 +103,6 @@ with going as materialized (
     select id from jobs where id = any($1::uuid[]) and holds & $2::smallint = 0 for update skip locked
 )
 delete from followers f using going where f.job_id = going.id
+
+-- name: leaders
+select job_id, leader_id from followers where job_id = any($1::uuid[])
