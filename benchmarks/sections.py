@@ -23,6 +23,8 @@ NAMES = (
     "relay",
     "cost",
     "studio",
+    "soak",
+    "growth",
 )
 
 
