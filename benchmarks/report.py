@@ -96,7 +96,8 @@ def show(rows: Sequence[Row], titles: Mapping[str, str], console: Console) -> No
     for section in dict.fromkeys(row.section for row in rows):
         table = Table(title=titles.get(section, section), title_justify="left", expand=True)
         for heading in ("", "unit", "Maquette", "others", "ratio", "target", "holds"):
-            table.add_column(heading, justify="right" if heading in {"Maquette", "ratio"} else "left")
+            right = heading in {"Maquette", "ratio"}
+            table.add_column(heading, justify="right" if right else "left", no_wrap=not heading)
         for row in rows:
             if row.section == section:
                 table.add_row(*cells(row), end_section=False)
