@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import asyncpg
 import pytest
 from house import House, furnish
 from quota_books import OPERATOR
@@ -149,3 +150,26 @@ async def test_a_cap_of_users_is_refused(house: House) -> None:
     for body in ({"per_user": {"running_tasks": 1}}, {"users": {"usr_ada": {"running_tasks": 1}}}):
         with pytest.raises(Invalid, match="as a whole"):
             await quotas.put(house.deps, OPERATOR, project, body)
+
+
+async def test_a_claim_waits_for_no_one_who_waits_for_the_line(house: House, settings: Settings) -> None:
+    """A claim locks the line's row of a job that another batch holds; that one takes it out, and holds the project's cap."""
+    await cap(house, 5)
+    held, _ = [await house.submit(**TWO_D) for _ in range(2)]
+    other = await asyncpg.connect(settings.database_url)
+    try:
+        async with other.transaction():
+            await other.execute("select from jobs where id = $1 for update", held.job.id)
+            await other.execute(
+                "select pg_advisory_xact_lock(hashtextextended('maquette.cap.' || $1, 0))",
+                str(held.job.project_id),
+            )
+            claiming = asyncio.create_task(house.claim(2))
+            async with asyncio.timeout(20):
+                while not await other.fetchval("select exists (select from pg_locks where not granted)"):  # noqa: ASYNC110 - it changes in the database
+                    await asyncio.sleep(0.002)
+            async with asyncio.timeout(0.8):  # less than PostgreSQL waits before it looks for deadlocks
+                await other.execute("delete from ready where job_id = $1", held.job.id)
+        assert len(await claiming) == 1
+    finally:
+        await other.close()

@@ -5,6 +5,7 @@ have to wait for.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from maquette.services.orders import Batch, Fences, Order, Slot
 from maquette.store import assets, jobs, quotas, services, steps, tasks
 from maquette.store import reuse as store
 from maquette.store.database import Connection
+from maquette.store.locks import waiting_briefly
 
 
 async def run(
@@ -106,11 +108,8 @@ async def _file_assets(
         )
         for job in done
     ]
-    if late:
-        await assets.wait_briefly(connection)
-    filed = await assets.file_versions(connection, drafts, new_id)
-    if late:
-        await assets.wait_as_ever(connection)
+    async with waiting_briefly(connection) if late else nullcontext():
+        filed = await assets.file_versions(connection, drafts, new_id)
     for item in drafts:
         asset_id, version = filed[item.job.id]
         batch.after[item.job.id] = replace(batch.after[item.job.id], asset_id=asset_id)

@@ -6,6 +6,7 @@ comes back as places become free. Without capped projects there is no statement 
 """
 
 from collections.abc import Collection, Iterable
+from contextlib import nullcontext
 from uuid import UUID
 
 from maquette.domain.fair import Clocks
@@ -14,6 +15,7 @@ from maquette.services.board import Board
 from maquette.services.orders import Batch
 from maquette.store import caps, quotas, tasks
 from maquette.store.database import Connection
+from maquette.store.locks import waiting_briefly
 
 
 class Caps:
@@ -24,11 +26,14 @@ class Caps:
         self._left: dict[UUID, int] = {}
         self._locked: set[UUID] = set()
 
-    async def look(self, connection: Connection, batch: Batch, jobs: Iterable[Job]) -> None:
+    async def look(
+        self, connection: Connection, batch: Batch, jobs: Iterable[Job], *, claimed: bool = False
+    ) -> None:
         """Count what is left of the capped projects among those of the jobs.
 
         The first time locks are waited for; later on, where some are held already, a project whose tasks somebody else is
-        giving out right now has nothing left for this batch.
+        giving out right now has nothing left for this batch. ``claimed``: the batch holds rows of the line, among them some
+        of jobs that others hold and take out of it, so it waits briefly.
         """
         if not self._capped:
             return
@@ -38,7 +43,8 @@ class Caps:
         if self._locked:
             held = await caps.try_lock(connection, asked)
         else:
-            await caps.lock(connection, asked)
+            async with waiting_briefly(connection) if claimed else nullcontext():
+                await caps.lock(connection, asked)
             held = set(asked)
         self._locked |= held
         terms = await quotas.terms(connection, held)

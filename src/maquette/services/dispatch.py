@@ -85,7 +85,7 @@ async def _from_line(
         for job in queue.values():
             batch.before.setdefault(job.id, job)
             batch.after.setdefault(job.id, job)
-        await caps.look(connection, batch, queue.values())
+        await caps.look(connection, batch, queue.values(), claimed=True)
         for slot in group:
             _give(slot, list(queue.values()), given, queue, bounds, caps)
         hungry = any(_hungry(slot, given) for slot in group)

@@ -31,16 +31,6 @@ async def file_versions(
     return filed
 
 
-async def wait_briefly(connection: Connection) -> None:
-    """Let statements of this transaction fail with ``Contention`` rather than wait for somebody's lock."""
-    await connection.execute(_SQL["wait_briefly"])
-
-
-async def wait_as_ever(connection: Connection) -> None:
-    """Take `wait_briefly` back."""
-    await connection.execute(_SQL["wait_as_ever"])
-
-
 async def _reserve(
     connection: Connection, drafts: Mapping[tuple[UUID, str], AssetDraft], new_id: Callable[[], UUID]
 ) -> dict[UUID, tuple[UUID, int]]:

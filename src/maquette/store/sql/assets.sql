@@ -1,9 +1,3 @@
--- name: wait_briefly
-set local lock_timeout = '50ms'
-
--- name: wait_as_ever
-set local lock_timeout to default
-
 -- name: reserve
 -- Assets are locked by (project, path), after jobs and tasks; the row lock makes version numbers gap-free.
 insert into assets (id, project_id, library_path, type, name, latest, created_at, style_version, search)
