@@ -41,7 +41,7 @@ class Heard:
 
 def measured(run: Run) -> list[Row]:
     """Let all follow, then submit jobs: one at a time for the latency, all at once for the rate."""
-    count, single, burst = run.sized(1000, 10), run.sized(40, 2), run.sized(100, 4)
+    count, single, burst = run.sized(1000, 10), run.sized(20, 2), run.sized(50, 4)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES_WANTED if hard == resource.RLIM_INFINITY else min(_FILES_WANTED, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))  # the API inherits it
@@ -117,7 +117,7 @@ class _Subscriber(asyncio.Protocol):
         """Note the events in it; a piece may end in the middle of one."""
         now = time.time()
         self._rest += data
-        self.begun = self.begun or b"retry:" in self._rest
+        self.begun = self.begun or b"id: " in self._rest  # from there on nothing is missed
         end = 0
         for match in _TIME.finditer(self._rest):
             self.seconds.append(now - datetime.fromisoformat(match[1].decode()).timestamp())

@@ -9,6 +9,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from maquette.domain import typeid
@@ -73,6 +74,7 @@ class Authenticator:
         self._worker_token = worker_token.encode()
         self._provider = provider
         self._known: dict[bytes, _Known] = {}
+        self._asking: dict[bytes, asyncio.Task[_Known]] = {}
         self._used: dict[UUID, datetime] = {}
         self._seen: dict[str, Person] = {}
         self._flushing: asyncio.Task[None] | None = None
@@ -89,14 +91,31 @@ class Authenticator:
         digest = hashlib.sha256(presented).digest()
         known = self._known.get(digest)
         if known is None or time.monotonic() >= known.until:
-            self._known.pop(digest, None)
-            known = await self._look_up(bearer)
-            if len(self._known) >= _ENTRIES_MAX:
-                self._known.clear()
-            self._known[digest] = known
+            known = await self._asked_once(digest, bearer)
         if known.key is not None:
             self._used[known.key] = datetime.now(UTC)
         return known.principal
+
+    async def _asked_once(self, digest: bytes, bearer: str) -> _Known:
+        """Look a token up for all who present it meanwhile.
+
+        A thousand streams of one key ask again every two seconds: each for itself, they waited for connections until
+        they were turned away, and their streams ended.
+        """
+        asking = self._asking.get(digest)
+        if asking is None:
+            self._known.pop(digest, None)
+            asking = self._asking[digest] = asyncio.create_task(self._look_up(bearer))
+            asking.add_done_callback(partial(self._answered, digest))
+        return await asyncio.shield(asking)
+
+    def _answered(self, digest: bytes, asking: asyncio.Task[_Known]) -> None:
+        del self._asking[digest]
+        if asking.cancelled() or asking.exception() is not None:
+            return
+        if len(self._known) >= _ENTRIES_MAX:
+            self._known.clear()
+        self._known[digest] = asking.result()
 
     async def _look_up(self, bearer: str) -> _Known:
         begun = time.monotonic()
