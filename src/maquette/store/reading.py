@@ -99,6 +99,11 @@ async def job(connection: Connection, job_id: UUID, projects: Sequence[UUID] | N
     return _job_row(row) if row else None
 
 
+async def plan_anew(connection: Connection) -> None:
+    """Have statements planned for their arguments until the transaction ends: for lists with filters."""
+    await connection.execute(_SQL["plan_anew"])
+
+
 async def jobs(
     connection: Connection,
     projects: Sequence[UUID] | None,
@@ -110,6 +115,8 @@ async def jobs(
     limit: int,
 ) -> list[JobRow]:
     """Return up to ``limit`` jobs of the projects (None: of all), newest first, older than ``before``."""
+    if status or asset_type:
+        await plan_anew(connection)
     if batch is not None:
         rows = await connection.fetch(_SQL["batch_jobs"], projects, batch, before, status, asset_type, limit)
     elif projects is None:

@@ -6,8 +6,14 @@ from jobs j
 join briefs b on b.job_id = j.id
 where j.id = $1 and ($2::uuid[] is null or j.project_id = any($2))
 
+-- name: plan_anew
+-- Filters that are null do not apply, and one plan for all callers can use no index for those that do: after some pages
+-- without a filter the server would keep such a plan, and read all rows for a word or a status that few have.
+set local plan_cache_mode = force_custom_plan
+
 -- name: jobs
--- Newest first; filters that are null do not apply. The page is cut before briefs are joined: a merge of both from
+-- Newest first; filters that are null do not apply. What the table's constraints say of a status is said again, so that
+-- the indexes of open and of failed jobs serve: for one that none has, all jobs of the project were read. The page is cut before briefs are joined: a merge of both from
 -- the newest on read 50,000 briefs for the thousandth page.
 with page as materialized (
     select j.* from unnest($1::uuid[]) as mine(project_id)
@@ -15,6 +21,8 @@ with page as materialized (
         select * from jobs j
         where j.project_id = mine.project_id and j.id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
           and ($3::text is null or j.status = $3)
+          and ($3::text is null or $3 in ('succeeded', 'failed', 'canceled') or j.finished_at is null)
+          and ($3::text is null or $3 <> 'failed' or j.error is not null)
           and ($4::text is null or j.asset_type = $4)
         order by j.id desc
         limit $5
@@ -34,6 +42,8 @@ with page as materialized (
     select * from jobs j
     where j.id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
       and ($2::text is null or j.status = $2)
+      and ($2::text is null or $2 in ('succeeded', 'failed', 'canceled') or j.finished_at is null)
+      and ($2::text is null or $2 <> 'failed' or j.error is not null)
       and ($3::text is null or j.asset_type = $3)
     order by j.id desc
     limit $4
