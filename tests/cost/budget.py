@@ -12,6 +12,8 @@ PATH = Path(__file__).with_name("budget.toml")
 #: How far a number may be from the budget, as a part of it. Statements and rows were the same in every run; WAL of equal
 #: runs differed by 0.9 %, since where pages split follows from random ids; instructions of acts by 0.1 %.
 _MARGINS = {"statements": 0.0, "rows": 0.0, "wal_bytes": 0.025, "instructions": 0.02}
+#: An act takes turns with the event loop, which goes round more often on a busy machine: 4 % was seen between equal runs.
+_MARGIN_ACT = 0.06
 #: Another version of Python compiles the same code to other instructions: only doubled work is seen there.
 _MARGIN_OTHER_PYTHON = 0.5
 _COLUMNS = {
@@ -33,7 +35,7 @@ _WORDS = {
     "statements": "sent by this act: alone, 100 at once",
     "rows": "inserted, updated, deleted: alone, then of 100",
     "wal_bytes": "± {wal_bytes:.1%}: alone, of 100",
-    "instructions": "of bytecode, ± {instructions:.0%}",
+    "instructions": "of bytecode, ± {instructions:.0%}, acts ± 6%",
 }
 _TIMES = {"complete and claim": 6, "uploads": 7}
 
@@ -75,10 +77,12 @@ def _instructions(budget: Cost, cost: Cost) -> Iterator[str]:
     for name, number in found.items():
         if name not in planned:
             yield f"instructions: {name}: not in the budget, {number} now"
-        elif said := _said(
-            planned[name], number, _MARGINS["instructions"] if known else _MARGIN_OTHER_PYTHON
-        ):
+        elif said := _said(planned[name], number, _margin(name) if known else _MARGIN_OTHER_PYTHON):
             yield f"instructions: {name}: {said}"
+
+
+def _margin(name: str) -> float:
+    return _MARGIN_ACT if "a job of" in name else _MARGINS["instructions"]
 
 
 def _said(allowed: float, number: float, margin: float) -> str:
