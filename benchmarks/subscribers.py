@@ -117,7 +117,7 @@ class _Subscriber(asyncio.Protocol):
         """Note the events in it; a piece may end in the middle of one."""
         now = time.time()
         self._rest += data
-        self.begun = self.begun or b"id: " in self._rest  # from there on nothing is missed
+        self.begun = self.begun or b"\nid: " in self._rest  # from there on nothing is missed
         end = 0
         for match in _TIME.finditer(self._rest):
             self.seconds.append(now - datetime.fromisoformat(match[1].decode()).timestamp())

@@ -35,10 +35,19 @@ class Feed:
         self.followers: set[asyncio.Event] = set()
         self._pages: deque[Page] = deque(maxlen=KEPT)
         self._turn = asyncio.Lock()
+        self._looks = 0
 
     async def advance(self, database: Database, project: UUID) -> Snapshot:
-        """Read what is new and return how far that goes; the first time, only where now is."""
+        """Read what is new and return how far that goes; the first time, only where now is.
+
+        Whoever asks while a look is under way gets the next one, with all others who do: each with one of his own, a
+        thousand who began to follow took 12 s of turns, and each turn woke all of them.
+        """
+        wanted = self._looks + 1
         async with self._turn:
+            if self.seen is not None and self._looks >= wanted:
+                return self.seen
+            self._looks += 1
             async with database.tenant([project]) as connection:
                 seen, whole = self.seen or await events.now(connection), False
                 while not whole:
