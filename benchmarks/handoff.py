@@ -26,7 +26,7 @@ _NOBODY = "nobody"
 
 def measured(run: Run) -> list[Row]:
     """Measure at one API process and across two, each on an idle system and at half load."""
-    jobs = run.sized(30, 2)
+    jobs = run.sized(12, 2)
     with Installation(run.folder, profile=run.profile, apis=2) as house:
         project, other = asyncio.run(prepare_projects(house, 2))
         asyncio.run(_route_to_nobody(house, other))
