@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -140,7 +141,8 @@ async def test_brokers_away_are_answered_in_bounded_time_and_forgotten_when_they
         answers = await bus.publish(events)
         assert time.monotonic() - began < 3.0
         assert all(isinstance(answer, NotPublished) for answer in answers)
-        assert "127.0.0.1" in str(answers[0])
+        # librdkafka's last word: of one broker by its address, or of all of them.
+        assert re.search(r"127\.0\.0\.1|brokers are down", str(answers[0])), answers[0]
     finally:
         cluster.up()
     async with asyncio.timeout(20):

@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from asyncpg.connection import Connection
 from house import House, furnish
 
 from maquette.bootstrap import open_deps
@@ -17,6 +18,7 @@ from maquette.domain import typeid
 from maquette.services import notices, transactor
 from maquette.services.notices import Notices
 from maquette.settings import Settings
+from maquette.store.notices import Line
 
 _SOON_SECONDS = 5.0
 
@@ -139,3 +141,23 @@ def test_behind_a_pooler_without_a_direct_address_there_is_no_line(settings: Set
     assert (
         dataclasses.replace(pooled, database_direct_url="postgresql://d/m").listen_url == "postgresql://d/m"
     )
+
+
+async def test_a_line_that_is_given_up_while_it_opens_is_hung_up(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that stops as it begins leaves no connection behind."""
+    opened: list[Connection] = []
+
+    async def never(connection: Connection, *_: object) -> None:
+        opened.append(connection)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Connection, "add_listener", never)
+    opening = asyncio.create_task(
+        Line.open(settings.database_url, {"x": str}, lambda: None, statement_seconds_max=5.0)
+    )
+    await until(lambda: opened)
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+    assert opened[0].is_closed()

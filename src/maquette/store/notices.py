@@ -1,5 +1,6 @@
 """Notices between processes: NOTIFY and LISTEN on a connection of their own. They hint; the rows decide."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 import asyncpg
@@ -39,6 +40,9 @@ class Line:
         except (*CONNECTION_ERRORS, asyncpg.PostgresError) as error:
             connection.terminate()
             raise refused(error) from error
+        except asyncio.CancelledError:  # the process stops as it begins
+            connection.terminate()
+            raise
         return cls(connection)
 
     @property
