@@ -25,6 +25,7 @@ from maquette.api import (
     safety,
     services,
     sinks,
+    submission,
     uploads,
     usage,
     webhooks,
@@ -67,6 +68,7 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
     openapi.install(app, settings.root_path)
     nouns = (
         execution,
+        submission,
         jobs,
         batches,
         dead_letters,

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from maquette.api import json_guard
 from maquette.api.call import Call, Caller, Cursor, Limit, answer, cursor_id, page
-from maquette.api.jobs import checked_key
 from maquette.api.openapi import problems, success
 from maquette.api.present import Fields, moment
 from maquette.api.problems import UnsupportedMediaType, document, invalid, status_of
 from maquette.api.shapes import batches as shapes
 from maquette.api.shapes.examples import SUBMISSION_LINES
 from maquette.api.shapes.jobs import JobSubmission
+from maquette.api.submission import checked_key
 from maquette.domain import typeid
 from maquette.domain.errors import Invalid, MaquetteError
 from maquette.domain.text import NAME
