@@ -219,7 +219,7 @@ def _hits(layer: _Layer, found: list[Word], *, avoided: bool) -> Iterator[tuple[
     for hit in hits:
         if hit.what != _ALLOW and not excused.covers(hit.start, hit.end):
             places.setdefault(hit.what, []).append(hit)
-    for rule in layer.policy.rules:
+    for rule in layer.policy.rules if places else ():
         if avoided and rule.category not in NEVER_EXCUSED:
             continue
         if f"rule:{rule.id}" in places:
