@@ -95,7 +95,7 @@ class Installation:
         _stop([*self._workers, *self._maintenance, *self._apis])
         self._postgres.stop()
         if kind is not None and self.log.exists():  # its folder is about to go
-            sys.stderr.write(self.log.read_text(encoding="utf-8")[-4000:])
+            sys.stderr.write(self.log.read_text(encoding="utf-8")[-20_000:])
 
     @contextmanager
     def workers(self, *, processes: int, each: int, capacity: int) -> Iterator[None]:

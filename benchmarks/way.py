@@ -10,6 +10,10 @@ from benchmarks.installation import Installation, Usage
 from benchmarks.work import STEPS
 
 _PATIENCE_SECONDS = 90.0
+_DOING = """
+select pid, datname, state, wait_event, now() - query_start as since, pg_blocking_pids(pid) as behind, left(query, 60) as query
+from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,10 @@ async def run_steps(house: Installation, way: Way) -> Taken:
 
 
 async def until(connection: asyncpg.Connection, condition: str) -> None:
+    """Wait until a query says so; when it does not in time, tell what the server was at."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not await connection.fetchval(condition):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"Not so after {_PATIENCE_SECONDS:.0f} s: {condition}")
+            doing = "\n".join(map(str, await connection.fetch(_DOING)))
+            raise TimeoutError(f"Not so after {_PATIENCE_SECONDS:.0f} s: {condition}\n{doing}")
         await asyncio.sleep(0.05)
