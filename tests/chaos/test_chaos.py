@@ -61,6 +61,8 @@ TELLING = frozenset(
         "DeadLetterDiscarded",
     }
 )
+#: How soon every process knows of a cap, as docs/quotas.md has it.
+KNOWN_SECONDS = 0.5
 #: What a step costs (USD), so that every storm is one over the ledger, too.
 RATES = {step: {"per_attempt": 0.01} for step in STEP_NAMES}
 
@@ -77,6 +79,7 @@ async def _play(site: Site, seed: str, mark: Callable[[str], None]) -> list[dict
             for url in site.urls
         ]
         projects = await _furnish(clients[0], seed)
+        await asyncio.sleep(KNOWN_SECONDS)
         mark("furnished")
         watch = Watch(site, [typeid.decode("prj", project) for project in projects], [None, RUNNING_MAX])
 

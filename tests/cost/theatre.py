@@ -15,7 +15,7 @@ from house import WORKER, House, furnish
 
 from maquette import wire
 from maquette.bootstrap import open_deps
-from maquette.services import execution, moderation, pace, tariff
+from maquette.services import board, execution, moderation, pace, tariff
 from maquette.services.jobs import JobView
 from maquette.settings import Settings
 from maquette.store import tasks
@@ -118,6 +118,7 @@ def _without_clocks_and_files() -> Iterator[None]:
         patch.setattr(stores, "LocalObjects", SameFileEverywhere)
         patch.setattr(moderation, "BELIEVED_SECONDS", _EVER)
         patch.setattr(tariff, "FRESH_SECONDS", _EVER)
+        patch.setattr(board, "FRESH_SECONDS", _EVER)
         patch.setattr(pace, "FRESH_SECONDS", _EVER)
         yield
 

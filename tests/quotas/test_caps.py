@@ -37,6 +37,23 @@ async def number(house: House, statement: str) -> int:
         return int(await connection.fetchval(statement))
 
 
+async def test_who_has_not_heard_of_a_cap_asks_before_tasks_are_handed_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that reached no database since the cap was set has its first claim after that within the cap."""
+    await house.gates()
+    for _ in range(5):
+        await house.submit(**TWO_D)
+    poller = house.deps.transactor._poller
+    assert poller is not None
+    poller.cancel()
+    project = typeid.decode("prj", house.project)
+    await quotas.put(house.deps, OPERATOR, project, {"limits": {"running_tasks": 2}})
+    assert not house.deps.transactor.board.capped
+    monkeypatch.setattr("maquette.services.board.FRESH_SECONDS", 0.0)
+    assert len(await house.claim(5)) == 2
+
+
 async def test_64_claims_at_once_never_exceed_the_cap(house: House, settings: Settings) -> None:
     """Two installations on one database, 64 claims at once and then 16 busy workers: at no moment more than five run."""
     await house.gates()

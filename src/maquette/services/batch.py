@@ -42,6 +42,7 @@ async def run(
     board: Board,
 ) -> Batch:
     """Do everything a batch asks for. ``parked`` wishes may be served, too; ``floor`` keeps time from going back."""
+    await board.refresh(connection)
     orders = [(slot, slot.order) for slot in slots if slot.order is not None]
     existing = {order.job_id for _, order in orders if order.new is None}
     wishes = [slot for slot in slots if slot.wish is not None]

@@ -4,6 +4,7 @@ Counts are kept here and told every half second: a process that dies takes half 
 batch has a statement more for them.
 """
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -20,10 +21,13 @@ from maquette.store.services import CountsKey
 _DEFAULTS = Policy()
 #: How long a model that was told of is taken for known.
 MODELS_SECONDS = 60.0
+#: Who knows nothing newer asks before he hands out tasks: the loop that asks four times a second may have found nobody
+#: there, and a cap that was set meanwhile would be passed (met in a storm: PostgreSQL killed right after).
+FRESH_SECONDS = 1.0
 
 
 class Board:
-    """Services as they stood half a second ago at most."""
+    """Services as they stood half a second ago; where the database was away, a second."""
 
     def __init__(self) -> None:
         self.services: Mapping[str, Service] = {}
@@ -40,6 +44,7 @@ class Board:
         self._models: dict[tuple[str, str], str] = {}
         self._models_told: dict[tuple[str, str], str] = {}
         self._models_due = 0.0
+        self._asked_at = -math.inf
 
     def note(self, decisions: Iterable[Decision]) -> None:
         """Count the attempts that ended: to be called once they are committed."""
@@ -78,8 +83,10 @@ class Board:
         """Tell what was counted, and learn how services stand. Said twice, it counts once."""
         telling = {key: self._counts[key] for key in self._untold}
         async with database.connection() as connection:
+            asked_at = time.monotonic()
             self.learn(await services.exchange(connection, self._replica, telling))
             self.capped = await caps.capped(connection)
+            self._asked_at = asked_at
             await self._tell_models(connection)
             await self.pace.tell(connection)
         self._untold = {key for key in self._untold if self._counts[key] is not telling.get(key)}
@@ -87,6 +94,14 @@ class Board:
         self._counts = {
             key: tally for key, tally in self._counts.items() if key[1] >= latest - 1 or key in self._untold
         }
+
+    async def refresh(self, connection: Connection) -> None:
+        """Learn how services stand, and who has a cap, unless that is known: no statement in most batches."""
+        asked_at = time.monotonic()
+        if asked_at - self._asked_at > FRESH_SECONDS:
+            self.learn(await services.known(connection))
+            self.capped = await caps.capped(connection)
+            self._asked_at = asked_at
 
     async def _tell_models(self, connection: Connection) -> None:
         """Tell what services work with, when it is new here; now and then all of it, for other processes tell as well."""
