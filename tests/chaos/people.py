@@ -50,16 +50,23 @@ class Person:
         }
         key = {"idempotency-key": f"{self.seed} {self.wish.number}"}
         job = await self.sure("POST", "/jobs", json=body, headers=key)
-        while job["status"] not in TERMINAL or self._tries_again(job):
+        while not await self._is_done_with(job):
             self.watch.assert_hope(f"a job has not ended: {job}")
             told = await self._act(job, time.monotonic() - began)
             job = told or await self.sure("GET", f"/jobs/{job['id']}")
-        if job["status"] == "failed":
-            letter = job["error"]["dead_letter_id"]
-            await self.sure(
-                "POST", f"/dead-letters/{letter}/discard", json={"reason": "enough"}, conflict=True
-            )
         return job
+
+    async def _is_done_with(self, job: Fields) -> bool:
+        """Tell whether nothing more is to be done about the job: what failed is discarded before it is left."""
+        if job["status"] not in TERMINAL or self._tries_again(job):
+            return False
+        if job["status"] != "failed":
+            return True
+        path = f"/dead-letters/{job['error']['dead_letter_id']}/discard"
+        await self.sure("POST", path, json={"reason": "enough"}, conflict=True)
+        # A conflict may mean that we did it, unheard, or that somebody has ordered it done again meanwhile.
+        job |= await self.sure("GET", f"/jobs/{job['id']}")
+        return bool(job["status"] == "failed")
 
     def _tries_again(self, job: Fields) -> bool:
         return job["status"] == "failed" and not self.wish.discards and self.redriven < REDRIVES_MAX

@@ -38,7 +38,7 @@ from chaos_watch import Starved, Watch
 from choice import EVERYTHING, SEED
 from event_stream import assert_tells_all, messages
 from ledger import violations
-from people import BUSY, CLOCKED, Person
+from people import BUSY, CLOCKED, TERMINAL, Person
 
 from maquette.bootstrap import local_objects
 from maquette.domain import typeid
@@ -158,8 +158,9 @@ async def _told(
     clients: list[httpx.AsyncClient], turns: asyncio.Semaphore, job_id: str
 ) -> tuple[dict[str, Any], str]:
     async with turns:
-        shown = await _ask(clients[0], "GET", f"/jobs/{job_id}?history=true")
-        return shown.json(), (await _ask(clients[1], "GET", f"/jobs/{job_id}/events")).text
+        shown = (await _ask(clients[0], "GET", f"/jobs/{job_id}?history=true")).json()
+        assert shown["status"] in TERMINAL, f"its stream would not end, either: {shown}"
+        return shown, (await _ask(clients[1], "GET", f"/jobs/{job_id}/events")).text
 
 
 async def _ask(client: httpx.AsyncClient, method: str, path: str, **more: Any) -> httpx.Response:
