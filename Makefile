@@ -8,6 +8,7 @@ TYPE ?= 3D
 FAULTS_RESULTS ?= faults.jsonl
 # How tests go through PgBouncer: transaction (any version) or prepared (from 1.21).
 POOLER ?= transaction
+SCALE ?= full
 BIN := .venv/bin
 
 .PHONY: help setup demo up test lint types contracts test-real faults bench docs budget lock clean
@@ -68,9 +69,9 @@ faults: setup ## 200 storms of 50 jobs, then kills and cuts everywhere; prints t
 	storms=$$?; $(BIN)/python tests/chaos/chaos_results.py $(FAULTS_RESULTS); exit $$storms
 	MAQUETTE_FAULTS=all $(BIN)/python -m pytest tests/faults
 
-bench: setup ## Every speed that is promised, beside others in the same run: make bench SECTIONS="steps relay"
+bench: setup ## Every speed that is promised, beside others in the same run: make bench SECTIONS="steps relay" SCALE=long
 	@$(MAKE) --no-print-directory .venv-peers/.setup || echo "the others could not be installed: they are left out" >&2
-	$(BIN)/python -m benchmarks $(SECTIONS)
+	$(BIN)/python -m benchmarks --scale $(SCALE) $(SECTIONS)
 
 .venv-peers/.setup: requirements/peers.txt benchmarks/peers/graphile/package-lock.json benchmarks/peers/river/go.sum benchmarks/peers/river/main.go
 	$(PYTHON) -m venv .venv-peers

@@ -3,12 +3,13 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 
 from benchmarks import chart, environment, page, report, sections
 from benchmarks.report import Row
-from benchmarks.run import Run
+from benchmarks.run import Run, Scale
 
 _RESULTS = Path(__file__).with_name("results") / "latest.json"
 _PEERS = Path(__file__).parents[1] / ".venv-peers" / "bin" / "python"
@@ -45,7 +46,7 @@ def _plot(rows: list[Row]) -> str:
 
 def _peers(arguments: argparse.Namespace) -> Path | None:
     """Return the others' Python when they take part and are there."""
-    wanted = arguments.scale == "full" if arguments.peers is None else arguments.peers
+    wanted = arguments.scale != "small" if arguments.peers is None else arguments.peers
     return _PEERS if wanted and _PEERS.exists() else None
 
 
@@ -55,7 +56,10 @@ def _arguments() -> argparse.Namespace:
         "sections", nargs="*", metavar="SECTION", help=f"of {', '.join(sections.NAMES)}; none: all"
     )
     parser.add_argument(
-        "--scale", choices=("small", "full"), default="full", help="small only shows that it runs"
+        "--scale",
+        choices=get_args(Scale),
+        default="full",
+        help="small only shows that it runs; long grows to a million jobs",
     )
     parser.add_argument("--output", type=Path, default=_RESULTS, help="where to write the results as JSON")
     parser.add_argument(

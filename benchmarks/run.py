@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-Scale = Literal["small", "full"]
+#: The long one is full, and grows to a million jobs: an hour or more.
+Scale = Literal["small", "full", "long"]
 T = TypeVar("T")
 
 
@@ -26,4 +27,4 @@ class Run:
 
     def sized(self, full: T, small: T) -> T:
         """Choose by scale."""
-        return full if self.scale == "full" else small
+        return small if self.scale == "small" else full

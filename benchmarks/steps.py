@@ -54,7 +54,7 @@ def measured(run: Run) -> list[Row]:
         projects = asyncio.run(prepare_projects(house))
         turns: dict[str, Callable[[], None]] = {}
         for one in ours:
-            if run.scale == "full":
+            if run.scale != "small":
                 _warm_up(house, projects, one)
             turns[one.way.name] = lambda one=one: one.taken.append(_ours(house, projects, one.way))
             turns[f"{one.way.name}, bare"] = lambda one=one: one.bare.append(_bare(house, one))

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 #: Requests made up for each operation: one took 40 ms of CPU, nearly all of it in making it up.
-EXAMPLES = int(os.environ.get("MAQUETTE_FUZZ_EXAMPLES", "2000" if EVERYTHING else "10"))
+EXAMPLES = int(os.environ.get("MAQUETTE_FUZZ_EXAMPLES", "2000" if EVERYTHING else "6"))
 #: Operations by name, to look at some again.
 ONLY = set(filter(None, os.environ.get("MAQUETTE_FUZZ_ONLY", "").split(",")))
 
