@@ -99,9 +99,15 @@ class Installation:
 
     @contextmanager
     def workers(self, *, processes: int, each: int, capacity: int) -> Iterator[None]:
-        """Run worker processes with ``each`` workers of ``capacity`` tasks during the block."""
+        """Run worker processes with ``each`` workers of ``capacity`` tasks during the block, at the API processes in turn."""
         self._workers = [
-            self._start("benchmarks.workers", str(each), str(capacity)) for _ in range(processes)
+            self._start(
+                "benchmarks.workers",
+                str(each),
+                str(capacity),
+                settings=dataclasses.replace(self.settings, url=self.urls[number % len(self.urls)]),
+            )
+            for number in range(processes)
         ]
         try:
             yield
