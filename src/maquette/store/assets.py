@@ -6,6 +6,7 @@ from uuid import UUID
 
 from maquette.domain.asset import Asset, AssetDraft, AssetFile
 from maquette.store.database import Connection, decode, encode, statements
+from maquette.store.paging import NEWEST
 from maquette.store.reading import plan_anew
 
 _SQL = statements("assets")
@@ -101,7 +102,9 @@ async def page(
     """Return up to ``limit`` assets at their latest version, newest first, older than ``before``."""
     if asset_type or path or text or style_version is not None:
         await plan_anew(connection)
-    rows = await connection.fetch(_SQL["page"], project, before, asset_type, path, text, limit, style_version)
+    rows = await connection.fetch(
+        _SQL["page"], project, before or NEWEST, asset_type, path, text, limit, style_version
+    )
     return await _with_files(connection, rows)
 
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from maquette.domain.audit import Entry
 from maquette.store.database import Connection, decode, encode, statements
+from maquette.store.paging import NEWEST
 
 _SQL = statements("audit")
 
@@ -36,7 +37,7 @@ async def page(
     limit: int,
 ) -> list[Entry]:
     """Return up to ``limit`` entries of a project (None: of all and of none), newest first, older than ``before``."""
-    rows = await connection.fetch(_SQL["page"], project, before, subject, act, object_, limit)
+    rows = await connection.fetch(_SQL["page"], project, before or NEWEST, subject, act, object_, limit)
     return [
         Entry(**row | {name: row[name] and decode(row[name]) for name in ("before", "after")})
         for row in map(dict, rows)

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from maquette.store.database import Connection, statements
+from maquette.store.paging import NEWEST
 
 _SQL = statements("batches")
 
@@ -56,7 +57,7 @@ async def page(
     connection: Connection, projects: Sequence[UUID], before: UUID | None, limit: int
 ) -> list[Batch]:
     """Return up to ``limit`` batches of the projects, newest first, older than ``before``."""
-    return [_batch(row) for row in await connection.fetch(_SQL["page"], projects, before, limit)]
+    return [_batch(row) for row in await connection.fetch(_SQL["page"], projects, before or NEWEST, limit)]
 
 
 async def counts(connection: Connection, batches: Sequence[UUID]) -> dict[UUID, dict[str, int]]:

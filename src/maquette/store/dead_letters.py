@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from maquette.domain.decision import DeadLetter, LetterClosed
 from maquette.store.database import Connection, decode, encode, statements
+from maquette.store.paging import NEWEST
 
 _SQL = statements("dead_letters")
+#: After all that are written.
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,8 @@ async def page(
     limit: int,
 ) -> list[Letter]:
     """Return up to ``limit`` letters of the projects (None: of all), newest first."""
-    rows = await connection.fetch(_SQL["page"], projects, before, status, step, job, limit)
+    written = _LATEST if before is None else await connection.fetchval(_SQL["written"], before)
+    rows = await connection.fetch(_SQL["page"], projects, written, before or NEWEST, status, step, job, limit)
     return [_letter(row) for row in rows]
 
 

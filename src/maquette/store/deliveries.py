@@ -8,6 +8,7 @@ from uuid import UUID
 
 from maquette.domain.webhook import BLOCK_SECONDS, Signing
 from maquette.store.database import Connection, statements
+from maquette.store.paging import NEWEST
 
 _SQL = statements("deliveries")
 STATUSES = ("pending", "succeeded", "failed", "dropped")
@@ -208,7 +209,7 @@ async def page(
 ) -> list[Delivery]:
     """Return up to ``limit`` deliveries of an endpoint with their attempts, newest first."""
     wanted = list(STATUSES) if status is None else [status]
-    rows = await connection.fetch(_SQL["deliveries"], key, wanted, before, limit)
+    rows = await connection.fetch(_SQL["deliveries"], key, wanted, before or NEWEST, limit)
     return await _with_attempts(connection, rows)
 
 

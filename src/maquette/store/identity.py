@@ -8,6 +8,7 @@ from uuid import UUID
 from maquette.domain.credentials import Credential
 from maquette.domain.permissions import Kind, Role
 from maquette.store.database import Connection, statements
+from maquette.store.paging import NEWEST
 
 _SQL = statements("identity")
 
@@ -106,7 +107,7 @@ async def keys(
     connection: Connection, kind: Kind, project: UUID | None, *, before: UUID | None, limit: int
 ) -> list[KeyRow]:
     """Return up to ``limit`` keys of a kind and project, newest first, revoked ones included."""
-    return [_key(row) for row in await connection.fetch(_SQL["keys"], kind, project, before, limit)]
+    return [_key(row) for row in await connection.fetch(_SQL["keys"], kind, project, before or NEWEST, limit)]
 
 
 async def key(connection: Connection, key_id: UUID, kind: Kind, project: UUID | None) -> KeyRow | None:

@@ -15,6 +15,7 @@ from maquette.domain.review import Gates
 from maquette.domain.routing import Routes
 from maquette.domain.style import Style
 from maquette.store.database import Connection, decode, encode, statements
+from maquette.store.paging import NEWEST
 
 _SQL = statements("projects")
 
@@ -128,7 +129,7 @@ async def page(
     connection: Connection, projects: Sequence[UUID] | None, before: UUID | None, limit: int
 ) -> list[Project]:
     """Return up to ``limit`` of the projects (None: of all), newest first."""
-    rows = await connection.fetch(_SQL["page"], projects, before, limit)
+    rows = await connection.fetch(_SQL["page"], projects, before or NEWEST, limit)
     ids = [row["id"] for row in rows]
     found = await contexts(connection, ids)
     return [found[key] for key in ids if key in found]

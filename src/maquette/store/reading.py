@@ -13,6 +13,7 @@ from maquette.domain.review import UserDecision, Verdict
 from maquette.store.database import Connection, decode, statements
 from maquette.store.dead_letters import Tried, tried_from
 from maquette.store.jobs import BatchLine, BriefRow, job_from, lease_from
+from maquette.store.paging import NEWEST
 from maquette.store.steps import artifact_from, record_from
 
 _SQL = statements("reading")
@@ -118,11 +119,13 @@ async def jobs(
     if status or asset_type:
         await plan_anew(connection)
     if batch is not None:
-        rows = await connection.fetch(_SQL["batch_jobs"], projects, batch, before, status, asset_type, limit)
+        rows = await connection.fetch(
+            _SQL["batch_jobs"], projects, batch, before or NEWEST, status, asset_type, limit
+        )
     elif projects is None:
-        rows = await connection.fetch(_SQL["all_jobs"], before, status, asset_type, limit)
+        rows = await connection.fetch(_SQL["all_jobs"], before or NEWEST, status, asset_type, limit)
     else:
-        rows = await connection.fetch(_SQL["jobs"], projects, before, status, asset_type, limit)
+        rows = await connection.fetch(_SQL["jobs"], projects, before or NEWEST, status, asset_type, limit)
     return [_job_row(row) for row in rows]
 
 

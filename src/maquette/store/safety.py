@@ -9,6 +9,7 @@ from uuid import UUID
 from maquette.domain.job import Artifact
 from maquette.domain.ruling import Answer, Appeal, Override, Reach, Ruling, Stage, Unjudged, Withheld
 from maquette.store.database import Connection, decode, encode, statements
+from maquette.store.paging import NEWEST
 from maquette.store.steps import artifact_from
 
 _SQL = statements("safety")
@@ -150,7 +151,7 @@ async def page(
     rows = await connection.fetch(
         _SQL["page"],
         projects,
-        before,
+        before or NEWEST,
         wanted.stage,
         wanted.in_force,
         wanted.job_id,

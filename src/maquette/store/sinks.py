@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from maquette.store.database import Connection, statements
+from maquette.store.paging import NEWEST
 
 _SQL = statements("sinks")
 #: Rows that one statement moves or removes.
@@ -143,7 +144,9 @@ async def replays(
     connection: Connection, sink: str, *, only: UUID | None = None, before: UUID | None = None, limit: int = 1
 ) -> list[Replay]:
     """Return a sink's orders, the newest first; or one."""
-    return [_replay(row) for row in await connection.fetch(_SQL["replays"], sink, only, before, limit)]
+    return [
+        _replay(row) for row in await connection.fetch(_SQL["replays"], sink, only, before or NEWEST, limit)
+    ]
 
 
 async def cancel_replay(connection: Connection, sink: str, replay_id: UUID, by: str) -> None:

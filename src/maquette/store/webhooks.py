@@ -9,6 +9,7 @@ from uuid import UUID
 from maquette.domain.webhook import Signing
 from maquette.store import deliveries
 from maquette.store.database import Connection, statements
+from maquette.store.paging import NEWEST
 
 _SQL = statements("webhooks")
 
@@ -97,11 +98,11 @@ async def page(
 ) -> list[Webhook]:
     """Return up to ``limit`` endpoints of projects (None: of all) or of one job, newest first."""
     if job is not None:
-        rows = await connection.fetch(_SQL["page_of_job"], job, projects, before, limit)
+        rows = await connection.fetch(_SQL["page_of_job"], job, projects, before or NEWEST, limit)
     elif projects is None:
-        rows = await connection.fetch(_SQL["page_of_all"], before, limit)
+        rows = await connection.fetch(_SQL["page_of_all"], before or NEWEST, limit)
     else:
-        rows = await connection.fetch(_SQL["page"], projects, before, limit)
+        rows = await connection.fetch(_SQL["page"], projects, before or NEWEST, limit)
     return [_webhook(row) for row in rows]
 
 

@@ -27,8 +27,7 @@ select * from unnest($1::asset_file_row[])
 with page as materialized (
     select a.id, a.project_id, a.type, a.name, a.library_path, a.latest
     from assets a
-    where a.project_id = $1
-      and a.id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    where a.project_id = $1 and a.id < $2
       and ($3::text is null or a.type = $3)
       and ($4::text is null or a.library_path = $4 or starts_with(a.library_path, $4 || '/'))
       and ($5::text is null or a.search @@ plainto_tsquery('simple', $5))

@@ -6,7 +6,7 @@ values ($1, clock_timestamp(), $2, $3, $4, $5, $6, $7, $8, $9, $10)
 -- Newest first; filters that are null do not apply. Ids grow with time.
 select id, at, project_id, subject, kind, act, object, before, after, request_id, address from audit
 where ($1::uuid is null or project_id = $1)
-  and id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+  and id < $2
   and ($3::text is null or subject = $3) and ($4::text is null or act = $4) and ($5::text is null or object = $5)
 order by id desc
 limit $6

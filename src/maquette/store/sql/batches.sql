@@ -17,7 +17,7 @@ select b.id, b.project_id, b.name, b.lines, b.created_at, b.created_by, b.digest
 from unnest($1::uuid[]) as mine(project_id)
 cross join lateral (
     select * from batches b
-    where b.project_id = mine.project_id and ($2::uuid is null or b.id < $2)
+    where b.project_id = mine.project_id and b.id < $2
     order by b.id desc
     limit $3
 ) b

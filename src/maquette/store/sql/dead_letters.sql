@@ -24,17 +24,20 @@ select job_id, coalesce(fence, lost_fence, -attempt), project_id, position, revi
        coalesce(started_at, finished_at), finished_at, coalesce(error, '\x7b7d'), fence is not null
 from gone
 
+-- name: written
+select created_at from dead_letters where id = $1
+
 -- name: page
 -- Newest first; filters that are null do not apply.
 select d.*, j.status as job_status, j.asset_type, j.correlation_id
 from dead_letters d join jobs j on j.id = d.job_id
 where ($1::uuid[] is null or d.project_id = any($1))
-  and ($2::uuid is null or (d.created_at, d.id) < (select l.created_at, l.id from dead_letters l where l.id = $2))
-  and ($3::text is null or coalesce(d.status, 'open') = $3)
-  and ($4::text is null or d.step = $4)
-  and ($5::uuid is null or d.job_id = $5)
+  and (d.created_at, d.id) < ($2, $3)
+  and ($4::text is null or coalesce(d.status, 'open') = $4)
+  and ($5::text is null or d.step = $5)
+  and ($6::uuid is null or d.job_id = $6)
 order by d.created_at desc, d.id desc
-limit $6
+limit $7
 
 -- name: one
 select d.*, j.status as job_status, j.asset_type, j.correlation_id

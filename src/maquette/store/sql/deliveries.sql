@@ -169,8 +169,7 @@ select d.id, d.project_id, d.webhook_id, d.stream_id, d.sequence, d.event_id, d.
 from unnest($2::text[]) as s(status)
 cross join lateral (
     select * from webhook_deliveries d
-    where d.webhook_id = $1 and d.status = s.status
-      and d.id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    where d.webhook_id = $1 and d.status = s.status and d.id < $3
     order by d.id desc
     limit $4
 ) d

@@ -13,7 +13,7 @@ where id = $1 and revoked_at is null
 select id, project_id, name, subject, role, scopes, services, created_at, created_by, expires_at, revoked_at, last_used_at,
        previous_until
 from api_keys
-where kind = $1 and project_id is not distinct from $2 and ($3::uuid is null or id < $3)
+where kind = $1 and project_id is not distinct from $2 and id < $3
 order by id desc
 limit $4
 

@@ -31,7 +31,7 @@ where p.id = any($1::uuid[]) and p.archived_at is null
 
 -- name: page
 select p.id from projects p
-where ($1::uuid[] is null or p.id = any($1)) and ($2::uuid is null or p.id < $2) and p.archived_at is null
+where ($1::uuid[] is null or p.id = any($1)) and p.id < $2 and p.archived_at is null
 order by p.id desc
 limit $3
 

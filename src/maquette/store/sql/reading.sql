@@ -19,7 +19,7 @@ with page as materialized (
     select j.* from unnest($1::uuid[]) as mine(project_id)
     cross join lateral (
         select * from jobs j
-        where j.project_id = mine.project_id and j.id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        where j.project_id = mine.project_id and j.id < $2
           and ($3::text is null or j.status = $3)
           and ($3::text is null or $3 in ('succeeded', 'failed', 'canceled') or j.finished_at is null)
           and ($3::text is null or $3 <> 'failed' or j.error is not null)
@@ -40,7 +40,7 @@ order by j.id desc
 -- The same over all projects.
 with page as materialized (
     select * from jobs j
-    where j.id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    where j.id < $1
       and ($2::text is null or j.status = $2)
       and ($2::text is null or $2 in ('succeeded', 'failed', 'canceled') or j.finished_at is null)
       and ($2::text is null or $2 <> 'failed' or j.error is not null)
@@ -61,7 +61,7 @@ select j.*, b.created_by, b.library_path, b.style_version, b.inputs, b.effective
 from briefs b
 join jobs j on j.id = b.job_id
 where b.batch_id = $2 and ($1::uuid[] is null or j.project_id = any($1))
-  and b.job_id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+  and b.job_id < $3
   and ($4::text is null or j.status = $4)
   and ($5::text is null or j.asset_type = $5)
 order by b.job_id desc

@@ -45,7 +45,7 @@ select * from safety_decisions where id = $1 and project_id = $2 for update
 -- Newest first; filters that are null do not apply.
 select * from safety_decisions d
 where ($1::uuid[] is null or d.project_id = any($1))
-  and d.id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+  and d.id < $2
   and ($3::text is null or d.stage = $3)
   and ($4::text is null or d.in_force = $4)
   and ($5::uuid is null or d.job_id = $5)

@@ -84,7 +84,7 @@ returning *
 
 -- name: replays
 select * from replays
-where sink = $1 and ($2::uuid is null or id = $2) and ($3::uuid is null or id < $3)
+where sink = $1 and ($2::uuid is null or id = $2) and id < $3
 order by id desc
 limit $4
 

@@ -27,8 +27,7 @@ select * from webhooks where id = $1 and ($2::uuid[] is null or project_id = any
 select w.* from unnest($1::uuid[]) as mine(project_id)
 cross join lateral (
     select * from webhooks w
-    where w.project_id = mine.project_id and w.job_id is null
-      and w.id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    where w.project_id = mine.project_id and w.job_id is null and w.id < $2
     order by w.id desc
     limit $3
 ) w
@@ -37,14 +36,13 @@ limit $3
 
 -- name: page_of_all
 select * from webhooks w
-where w.job_id is null and w.id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+where w.job_id is null and w.id < $1
 order by w.id desc
 limit $2
 
 -- name: page_of_job
 select * from webhooks w
-where w.job_id = $1 and ($2::uuid[] is null or w.project_id = any($2))
-  and w.id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+where w.job_id = $1 and ($2::uuid[] is null or w.project_id = any($2)) and w.id < $3
 order by w.id desc
 limit $4
 
