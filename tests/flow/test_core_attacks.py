@@ -189,6 +189,25 @@ async def test_a_task_that_is_canceled_in_the_same_batch_takes_no_place_in_a_cla
     assert [item.job.id for item in handouts] == [second.job.id]
 
 
+async def test_who_takes_a_task_out_of_line_waits_for_claims_before_it_claims(
+    house: House, settings: Settings
+) -> None:
+    """A claim keeps rows in line locked whose jobs others hold: two batches that had both claimed waited for each other."""
+    first, second = await house.submit("2D"), await house.submit("2D")
+    in_line = "select from ready where job_id = $1 for update nowait"
+    wish = execution._wish(house.deps, WORKER, house.wish())
+    async with _locked(settings, in_line, first.job.id) as claiming:
+        canceling = asyncio.create_task(
+            house.deps.transactor.exchange([Order(first.job.id, Cancel("usr"))], wish)
+        )
+        await _waiting_for_a_lock(house)
+        assert await claiming.fetch(in_line, second.job.id)
+    [verdict], handouts = await asyncio.wait_for(canceling, 10)
+    assert isinstance(verdict, Job)
+    assert verdict.status is JobStatus.CANCELED
+    assert [item.job.id for item in handouts] == [second.job.id]
+
+
 async def test_time_never_goes_back_in_a_stream(house: House, settings: Settings) -> None:
     """A batch read the clock, then waited; a job that was made meanwhile is not started before it was made."""
     view = await house.submit("2D")

@@ -1,7 +1,7 @@
 """One batch in one transaction: lock, fold, write, hand out. The transactor decides what goes into it.
 
-Lock order: jobs by id, then assets by (project, path), then projects by id, then services by name. Claims lock nothing they would
-have to wait for.
+Lock order: jobs by id, then assets by (project, path), then projects by id, then services by name, then the rows in line of the
+batch's own jobs. Claims come last: they lock nothing they would have to wait for, but rows of jobs that others hold are among it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,6 +63,7 @@ async def run(
     routed = len(batch.decisions)
     if await routing.settle(connection, batch, board):
         await facts.write(connection, batch.decisions[routed:])
+    batch.out_of_line = await tasks.leave_line(connection, batch.before, batch.changed)
     await serve(connection, batch, wishes, parked, fences, clocks, board)
     await _file_assets(connection, batch, batch.decisions[told:], late=True)
     await _write_state(connection, batch, clocks, board)
@@ -138,7 +139,7 @@ async def _write_state(connection: Connection, batch: Batch, clocks: Clocks, boa
     await _write_followers(connection, batch, held)
     await _write_bills(connection, batch, changed)
     if changed:
-        await tasks.move(connection, batch.before, changed, batch.now, clocks)
+        await tasks.move(connection, batch.before, changed, batch.now, clocks, batch.out_of_line)
         await caps.follow(connection, batch, board, clocks)
     events = [event for decision in batch.decisions for event in decision.events]
     if events:

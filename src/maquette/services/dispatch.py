@@ -74,8 +74,8 @@ async def _from_line(
     caps: Caps,
 ) -> None:
     """Give wishes that ask for the same what is first in line, past projects that are at their cap."""
-    # Until this batch is written, the line still shows what it has taken out of it.
-    out = batch.no_longer_ready | _out_of_line(batch, given)
+    # Until this batch is written, the line still shows what wishes have taken out of it.
+    out = _out_of_line(batch, given)
     for _ in range(CAPPED_PROJECTS_MAX):
         claimed = await tasks.claim(connection, line[0], wanted + len(out), line[1])
         # Jobs that others wrote since this batch read the clock: time must not go back in their streams.

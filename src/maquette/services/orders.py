@@ -102,6 +102,8 @@ class Batch:
     let_in: list[tuple[str, str]] = field(default_factory=list)
     """(service, step) of tasks that came back into line for others that ended, or that stand behind some that were
     not given out after all."""
+    out_of_line: set[UUID] = field(default_factory=set)
+    """Jobs whose row in line is deleted already."""
     following: dict[UUID, tuple[UUID, bytes]] = field(default_factory=dict)
     """Whose work jobs began to wait for: its leader, and the digest of the inputs."""
 
@@ -153,18 +155,6 @@ class Batch:
                 or old.service != job.service
             )
         ]
-
-    @property
-    def no_longer_ready(self) -> set[UUID]:
-        """Jobs whose task stood in line and does not stand there now: until this batch is written, the queue still shows them."""
-        return {
-            key
-            for key, job in self.after.items()
-            if job is not (old := self.before[key])
-            and old is not None
-            and old.place is Place.READY
-            and (job.place, job.position, job.service) != (Place.READY, old.position, old.service)
-        }
 
 
 class Fences:

@@ -1,6 +1,7 @@
 -- name: claim
 -- With the next one, all that starts from tasks. It skips what others hold, both tasks and jobs, and so never
--- waits: no deadlock is possible with transitions, which lock jobs first. One index probe for each pair.
+-- waits. Tasks of jobs that it skips stay locked: who holds those jobs and takes them out of the line waits, and must not
+-- have claimed anything itself by then. One index probe for each pair.
 select clock_timestamp() as now, j.id, j.project_id, j.asset_type, j.pipeline_version, j.correlation_id, j.skipped,
        j.gates, j.priority, j.service, j.status, j.position, j.step_status, j.gate_open, j.revisions, j.attempt,
        j.retry_at, j.sequence, j.created_at, j.started_at, j.finished_at, j.error, j.asset_id, j.provided,
