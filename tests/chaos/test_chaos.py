@@ -44,7 +44,8 @@ from maquette.bootstrap import local_objects
 from maquette.domain import typeid
 from maquette.domain.pipeline import STEP_NAMES
 
-JOBS = 50
+#: Fifty in the long run; a smoke of it has half as many people.
+JOBS = 50 if EVERYTHING else 25
 #: The job that is submitted when all is over: nothing is done to it.
 PROBE = Wish(JOBS, "2D", 0, 0.0, None, pauses=False, cancels_at=None, twin=JOBS, discards=True, leaves=False)
 #: Why a job may fail here: its attempts were lost one after the other, took their workers down as it seemed, or met a
