@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import asyncpg
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.installation import Installation
 from benchmarks.people import prepare_projects, submit
 from benchmarks.report import Row, plain, reaching
 from benchmarks.run import Run
+from benchmarks.way import until
 from maquette.adapters.bus_kafka import KafkaBus
 from maquette.maintenance.relay import Relay
 from maquette.store.database import Database
@@ -29,6 +31,7 @@ class Relayed:
     """One run from a full outbox to the last acknowledgement."""
 
     events: int
+    """How many were published after the first page."""
     moved: float
     """Events a second out of the outbox, into ``events``, with what the sink is owed."""
     published: float
@@ -38,10 +41,9 @@ class Relayed:
 
 
 def measured(run: Run) -> list[Row]:
-    """Relay the events of submitted jobs; the installation's own maintenance is left out."""
+    """Relay the events of finished jobs; the installation's own maintenance is left out."""
     with Installation(run.folder, profile=run.profile, maintenance=False) as house:
-        projects = asyncio.run(prepare_projects(house))
-        asyncio.run(submit(house, projects, run.sized(2000, 20)))
+        asyncio.run(_fill(house, run.sized(1500, 20)))
         relayed = asyncio.run(measure(house))
     micros = relayed.cpu_seconds / relayed.events * 1e6
     return [
@@ -59,11 +61,13 @@ async def measure(house: Installation) -> Relayed:
             bus = KafkaBus({"bootstrap.servers": servers, "compression.type": "lz4"}, TOPIC)
             relay = Relay(database, [bus], lease_seconds=_LEASE_SECONDS)
             await relay.beat_once()
+            courier = relay._couriers[0]  # noqa: SLF001 - its turns without the pauses between them
             begun = time.perf_counter()
             while not await relay.move_once():
                 pass
             moved = time.perf_counter() - begun
-            courier = relay._couriers[0]  # noqa: SLF001 - its turns without the pauses between them
+            await courier.run_once()  # connects, and asks the cluster for an identity
+            first = courier.told().published
             begun, cpu = time.perf_counter(), time.process_time()
             courier.news.set()
             while courier.news.is_set():
@@ -72,10 +76,22 @@ async def measure(house: Installation) -> Relayed:
             published, cpu = time.perf_counter() - begun, time.process_time() - cpu
             told = courier.told()
             await bus.close()
-            arrived = await asyncio.to_thread(_whole, servers, told.published)
+            arrived = await asyncio.to_thread(_whole, servers, first + told.published)
     finally:
         await database.close()
-    return Relayed(arrived, arrived / moved, arrived / published, cpu)
+    return Relayed(told.published, arrived / moved, told.published / published, cpu)
+
+
+async def _fill(house: Installation, jobs: int) -> None:
+    """Do jobs to their end: seventeen events each."""
+    projects = await prepare_projects(house)
+    await submit(house, projects, jobs)
+    connection = await asyncpg.connect(house.settings.database_url)
+    try:
+        with house.workers(processes=2, each=1, capacity=100):
+            await until(connection, "select not exists (select from jobs where finished_at is null)")
+    finally:
+        await connection.close()
 
 
 @contextmanager
