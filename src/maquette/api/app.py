@@ -66,9 +66,9 @@ def build_app(deps: Deps, settings: Settings) -> FastAPI:
     app.state.metrics = metrics
     problems.install(app)
     openapi.install(app, settings.root_path)
-    nouns = (
-        execution,
+    nouns = (  # matched in this order: what is asked most comes first
         submission,
+        execution,
         jobs,
         batches,
         dead_letters,

@@ -196,52 +196,57 @@ async def peek(connection: Connection, ids: Sequence[UUID]) -> list[Job]:
 
 async def insert(connection: Connection, new: Sequence[tuple[Job, BriefRow]]) -> None:
     """Insert new jobs and their briefs."""
-    jobs = [job for job, _ in new]
     await connection.execute(
-        _SQL["insert"],
-        [job.id for job in jobs],
-        [job.project_id for job in jobs],
-        [job.asset_type for job in jobs],
-        [job.pipeline_version for job in jobs],
-        [job.correlation_id for job in jobs],
-        [mask(job.skipped) for job in jobs],
-        [mask(job.gates) for job in jobs],
-        [job.priority for job in jobs],
-        [job.default_service for job in jobs],
-        [job.status for job in jobs],
-        [job.position for job in jobs],
-        [job.step_status for job in jobs],
-        [job.gate_open for job in jobs],
-        [bytes(job.revisions) for job in jobs],
-        [job.attempt for job in jobs],
-        [job.sequence for job in jobs],
-        [job.created_at for job in jobs],
-        [mask(job.provided) for job in jobs],
-        [_policies_kept(job) for job in jobs],
-        [encode(sorted(job.routes.items())) if job.routes else None for job in jobs],
-        [_retries_kept(job) for job in jobs],
-        [job.reuse or None for job in jobs],
+        _SQL["insert"], [_row(job) for job, _ in new], [_brief_row(job, brief) for job, brief in new]
     )
-    briefs = [brief for _, brief in new]
-    await connection.execute(
-        _SQL["insert_briefs"],
-        [job.id for job in jobs],
-        [job.project_id for job in jobs],
-        [brief.created_by for brief in briefs],
-        [brief.library_path for brief in briefs],
-        [brief.prompt for brief in briefs],
-        [brief.pins.style for brief in briefs],
-        [brief.inputs for brief in briefs],
-        [brief.effective for brief in briefs],
-        [brief.batch.batch_id if brief.batch else None for brief in briefs],
-        [brief.batch.line if brief.batch else None for brief in briefs],
-        [brief.safety for brief in briefs],
-        [brief.pins.constraints for brief in briefs],
-        [brief.pins.gates for brief in briefs],
-        [brief.pins.routes for brief in briefs],
-        [None if brief.trace is None else kept(brief.trace) for brief in briefs],
-        [brief.pins.retries for brief in briefs],
-        [brief.drawn_seed for brief in briefs],
+
+
+def _row(job: Job) -> tuple[object, ...]:
+    return (
+        job.id,
+        job.project_id,
+        job.asset_type,
+        job.pipeline_version,
+        job.correlation_id,
+        mask(job.skipped),
+        mask(job.gates),
+        job.priority,
+        job.default_service,
+        job.status,
+        job.position,
+        job.step_status,
+        job.gate_open,
+        bytes(job.revisions),
+        job.attempt,
+        job.sequence,
+        job.created_at,
+        mask(job.provided),
+        _policies_kept(job),
+        encode(sorted(job.routes.items())) if job.routes else None,
+        _retries_kept(job),
+        job.reuse or None,
+    )
+
+
+def _brief_row(job: Job, brief: BriefRow) -> tuple[object, ...]:
+    return (
+        job.id,
+        job.project_id,
+        brief.created_by,
+        brief.library_path,
+        brief.prompt,
+        brief.pins.style,
+        brief.inputs,
+        brief.effective,
+        brief.batch.batch_id if brief.batch else None,
+        brief.batch.line if brief.batch else None,
+        brief.safety,
+        brief.pins.constraints,
+        brief.pins.gates,
+        brief.pins.routes,
+        None if brief.trace is None else kept(brief.trace),
+        brief.pins.retries,
+        brief.drawn_seed,
     )
 
 

@@ -21,21 +21,16 @@ from (select) one
 left join leases l on l.job_id = any($1::uuid[])
 
 -- name: insert
-insert into jobs (id, project_id, asset_type, pipeline_version, correlation_id, skipped, gates, priority, service,
-                  status, position, step_status, gate_open, revisions, attempt, sequence, created_at, provided,
-                  gate_policies, routes, retries, reuse)
-select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::text[], $6::smallint[], $7::smallint[],
-                     $8::smallint[], $9::text[], $10::text[], $11::smallint[], $12::text[], $13::boolean[],
-                     $14::bytea[], $15::smallint[], $16::bigint[], $17::timestamptz[], $18::smallint[], $19::bytea[],
-                     $20::bytea[], $21::bytea[], $22::text[])
-
--- name: insert_briefs
+with made as (
+    insert into jobs (id, project_id, asset_type, pipeline_version, correlation_id, skipped, gates, priority, service,
+                      status, position, step_status, gate_open, revisions, attempt, sequence, created_at, provided,
+                      gate_policies, routes, retries, reuse)
+    select * from unnest($1::job_row[])
+)
 insert into briefs (job_id, project_id, created_by, library_path, prompt, style_version, inputs, effective, batch_id,
                     batch_line, safety, constraints_version, gates_version, routes_version, trace,
                     retries_version, drawn_seed)
-select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::bytea[],
-                     $8::bytea[], $9::uuid[], $10::integer[], $11::text[], $12::integer[], $13::integer[], $14::integer[],
-                     $15::text[], $16::integer[], $17::bigint[])
+select * from unnest($2::brief_row[])
 
 -- name: update
 update jobs
