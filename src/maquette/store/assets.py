@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from maquette.domain.asset import Asset, AssetDraft, AssetFile
+from maquette.domain.pipeline import PIPELINES
 from maquette.store.database import Connection, decode, encode, statements
 from maquette.store.paging import NEWEST
 from maquette.store.reading import plan_anew
@@ -100,10 +101,11 @@ async def page(
     limit: int,
 ) -> list[Asset]:
     """Return up to ``limit`` assets at their latest version, newest first, older than ``before``."""
-    if asset_type or path or text or style_version is not None:
+    if path or text or style_version is not None:
         await plan_anew(connection)
+    types = [asset_type] if asset_type else list(PIPELINES)
     rows = await connection.fetch(
-        _SQL["page"], project, before or NEWEST, asset_type, path, text, limit, style_version
+        _SQL["page"], project, before or NEWEST, types, path, text, limit, style_version
     )
     return await _with_files(connection, rows)
 

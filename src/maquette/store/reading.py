@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from maquette.domain.context import Pins
 from maquette.domain.job import Artifact, Job, Lease, StepRecord
+from maquette.domain.pipeline import PIPELINES
 from maquette.domain.review import UserDecision, Verdict
 from maquette.store.database import Connection, decode, statements
 from maquette.store.dead_letters import Tried, tried_from
@@ -116,7 +117,7 @@ async def jobs(
     limit: int,
 ) -> list[JobRow]:
     """Return up to ``limit`` jobs of the projects (None: of all), newest first, older than ``before``."""
-    if status or asset_type:
+    if status or (asset_type and projects is None):
         await plan_anew(connection)
     if batch is not None:
         rows = await connection.fetch(
@@ -125,7 +126,8 @@ async def jobs(
     elif projects is None:
         rows = await connection.fetch(_SQL["all_jobs"], before or NEWEST, status, asset_type, limit)
     else:
-        rows = await connection.fetch(_SQL["jobs"], projects, before or NEWEST, status, asset_type, limit)
+        types = [asset_type] if asset_type else list(PIPELINES)
+        rows = await connection.fetch(_SQL["jobs"], projects, before or NEWEST, status, types, limit)
     return [_job_row(row) for row in rows]
 
 

@@ -22,16 +22,20 @@ insert into asset_files (asset_id, version, ordinal, project_id, artifact_id, na
 select * from unnest($1::asset_file_row[])
 
 -- name: page
--- Newest first; $2 is the last id of the page before. Filters that are null do not apply. The page is cut before
--- versions are joined: a merge of both from the newest on read 50,000 versions for the thousandth page.
+-- Newest first; $2 is the last id of the page before. Filters that are null do not apply. One range of the index a type.
+-- The page is cut before versions are joined: a merge of both from the newest on read 50,000 versions for the thousandth.
 with page as materialized (
     select a.id, a.project_id, a.type, a.name, a.library_path, a.latest
-    from assets a
-    where a.project_id = $1 and a.id < $2
-      and ($3::text is null or a.type = $3)
-      and ($4::text is null or a.library_path = $4 or starts_with(a.library_path, $4 || '/'))
-      and ($5::text is null or a.search @@ plainto_tsquery('simple', $5))
-      and ($7::integer is null or a.style_version = $7)
+    from unnest($3::text[]) as kind(type)
+    cross join lateral (
+        select * from assets a
+        where a.project_id = $1 and a.type = kind.type and a.id < $2
+          and ($4::text is null or a.library_path = $4 or starts_with(a.library_path, $4 || '/'))
+          and ($5::text is null or a.search @@ plainto_tsquery('simple', $5))
+          and ($7::integer is null or a.style_version = $7)
+        order by a.id desc
+        limit $6
+    ) a
     order by a.id desc
     limit $6
 )

@@ -14,16 +14,16 @@ set local plan_cache_mode = force_custom_plan
 -- name: jobs
 -- Newest first; filters that are null do not apply. What the table's constraints say of a status is said again, so that
 -- the indexes of open and of failed jobs serve: for one that none has, all jobs of the project were read. The page is cut before briefs are joined: a merge of both from
--- the newest on read 50,000 briefs for the thousandth page.
+-- the newest on read 50,000 briefs for the thousandth page. One range of the index a project and type.
 with page as materialized (
     select j.* from unnest($1::uuid[]) as mine(project_id)
+    cross join unnest($4::text[]) as kind(asset_type)
     cross join lateral (
         select * from jobs j
-        where j.project_id = mine.project_id and j.id < $2
+        where j.project_id = mine.project_id and j.asset_type = kind.asset_type and j.id < $2
           and ($3::text is null or j.status = $3)
           and ($3::text is null or $3 in ('succeeded', 'failed', 'canceled') or j.finished_at is null)
           and ($3::text is null or $3 <> 'failed' or j.error is not null)
-          and ($4::text is null or j.asset_type = $4)
         order by j.id desc
         limit $5
     ) j
