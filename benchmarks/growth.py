@@ -112,7 +112,7 @@ def _rates(
             return asyncio.run(run_steps(house, way)).rate, posted.rate, posted.latencies.p50
 
     found = interleaved(
-        run.sized(3, 1), {"empty": lambda: one(empty, grown), "grown": lambda: one(grown, empty)}
+        run.sized(5, 1), {"empty": lambda: one(empty, grown), "grown": lambda: one(grown, empty)}
     )
     (steps, posts, p50), (steps0, posts0, p500) = (
         zip(*found[who], strict=True) for who in ("grown", "empty")

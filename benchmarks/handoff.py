@@ -6,10 +6,8 @@ import uuid
 from collections.abc import Sequence
 from functools import partial
 
-import aiohttp
-
 from benchmarks.installation import Installation
-from benchmarks.people import Latencies, prepare_projects, session_of, submit
+from benchmarks.people import LOAD_CLIENTS, Latencies, load, prepare_projects, route_to_nobody, submit
 from benchmarks.report import Row, limited, plain
 from benchmarks.rounds import interleaved
 from benchmarks.run import Run
@@ -19,9 +17,6 @@ from maquette.worker.client import Client
 
 TITLE = "Hand-off: outcome sent → next claim returned"
 _PARKED_SECONDS = 0.05
-_LOAD_CLIENTS = 16
-_NOBODY = "nobody"
-"""A service that no worker is for: what loads the API stands in a line of its own."""
 
 
 def measured(run: Run) -> list[Row]:
@@ -29,8 +24,8 @@ def measured(run: Run) -> list[Row]:
     jobs = run.sized(12, 2)
     with Installation(run.folder, profile=run.profile, apis=2) as house:
         project, other = asyncio.run(prepare_projects(house, 2))
-        asyncio.run(_route_to_nobody(house, other))
-        most = asyncio.run(submit(house, [other], run.sized(600, 16), clients=_LOAD_CLIENTS)).rate
+        asyncio.run(route_to_nobody(house, other))
+        most = asyncio.run(submit(house, [other], run.sized(600, 16), clients=LOAD_CLIENTS)).rate
         asyncio.run(hand_off(house, project, 2, house.urls))  # connections, statements, notices: all there
         alternatives = {
             f"{load} hand-off, {where}": partial(_once, house, project, jobs, urls, other, rate)
@@ -52,37 +47,14 @@ def _once(
     house: Installation, project: str, jobs: int, urls: Sequence[str], other: str, rate: float
 ) -> Latencies:
     async def loaded() -> Latencies:
-        load = asyncio.create_task(_load(house, other, rate))
+        loading = asyncio.create_task(load(house, other, rate))
         try:
             return await hand_off(house, project, jobs, urls)
         finally:
-            load.cancel()
-            await asyncio.gather(load, return_exceptions=True)
+            loading.cancel()
+            await asyncio.gather(loading, return_exceptions=True)
 
     return asyncio.run(loaded())
-
-
-async def _load(house: Installation, project: str, rate: float) -> None:
-    """Submit so many jobs a second to the first API process, whether or not it keeps up."""
-    if not rate:
-        return
-    async with session_of(house, connections=_LOAD_CLIENTS) as session, asyncio.TaskGroup() as group:
-        while True:
-            group.create_task(_submit_one(session, project))
-            await asyncio.sleep(1 / rate)
-
-
-async def _submit_one(session: aiohttp.ClientSession, project: str) -> None:
-    body = {"project_id": project, "asset_type": "2D", "prompt": "a rusty robot courier"}
-    async with session.post("/jobs", json=body) as answer:
-        await answer.read()
-
-
-async def _route_to_nobody(house: Installation, project: str) -> None:
-    async with session_of(house) as session:
-        body = {"routes": {"text_to_image": [_NOBODY]}}
-        async with session.put(f"/projects/{project}/routes", json=body) as answer:
-            answer.raise_for_status()
 
 
 async def hand_off(house: Installation, project: str, jobs: int, urls: Sequence[str]) -> Latencies:

@@ -53,7 +53,13 @@ class Installation:
     """
 
     def __init__(
-        self, folder: Path, *, profile: Path | None = None, maintenance: bool = True, apis: int = 1
+        self,
+        folder: Path,
+        *,
+        profile: Path | None = None,
+        maintenance: bool = True,
+        apis: int = 1,
+        kafka_servers: str = "",
     ) -> None:
         self.log = folder / "processes.log"
         self._postgres = EmbeddedPostgres(folder / "postgres")
@@ -65,6 +71,9 @@ class Installation:
             url=self.urls[0],
             worker_token=secrets.token_urlsafe(24),
             signing_key=secrets.token_urlsafe(24),
+            webhook_key=secrets.token_urlsafe(24),
+            kafka_servers=kafka_servers,
+            outbound_allow="127.0.0.1",  # where the benchmark's own receiver of webhooks is
         )
         self.operator_key = ""
         self._with_maintenance = maintenance

@@ -12,6 +12,9 @@ import aiohttp
 from benchmarks.installation import Installation
 
 PROJECTS = 8
+LOAD_CLIENTS = 16
+_NOBODY = "nobody"
+"""A service that no worker is for: what loads the API stands in a line of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,30 @@ async def submit(
         begun = time.perf_counter()
         await asyncio.gather(*(_submit_some(session, projects, numbers, seconds) for _ in range(clients)))
         return Submissions(count / (time.perf_counter() - begun), Latencies.of(seconds))
+
+
+async def load(house: Installation, project: str, rate: float) -> None:
+    """Submit so many 2D jobs a second to the first API process, whether or not it keeps up, until canceled; none at 0."""
+    if not rate:
+        return
+    async with session_of(house, connections=LOAD_CLIENTS) as session, asyncio.TaskGroup() as group:
+        while True:
+            group.create_task(_submit_one(session, project))
+            await asyncio.sleep(1 / rate)
+
+
+async def route_to_nobody(house: Installation, project: str) -> None:
+    """Let a project's jobs stand in a line that nobody serves."""
+    async with session_of(house) as session:
+        body = {"routes": {"text_to_image": [_NOBODY]}}
+        async with session.put(f"/projects/{project}/routes", json=body) as answer:
+            answer.raise_for_status()
+
+
+async def _submit_one(session: aiohttp.ClientSession, project: str) -> None:
+    body = {"project_id": project, "asset_type": "2D", "prompt": "a rusty robot courier"}
+    async with session.post("/jobs", json=body) as answer:
+        await answer.read()
 
 
 def session_of(house: Installation, *, connections: int = 64) -> aiohttp.ClientSession:

@@ -1,17 +1,16 @@
-"""The relay: how fast events leave the outbox, and how fast Kafka acknowledges them. The events are the benchmark's own."""
+"""The relay: how fast events leave the outbox, how fast Kafka and webhooks take them, and how late they are at half load."""
 
 import asyncio
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
+from benchmarks import delivery
 from benchmarks.installation import Installation
+from benchmarks.mock_kafka import mock_cluster
 from benchmarks.people import prepare_projects, submit
 from benchmarks.report import Row, plain, reaching
 from benchmarks.run import Run
@@ -20,7 +19,7 @@ from maquette.adapters.bus_kafka import KafkaBus
 from maquette.maintenance.relay import Relay
 from maquette.store.database import Database
 
-TITLE = "Relay: events from the outbox to Kafka"
+TITLE = "Relay: events from the outbox to Kafka and to webhooks"
 TOPIC = "events"
 _LEASE_SECONDS = 120.0
 _PATIENCE_SECONDS = 20.0
@@ -42,22 +41,25 @@ class Relayed:
 
 def measured(run: Run) -> list[Row]:
     """Relay the events of finished jobs; the installation's own maintenance is left out."""
-    with Installation(run.folder, profile=run.profile, maintenance=False) as house:
+    folder = Path(run.folder, "relay")
+    folder.mkdir()
+    with Installation(folder, profile=run.profile, maintenance=False) as house:
         asyncio.run(_fill(house, run.sized(1500, 20)))
         relayed = asyncio.run(measure(house))
     micros = relayed.cpu_seconds / relayed.events * 1e6
-    return [
+    rows = [
         plain("outbox → events", "events/s", relayed.moved),
         reaching("undelivered → Kafka, acknowledged", "events/s", relayed.published, at_least=10_000),
         plain("CPU of its process while publishing", "µs/event", micros),
     ]
+    return [*rows, *delivery.measured(run)]
 
 
 async def measure(house: Installation) -> Relayed:
     """Relay all that the benchmark has left in the outbox to librdkafka's mock cluster, a process of its own."""
     database = await Database.open(house.settings.database_url)
     try:
-        with _cluster() as servers:
+        with mock_cluster() as servers:
             bus = KafkaBus({"bootstrap.servers": servers, "compression.type": "lz4"}, TOPIC)
             relay = Relay(database, [bus], lease_seconds=_LEASE_SECONDS)
             await relay.beat_once()
@@ -94,17 +96,6 @@ async def _fill(house: Installation, jobs: int) -> None:
         await connection.close()
 
 
-@contextmanager
-def _cluster() -> Iterator[str]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.relay"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
-
-
 def _whole(servers: str, count: int) -> int:
     """Read everything back; each stream must be there from 1 to its end, in order. Return how many there were."""
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "benchmark"})
@@ -125,15 +116,3 @@ def _whole(servers: str, count: int) -> int:
         consumer.close()
     assert seen == count, f"{count} events were acknowledged, {seen} arrived"
     return seen
-
-
-def _serve() -> None:
-    """Run the mock cluster: say where, and end with standard input."""
-    broker = Producer({"bootstrap.servers": "none", "test.mock.num.brokers": 3})
-    found = broker.list_topics(timeout=10).brokers.values()
-    print(",".join(f"{item.host}:{item.port}" for item in found), flush=True)
-    sys.stdin.read()
-
-
-if __name__ == "__main__":
-    _serve()

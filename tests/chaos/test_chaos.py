@@ -6,6 +6,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 import socket
 import time
@@ -204,10 +205,11 @@ async def _laws(site: Site, jobs: list[dict[str, Any]]) -> dict[str, Any]:
         await connection.close()
 
 
-async def _deadlocks(site: Site) -> int:
-    """Return how many deadlocks PostgreSQL has broken so far; after a crash of its own it counts anew."""
-    [row] = await rows(site, "select deadlocks from pg_stat_database where datname = current_database()")
-    return int(row["deadlocks"])
+def _deadlocks(site: Site) -> list[str]:
+    """Return what PostgreSQL's log says of each deadlock that it broke; its own count does not outlive a crash."""
+    logs = sorted(site.postgres._home.glob("server.log*"), reverse=True)  # the one before the last first
+    text = "".join(log.read_text(encoding="utf-8", errors="replace") for log in logs)
+    return re.findall(r"ERROR:  deadlock detected\n(.*?)\n\S* \S* \S* \[\d+\][^\n]*HINT:", text, re.DOTALL)
 
 
 async def _left_behind(site: Site) -> list[str]:
@@ -243,7 +245,7 @@ def play(runner: asyncio.Runner, site: Site, seed: str) -> Played:
     wrong: list[str] = []
     verdict = HELD
     try:
-        deadlocks = runner.run(_deadlocks(site))
+        before = len(_deadlocks(site))
         jobs = runner.run(
             _play(site, seed, lambda phase: phases.update({phase: round(time.monotonic() - began, 1)}))
         )
@@ -252,8 +254,7 @@ def play(runner: asyncio.Runner, site: Site, seed: str) -> Played:
         wrong += [f"failed: {job['error']}" for job in jobs if _unexplained(job)]
         wrong += [f"{law}: {found}" for law, found in runner.run(_laws(site, jobs)).items()]
         wrong += [f"a file was left behind: {path}" for path in runner.run(_left_behind(site))]
-        if runner.run(_deadlocks(site)) > deadlocks:
-            wrong.append("PostgreSQL broke a deadlock: somebody locks out of order")
+        wrong += [f"somebody locks out of order: {said}" for said in _deadlocks(site)[before:]]
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - judged, recorded and told by the caller
         wrong += _wrong(error)
         verdict = STARVED if _starved(error) else BROKEN
