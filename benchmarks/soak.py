@@ -51,7 +51,7 @@ def measured(run: Run) -> list[Row]:
         soaked = asyncio.run(_soak(run, house))
     kept = {"before": soaked.free}
     rows = [
-        against("steps, end of the held time", "steps/s", soaked.held[-3:], kept, at_least=_KEEPS_AT_LEAST),
+        against("steps, end of the held time", "steps/s", soaked.held[-5:], kept, at_least=_KEEPS_AT_LEAST),
         against("steps, after it was let go", "steps/s", soaked.after, kept, at_least=_KEEPS_AT_LEAST),
         plain("dead rows of passing tables, held", "", sum(soaked.loaded.dead.values())),
         plain("dead rows of passing tables, vacuumed", "", sum(soaked.settled.dead.values())),
@@ -91,11 +91,11 @@ async def _soak(run: Run, house: Installation) -> _Soaked:
     holder = await asyncpg.connect(house.settings.database_url)
     try:
         await rounds(1)
-        free = await rounds(run.sized(3, 1))
+        free = await rounds(run.sized(5, 1))
         await holder.execute("set idle_in_transaction_session_timeout = 0")
         async with holder.transaction(isolation="repeatable_read", readonly=True):
             await holder.fetchval("select count(*) from projects")
-            held = await rounds(run.sized(8, 1))
+            held = await rounds(run.sized(10, 1))
             loaded = await _tables(connection)
         seconds = await _vacuumed(connection, run.sized(_VACUUM_SECONDS_MAX, 0.0))
         after = await rounds(run.sized(8, 1))
