@@ -68,6 +68,10 @@ class Announcer:
             if not await announced.take_turn(connection, queue):
                 return 0
             await announced.forget_past(connection, service, steps, REPEAT_SECONDS)
+        # A transaction of its own: the queue may take its time, and workers delete what they have taken.
+        async with self._database.transaction() as connection:
+            if not await announced.take_turn(connection, queue):
+                return 0
             room = min(self._ahead - await announced.count(connection, service, steps), AT_ONCE_MAX)
             if room <= 0:
                 return 0

@@ -1,7 +1,7 @@
 """One batch in one transaction: lock, fold, write, hand out. The transactor decides what goes into it.
 
-Lock order: jobs by id, then assets by (project, path), then projects by id, then services by name, then the rows in line of the
-batch's own jobs. Claims come last: they lock nothing they would have to wait for, but rows of jobs that others hold are among it.
+Lock order: jobs by id, then assets by (project, path), then projects by id, then the rows in line of the batch's own jobs, then
+services by name. Claims come last: they lock nothing they would have to wait for, but rows of jobs that others hold are among it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -67,8 +67,10 @@ async def _safety(connection: Connection, decisions: Sequence[Decision]) -> None
     for item in decisions:
         if item.ruling:
             await safety.insert_ruling(connection, item.ruling)
-        if item.override:
-            await say(connection, item.override)
+    # What holds for equal contents is a row of the project's, whatever job it was said of: all take such rows in one order.
+    said = [item.override for item in decisions if item.override]
+    for override in sorted(said, key=lambda item: (item.project_id, item.digest)):
+        await say(connection, override)
     unjudged = [item.unjudged for item in decisions if item.unjudged]
     if unjudged:
         await safety.insert_unjudged(connection, unjudged)

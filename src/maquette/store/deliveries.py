@@ -106,7 +106,11 @@ class Delivery:
 
 
 async def drop_pending(connection: Connection, keys: Sequence[UUID], at: datetime) -> None:
-    """Drop what is pending for endpoints."""
+    """Drop what is pending for endpoints.
+
+    Their lanes are locked first, by a statement of its own: what was queued while this waited is seen by the next one.
+    """
+    await connection.execute(_SQL["lock_lanes"], keys)
     await connection.execute(_SQL["drop_pending"], keys, at)
 
 

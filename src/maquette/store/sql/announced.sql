@@ -47,4 +47,6 @@ set service = excluded.service, step = excluded.step, tag = excluded.tag, at = e
 select exists (select from ready where job_id = $1 and tag = $2)
 
 -- name: forget
-delete from announced where job_id = any($1::uuid[])
+-- What is just being forgotten, or told anew, is left to who is at it: nobody who has his tasks already waits for that.
+delete from announced where job_id in (
+    select job_id from announced where job_id = any($1::uuid[]) for update skip locked)

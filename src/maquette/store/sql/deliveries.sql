@@ -1,3 +1,7 @@
+-- name: lock_lanes
+-- In the order in which events are queued for them.
+select from webhook_lanes where webhook_id = any($1::uuid[]) order by webhook_id, stream_id for update
+
 -- name: drop_pending
 -- What a disabled endpoint will not get. Lanes go with it.
 with gone as (delete from webhook_lanes where webhook_id = any($1::uuid[]) returning webhook_id, stream_id)

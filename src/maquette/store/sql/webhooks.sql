@@ -113,4 +113,5 @@ where w.id in (
     where w.job_id is not null and w.created_at < $1::timestamptz - make_interval(secs => $2)
       and (j.id is null or j.finished_at < $1::timestamptz - make_interval(secs => $2))
       and not exists (select from webhook_deliveries d where d.webhook_id = w.id)
-    limit $3)
+    limit $3
+    for update of w skip locked)
