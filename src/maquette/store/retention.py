@@ -40,9 +40,13 @@ async def insert(connection: Connection, project: UUID, body: Mapping[str, int],
     await connection.execute(_SQL["insert"], project, encode(body), by)
 
 
-async def take(connection: Connection, lease_seconds: float) -> UUID | None:
-    """Take the longest overdue project for a while, or None when none is due. Run it in a transaction."""
+async def schedule(connection: Connection) -> None:
+    """Let projects be due that never were."""
     await connection.execute(_SQL["schedule"])
+
+
+async def take(connection: Connection, lease_seconds: float) -> UUID | None:
+    """Take the longest overdue project for a while, or None when none is due."""
     found: UUID | None = await connection.fetchval(_SQL["take"], lease_seconds)
     return found
 
