@@ -58,6 +58,11 @@ select (lpad(to_hex(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigi
         || substr(replace(id::text, '-', ''), 13))::uuid
 $$
 """
+#: Projects are cleaned one after the other: their turns are spread over the time between two of one.
+_CLEANED = """
+insert into retention_runs (project_id, due_at)
+select id, clock_timestamp() + random() * make_interval(secs => $1) from projects on conflict do nothing
+"""
 _COLUMNS = """
 select attname as name, format_type(atttypid, null) as type from pg_attribute
 where attrelid = $1::regclass and attnum > 0 and not attisdropped and attidentity = '' order by attnum
@@ -77,6 +82,7 @@ async def prepare(house: Installation, projects: int) -> str:
     connection = await asyncpg.connect(house.settings.database_url)
     try:
         await _copy_projects(connection, projects)
+        await connection.execute(_CLEANED, house.settings.retention_interval_seconds)
     finally:
         await connection.close()
     return project

@@ -21,6 +21,8 @@ from maquette.store.database import Database
 
 _LOG = logging.getLogger(__name__)
 IDLE_SECONDS = 15.0
+#: How many times as long as a round took nothing is cleaned after it: what people and workers wait for comes first.
+RESTS = 2.0
 #: One project keeps a replica no longer than this; what is left comes when the others have had their turn.
 RUN_SECONDS_MAX = 30.0
 #: A replica that dies gives its project back after this time.
@@ -57,7 +59,13 @@ class RetentionLoop:
 
     async def run(self) -> None:
         """Clean until canceled; the database being away is waited out."""
-        await forever(self.run_once, "Cleaning", lambda busy: 0.0 if busy else apart(IDLE_SECONDS))
+        await forever(self._turn, "Cleaning", lambda seconds: seconds)
+
+    async def _turn(self) -> float:
+        """Run once; return how long to leave the database to others (s)."""
+        begun = time.monotonic()
+        busy = await self.run_once()
+        return RESTS * (time.monotonic() - begun) if busy else apart(IDLE_SECONDS)
 
     async def run_once(self) -> bool:
         """Delete a page of doomed objects and clean one project; whether there may be more to do now."""
