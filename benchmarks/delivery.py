@@ -12,8 +12,8 @@ import aiohttp
 import asyncpg
 from confluent_kafka import Consumer
 
+from benchmarks.beside import beside
 from benchmarks.installation import Installation
-from benchmarks.mock_kafka import mock_cluster
 from benchmarks.people import (
     LOAD_CLIENTS,
     Latencies,
@@ -23,7 +23,6 @@ from benchmarks.people import (
     session_of,
     submit,
 )
-from benchmarks.receiver import receiver
 from benchmarks.report import Row, plain
 from benchmarks.run import Run
 from benchmarks.way import until
@@ -41,8 +40,8 @@ def measured(run: Run) -> list[Row]:
     folder = Path(run.folder, "delivery")
     folder.mkdir()
     with (
-        mock_cluster() as servers,
-        receiver() as url,
+        beside("benchmarks.mock_kafka") as servers,
+        beside("benchmarks.receiver") as url,
         Installation(folder, profile=run.profile, kafka_servers=servers) as house,
     ):
         rate, lags = asyncio.run(_lag(house, servers, run.sized(600, 16), run.sized(10.0, 1.0)))

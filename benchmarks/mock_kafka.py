@@ -1,26 +1,8 @@
-"""librdkafka's mock cluster as a process of its own: ``python -m benchmarks.mock_kafka``."""
+"""librdkafka's mock cluster of three brokers as a process of its own: ``python -m benchmarks.mock_kafka``."""
 
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from confluent_kafka import Producer
-
-
-@contextmanager
-def mock_cluster() -> Iterator[str]:
-    """Run three brokers during the block; give their addresses."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.mock_kafka"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
 
 
 def _serve() -> None:

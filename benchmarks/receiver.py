@@ -1,28 +1,13 @@
-"""A receiver of webhooks as a process of its own: ``python -m benchmarks.receiver``. It answers at once and keeps count."""
+"""A receiver of webhooks as a process of its own: ``python -m benchmarks.receiver``. It answers at once and keeps count.
+
+It says its address; ``GET`` tells how many events came, and how many out of order.
+"""
 
 import asyncio
 import json
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from aiohttp import web
-
-
-@contextmanager
-def receiver() -> Iterator[str]:
-    """Run it during the block; give its address. ``GET`` tells how many events came, and how many out of order."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.receiver"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdin is not None
-        yield process.stdout.readline().strip()
-        process.stdin.close()
 
 
 async def _serve() -> None:

@@ -9,8 +9,8 @@ import asyncpg
 from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks import delivery
+from benchmarks.beside import beside
 from benchmarks.installation import Installation
-from benchmarks.mock_kafka import mock_cluster
 from benchmarks.people import prepare_projects, submit
 from benchmarks.report import Row, plain, reaching
 from benchmarks.run import Run
@@ -59,7 +59,7 @@ async def measure(house: Installation) -> Relayed:
     """Relay all that the benchmark has left in the outbox to librdkafka's mock cluster, a process of its own."""
     database = await Database.open(house.settings.database_url)
     try:
-        with mock_cluster() as servers:
+        with beside("benchmarks.mock_kafka") as servers:
             bus = KafkaBus({"bootstrap.servers": servers, "compression.type": "lz4"}, TOPIC)
             relay = Relay(database, [bus], lease_seconds=_LEASE_SECONDS)
             await relay.beat_once()
